@@ -1,0 +1,27 @@
+"""`ipd-theory …` on the command line."""
+
+import sys
+
+import tyro
+
+from ipd_theory.commands.console import messages
+from ipd_theory.commands.figures import figures
+
+COMMANDS = {"figures": figures}
+
+
+def main() -> None:
+    """Run one subcommand; bad input ends with one line on standard error and exit status 2."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="ipd-theory",
+            description="Exact analysis of learning-aware agents in the iterated prisoner's dilemma.",
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+    except ValueError as error:
+        messages.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        messages.print("interrupted; what was finished is kept, and the same command goes on from there")
+        sys.exit(130)

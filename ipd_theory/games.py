@@ -1,0 +1,132 @@
+"""Matrix games between any number of players with two actions each: 0 cooperate, 1 defect.
+
+`payoffs[..., i, a1, a2, …]` is what player i gets when the players choose a1, a2, …; for two players
+`payoffs[0]` and `payoffs[1]` are the matrices A and B of a bimatrix game. The payoffs of a symmetric
+two-player game are named, from the row player's side,
+
+            C    D
+       C    R    S        R reward, S sucker's payoff,
+       D    T    P        T temptation, P punishment.
+"""
+
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+
+def _to_float(x: ArrayLike) -> Array:
+    array = jnp.asarray(x)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+class MatrixGame(eqx.Module):
+    """A one-shot game in normal form, or a batch of them.
+
+    Args:
+        payoffs: [..., n, 2, …, 2] payoffs (n action axes), player first, then the action of each player.
+        num_players: the number n of players; it tells the batch axes from the action axes.
+
+    Raises:
+        ValueError: if the last n + 1 axes are not (n, 2, …, 2), or a concrete payoff is not finite.
+    """
+
+    payoffs: Float[Array, "..."] = eqx.field(converter=_to_float)
+    num_players: int = eqx.field(static=True, default=2)
+
+    def __check_init__(self) -> None:
+        n = self.num_players
+        wanted = (n, *(2,) * n)
+        if self.payoffs.shape[-(n + 1) :] != wanted:
+            raise ValueError(
+                f"payoffs has shape {self.payoffs.shape}; its last {n + 1} axes must be {wanted}: "
+                f"the player, then one action axis for each of num_players={n}"
+            )
+        if not isinstance(self.payoffs, jax.core.Tracer) and not bool(jnp.isfinite(self.payoffs).all()):
+            raise ValueError(f"payoffs must be finite; got {self.payoffs}")
+
+    @property
+    def outcome_payoffs(self) -> Float[Array, "... n outcomes"]:
+        """[..., n, 2^n] payoffs by joint action, player 1's action slowest; for two players CC, CD, DC, DD."""
+        n = self.num_players
+        return self.payoffs.reshape(*self.payoffs.shape[:-n], 2**n)
+
+
+def symmetric_game(R: ArrayLike, S: ArrayLike, T: ArrayLike, P: ArrayLike) -> MatrixGame:
+    """Return the symmetric two-player game with row payoffs R, S, T, P; arrays make a batch of games.
+
+    Args:
+        R, S, T, P: [...] payoffs after CC, CD, DC and DD, as the player who moved first in the name sees them.
+    """
+    R, S, T, P = jnp.broadcast_arrays(*(_to_float(x) for x in (R, S, T, P)))
+    row = jnp.stack([jnp.stack([R, S], -1), jnp.stack([T, P], -1)], -2)
+    return MatrixGame(jnp.stack([row, jnp.swapaxes(row, -1, -2)], -3))
+
+
+def prisoners_dilemma(R: ArrayLike = 1.0, S: ArrayLike = -1.0, T: ArrayLike = 2.0, P: ArrayLike = 0.0) -> MatrixGame:
+    """Return a prisoner's dilemma, by default with the payoffs of the COALA-PG paper (section 2).
+
+    Args:
+        R, S, T, P: [...] payoffs after CC, CD, DC and DD, T > R > P > S; other orders are `symmetric_game`s.
+
+    Raises:
+        ValueError: if concrete payoffs are not in the order T > R > P > S.
+    """
+    payoffs = [_to_float(x) for x in (T, R, P, S)]
+    if not any(isinstance(x, jax.core.Tracer) for x in payoffs):
+        falling = [bool((high > low).all()) for high, low in itertools.pairwise(payoffs)]
+        if not all(falling):
+            raise ValueError(f"payoffs must be ordered T > R > P > S; got T={T}, R={R}, P={P}, S={S}")
+    return symmetric_game(R, S, T, P)
+
+
+def axelrod() -> MatrixGame:
+    """Return the prisoner's dilemma of Axelrod's tournaments: (R, S, T, P) = (3, 0, 5, 1)."""
+    return prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0)
+
+
+def donation_game(benefit: ArrayLike, cost: ArrayLike) -> MatrixGame:
+    """Return the donation game: a cooperator pays `cost` [...] and the other receives `benefit` [...]."""
+    benefit, cost = _to_float(benefit), _to_float(cost)
+    return symmetric_game(R=benefit - cost, S=-cost, T=benefit, P=jnp.zeros_like(benefit - cost))
+
+
+def stag_hunt() -> MatrixGame:
+    """Return a stag hunt, (R, S, T, P) = (4, 0, 3, 2): mutual cooperation and mutual defection are both Nash."""
+    return symmetric_game(R=4.0, S=0.0, T=3.0, P=2.0)
+
+
+def chicken() -> MatrixGame:
+    """Return a game of chicken (snowdrift), (R, S, T, P) = (3, 1, 4, 0): the pure equilibria are CD and DC."""
+    return symmetric_game(R=3.0, S=1.0, T=4.0, P=0.0)
+
+
+def battle_of_the_sexes() -> MatrixGame:
+    """Return the battle of the sexes: both prefer to meet, player 1 at action 0 and player 2 at action 1."""
+    return MatrixGame(jnp.array([[[2.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 2.0]]]))
+
+
+def matching_pennies() -> MatrixGame:
+    """Return matching pennies, a zero-sum game: player 1 wins 1 when the actions match."""
+    row = jnp.array([[1.0, -1.0], [-1.0, 1.0]])
+    return MatrixGame(jnp.stack([row, -row]))
+
+
+def public_goods(num_players: int, multiplication: float, cost: float = 1.0) -> MatrixGame:
+    """Return the public goods game: contributions of `cost` are multiplied, then shared equally by all.
+
+    Args:
+        num_players: how many players, 2 or more.
+        multiplication: the factor on the sum of contributions; a social dilemma lies between 1 and num_players.
+        cost: what a cooperator pays.
+
+    Raises:
+        ValueError: if there are fewer than two players.
+    """
+    if num_players < 2:
+        raise ValueError(f"num_players must be 2 or more; got {num_players}")
+    contributes = 1.0 - jnp.indices((2,) * num_players).astype(float)
+    share = multiplication * cost * contributes.sum(0) / num_players
+    return MatrixGame(share - cost * contributes, num_players=num_players)

@@ -1,0 +1,180 @@
+"""Memory-n strategies as tables of cooperation probabilities.
+
+After t rounds a player has seen the outcomes o_1, …, o_t; an outcome is a joint action, written own action
+first (CC, CD, DC, DD for two players). A memory-n strategy cooperates with a probability that depends on the
+last n outcomes, or on all of them while there are fewer: its *contexts*. With K = 2^players outcomes there are
+
+    h = 1 + K + … + K^n        contexts: the empty history, then length 1, then length 2, …
+
+in that order; within one length the oldest outcome is the most significant digit, so a memory-two player's
+contexts run start; CC, CD, DC, DD; CC·CC, CC·CD, …, DD·DD. A strategy is an array [..., h]; memory-one is
+(start, CC, CD, DC, DD). Every player sees histories from its own side: player i's outcome lists its own action
+first and then the others' in order, so for two players CD and DC are swapped.
+"""
+
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from ipd_theory import _checks
+
+MAX_MEMORY = 3
+
+
+def num_contexts(memory: int, num_players: int = 2) -> int:
+    """Return h, the number of contexts of a memory-`memory` strategy among `num_players` players."""
+    return sum((2**num_players) ** length for length in range(memory + 1))
+
+
+def memory_of(strategy: Array, num_players: int = 2, name: str = "strategy") -> int:
+    """Return how many outcomes a strategy [..., h] remembers.
+
+    Raises:
+        ValueError: naming `name`, if the last axis has no valid length.
+    """
+    lengths = tuple(num_contexts(n, num_players) for n in range(MAX_MEMORY + 1))
+    _checks.last_axis(name, strategy, lengths, f"the contexts of memory 0 to {MAX_MEMORY}")
+    return lengths.index(strategy.shape[-1])
+
+
+def contexts(memory: int, num_players: int = 2) -> list[str]:
+    """Return the contexts in order as text: `start`, `CC`, …, `CC·CD`, … (oldest outcome first)."""
+    outcomes = ["".join(actions) for actions in itertools.product("CD", repeat=num_players)]
+    histories = itertools.chain.from_iterable(
+        itertools.product(outcomes, repeat=length) for length in range(memory + 1)
+    )
+    return ["·".join(history) or "start" for history in histories]
+
+
+def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"]:
+    """Return the swap of view [h]: entry c is the index, for `player`, of the context that player 1 calls c.
+
+    `strategy[..., view(…)]` is player `player`'s table in player 1's order. For two players and memory one
+    it is (0, 1, 3, 2, 4).
+
+    Args:
+        memory: outcomes remembered.
+        player: 0 for player 1 (the identity), up to num_players − 1.
+        num_players: how many players there are.
+    """
+    K = 2**num_players
+    bits = (np.arange(K)[:, None] >> np.arange(num_players)[::-1]) & 1  # player 1's action first
+    own_first = [player, *(j for j in range(num_players) if j != player)]
+    seen_as = (bits[:, own_first] << np.arange(num_players)[::-1]).sum(1)
+    level, tables, offset = np.zeros(1, int), [np.zeros(1, int)], 1
+    for length in range(1, memory + 1):
+        level = (level[:, None] * K + seen_as[None, :]).reshape(-1)
+        tables.append(level + offset)
+        offset += K**length
+    return np.concatenate(tables)
+
+
+def extend(strategy: Float[Array, "... h"], memory: int, num_players: int = 2) -> Float[Array, "... h2"]:
+    """Return the same behaviour [..., h'] written as a table with a longer memory.
+
+    Args:
+        strategy: [..., h] cooperation probabilities.
+        memory: how many outcomes the new table remembers, at least as many as the old.
+        num_players: how many players there are.
+
+    Raises:
+        ValueError: if the strategy remembers more than `memory` outcomes.
+    """
+    old, K = memory_of(strategy, num_players), 2**num_players
+    if old > memory:
+        raise ValueError(f"memory={memory} is shorter than the strategy's own memory of {old}")
+    index = [np.arange(num_contexts(old, num_players))]
+    for length in range(old + 1, memory + 1):
+        index.append(num_contexts(old, num_players) - K**old + np.arange(K**length) % K**old)
+    return strategy[..., np.concatenate(index)]
+
+
+def tremble(strategy: Float[Array, "... h"], error: ArrayLike) -> Float[Array, "... h"]:
+    """Return the strategy [..., h] whose every intended action is flipped with probability `error` [...].
+
+    Raises:
+        ValueError: if `error` leaves [0, 1].
+    """
+    flip = _checks.in_range("error", jnp.asarray(error, strategy.dtype), 0.0, 1.0)[..., None]
+    return (1 - flip) * strategy + flip * (1 - strategy)
+
+
+def all_pure(memory: int = 1, num_players: int = 2) -> Float[Array, "n h"]:
+    """Return every deterministic strategy [2^h, h] of the given memory (0 or 1 for two players: 2 or 32 rows).
+
+    Raises:
+        ValueError: if there are more than 2^20 of them.
+    """
+    h = num_contexts(memory, num_players)
+    if h > 20:
+        raise ValueError(f"memory={memory} has 2^{h} pure strategies; at most 2^20 are listed")
+    return jnp.asarray(list(itertools.product([1.0, 0.0], repeat=h)), float)
+
+
+def memory_one(start: ArrayLike, cc: ArrayLike, cd: ArrayLike, dc: ArrayLike, dd: ArrayLike) -> Float[Array, "... 5"]:
+    """Return [..., 5] from the cooperation probabilities [...] at the start and after CC, CD, DC, DD."""
+    return jnp.stack(jnp.broadcast_arrays(*(jnp.asarray(x, float) for x in (start, cc, cd, dc, dd))), -1)
+
+
+def reactive(start: ArrayLike, p: ArrayLike, q: ArrayLike) -> Float[Array, "... 5"]:
+    """Return [..., 5]: cooperate with probability p [...] after the other's C and q [...] after its D."""
+    return memory_one(start, p, q, p, q)
+
+
+def random(p: ArrayLike = 0.5) -> Float[Array, "... 5"]:
+    """Return [..., 5]: cooperate with probability p [...] whatever happened."""
+    return memory_one(p, p, p, p, p)
+
+
+def always_cooperate() -> Float[Array, "5"]:
+    """Return ALLC [5]."""
+    return random(1.0)
+
+
+def always_defect() -> Float[Array, "5"]:
+    """Return ALLD [5]."""
+    return random(0.0)
+
+
+def tit_for_tat() -> Float[Array, "5"]:
+    """Return TFT [5]: cooperate, then do what the other did."""
+    return reactive(1.0, 1.0, 0.0)
+
+
+def suspicious_tit_for_tat() -> Float[Array, "5"]:
+    """Return STFT [5]: tit for tat that opens with defection."""
+    return reactive(0.0, 1.0, 0.0)
+
+
+def generous_tit_for_tat(q: ArrayLike = 1 / 3) -> Float[Array, "... 5"]:
+    """Return GTFT [..., 5]: tit for tat that forgives a defection with probability q [...]."""
+    return reactive(1.0, 1.0, q)
+
+
+def win_stay_lose_shift() -> Float[Array, "5"]:
+    """Return WSLS [5], Pavlov: cooperate exactly after CC and DD (Nowak & Sigmund 1993)."""
+    return memory_one(1.0, 1.0, 0.0, 0.0, 1.0)
+
+
+def grim() -> Float[Array, "5"]:
+    """Return GRIM [5]: cooperate until anyone has defected, then defect for good."""
+    return memory_one(1.0, 1.0, 0.0, 0.0, 0.0)
+
+
+def firm_but_fair() -> Float[Array, "5"]:
+    """Return FBF [5]: cooperate except after having been the sucker (Frean 1994)."""
+    return memory_one(1.0, 1.0, 0.0, 1.0, 1.0)
+
+
+def tit_for_two_tats() -> Float[Array, "21"]:
+    """Return TF2T [21], memory two: defect only after two defections of the other in a row."""
+    defected = [context.split("·") for context in contexts(2)]
+    return jnp.asarray([float([o[1:] for o in c[-2:]] != ["D", "D"]) for c in defected])
+
+
+def two_tits_for_tat() -> Float[Array, "21"]:
+    """Return 2TFT [21], memory two: defect twice after each defection of the other."""
+    recent = [context.split("·") for context in contexts(2)]
+    return jnp.asarray([float(c == ["start"] or all(o[1] == "C" for o in c[-2:])) for c in recent])
