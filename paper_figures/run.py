@@ -1,6 +1,7 @@
 """Computes the figures, keeps their data beside the settings that made them, and draws them."""
 
 import dataclasses
+import functools
 import importlib
 import json
 import os
@@ -95,7 +96,8 @@ def compute(
 
     def save(partial: Path) -> None:
         with partial.open("wb") as file:
-            np.savez_compressed(file, settings=np.array(json.dumps(described)), **arrays)
+            everything: Any = {"settings": np.array(json.dumps(described)), **arrays}
+            np.savez_compressed(file, **everything)
 
     def describe(partial: Path) -> None:
         partial.write_text(json.dumps(described, indent=2) + "\n")
@@ -113,8 +115,9 @@ def draw(name: str, preset: str, seed: int, out: Path, arrays: Arrays) -> list[P
     with plt.style.context(STYLE):
         figure = module.plot(arrays, module.PRESETS[preset])
         for path in paths:
-            form = path.suffix[1:]
-            metadata = {"CreationDate": None} if form == "pdf" else {}
-            _write_whole(path, lambda partial, f=form, m=metadata: figure.savefig(partial, format=f, metadata=m))
+            # Without the date, the same data gives the same PDF.
+            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
+            write = functools.partial(figure.savefig, format=path.suffix[1:], metadata=metadata)
+            _write_whole(path, write)
         plt.close(figure)
     return paths

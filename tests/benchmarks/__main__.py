@@ -1,0 +1,50 @@
+"""Print the benchmarks as a table."""
+
+import importlib
+import pkgutil
+import platform
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import tyro
+from rich.progress import track
+from rich.table import Table
+
+from ipd_theory.commands.console import messages, print_json, results
+from tests import benchmarks
+
+
+def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: bool = False) -> None:
+    """Time ipd_theory against its peers in one run.
+
+    Args:
+        names: Which benchmark modules, e.g. returns; all of them if none is named.
+        json: Print JSON instead of a table.
+    """
+    known = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+    for name in names:
+        if name not in known:
+            raise SystemExit(f"benchmark {name!r} is unknown; there are {', '.join(known)}")
+    rows = []
+    for name in track(names or known, "benchmarks", console=messages):
+        rows += importlib.import_module(f"tests.benchmarks.{name}").run()
+    machine = f"{jax.devices()[0].device_kind} ({_processor()}), jax {jax.__version__}"
+    if json:
+        print_json({"machine": machine, "rows": [row._asdict() for row in rows]})
+        return
+    table = Table("what", "ours (s)", "peer (s)", "ratio", "promised", title=machine)
+    for row in rows:
+        table.add_row(row.what, f"{row.ours:.3g}", f"{row.peer:.3g}", f"{row.ratio:.1f}", f"{row.target:g}")
+    results.print(table)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(models)} cores, {models[0]}" if models else platform.processor()
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
