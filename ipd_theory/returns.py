@@ -125,7 +125,8 @@ def _memory_one_return_jvp(
 def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = None) -> tuple[list[Array], int]:
     """Return the strategies as checked arrays of one dtype and one memory (1 at least), and that memory."""
     arrays = [jnp.asarray(x) for x in tables]
-    dtype = functools.reduce(jnp.promote_types, (x.dtype for x in arrays), jnp.dtype(jnp.float32))
+    floats = [x.dtype for x in arrays if jnp.issubdtype(x.dtype, jnp.floating)]
+    dtype = functools.reduce(np.promote_types, floats, np.dtype(np.float32))
     n = len(arrays)
     if n < 2 or (num_players is not None and n != num_players):
         raise ValueError(f"strategies: got {n} of them; the game has {num_players or 'two or more'} players")
