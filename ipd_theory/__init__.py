@@ -1,6 +1,6 @@
 """Exact analysis of learning-aware agents in the iterated prisoner's dilemma."""
 
-from ipd_theory import games, returns, strategies
+from ipd_theory import games, returns, strategies, zero_determinant
 from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.shaping import shaping_return
 from ipd_theory.returns import advantages, expected_returns, return_gradient, state_occupancy, state_values
@@ -19,4 +19,5 @@ __all__ = [
     "state_occupancy",
     "state_values",
     "strategies",
+    "zero_determinant",
 ]
