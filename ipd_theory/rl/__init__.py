@@ -1,0 +1,1 @@
+"""Agents that learn from sampled experience: sequence models, meta-episodes and their training."""

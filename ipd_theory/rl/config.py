@@ -1,0 +1,174 @@
+"""Every setting of a training run, and the paper's presets (Meulemans et al. 2025, tables of appendix F)."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Method = Literal["coala", "batch_unaware", "m_fos"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The sequence model of every agent, actor and critic in one.
+
+    Args:
+        width: Width of the residual stream and of the recurrence.
+        heads: Diagonal blocks of the recurrence's gates.
+        expanded_width: Width inside the gated MLP.
+        conv_width: Steps that the temporal convolution sees.
+        decay_initialization: `squared` as the public Hawk code draws decays, `effective` as its paper words it.
+    """
+
+    width: int = 32
+    heads: int = 2
+    expanded_width: int = 32
+    conv_width: int = 4
+    decay_initialization: Literal["squared", "effective"] = "squared"
+
+
+@dataclass(frozen=True)
+class Naive:
+    """Co-players that learn from each inner episode alone, by A2C with Monte-Carlo returns.
+
+    Args:
+        learning_rate: Step size of their optimiser.
+        optimizer: adam or sgd.
+        discount: Their γ.
+        value_coefficient: Weight of the value loss.
+        normalize_advantages: Whether advantages are shifted and scaled to mean 0 and deviation 1 over the batch.
+        reward_scale: Factor on rewards before learning; metrics stay unscaled.
+        max_gradient_norm: Gradients longer than this are shortened to it.
+    """
+
+    learning_rate: float = 0.005
+    optimizer: Literal["adam", "sgd"] = "adam"
+    discount: float = 0.99
+    value_coefficient: float = 0.5
+    normalize_advantages: bool = True
+    reward_scale: float = 0.05
+    max_gradient_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class Meta:
+    """How meta agents learn: PPO; one epoch of one minibatch is A2C.
+
+    Args:
+        learning_rate: Step size of their optimiser.
+        optimizer: adam or sgd.
+        epochs: Passes over each iteration's data.
+        minibatches: Updates a pass, each on a random share of whole meta-trajectories.
+        clip: How far the probability ratio may leave 1, and a value its old value.
+        value_coefficient: Weight of the value loss.
+        discount: γ.
+        td_lambda: λ of the value targets.
+        gae_lambda: λ of the advantages; γλ below 1 damps the credit for shaping.
+        normalize_advantages: Whether advantages are scaled to deviation 1 (they are always centred).
+        reward_scale: Factor on rewards before learning; metrics stay unscaled.
+        max_gradient_norm: Gradients longer than this are shortened to it.
+        trajectories_at_once: Meta-trajectories whose gradient is taken together, 0 for a whole minibatch; small
+            chunks stay in a processor's cache, whole minibatches keep a GPU busy.
+    """
+
+    learning_rate: float = 3e-4
+    optimizer: Literal["adam", "sgd"] = "adam"
+    epochs: int = 4
+    minibatches: int = 2
+    clip: float = 0.2
+    value_coefficient: float = 0.5
+    discount: float = 1.0
+    td_lambda: float = 1.0
+    gae_lambda: float = 1.0
+    normalize_advantages: bool = False
+    reward_scale: float = 0.05
+    max_gradient_norm: float = 1.0
+    trajectories_at_once: int = 0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training run of a pool of meta agents and naive learners on the iterated prisoner's dilemma.
+
+    Args:
+        methods: The learning rule of each meta agent in the pool, one entry an agent.
+        iterations: Updates of every meta agent.
+        meta_batch: Co-players drawn for each meta agent an iteration.
+        batch: B, trajectories played in parallel with each co-player.
+        inner_episodes: M, inner episodes of a meta-trajectory.
+        episode_length: T, steps of an inner episode.
+        p_naive: Probability that a drawn co-player is naive rather than another meta agent.
+        num_naive: Naive initialisations to draw from.
+        dynamic_naive: Whether every naive initialisation is set to one of the meta agents at each iteration.
+        payoffs: R, S, T, P, the payoffs after CC, CD, DC and DD.
+        network: The sequence model.
+        naive: The naive learners.
+        meta: The meta agents' learning.
+    """
+
+    methods: tuple[Method, ...] = ("coala",)
+    iterations: int = 3000
+    meta_batch: int = 128
+    batch: int = 16
+    inner_episodes: int = 20
+    episode_length: int = 10
+    p_naive: float = 1.0
+    num_naive: int = 10
+    dynamic_naive: bool = False
+    payoffs: tuple[float, float, float, float] = (1.0, -1.0, 2.0, 0.0)
+    network: Network = field(default_factory=Network)
+    naive: Naive = field(default_factory=Naive)
+    meta: Meta = field(default_factory=Meta)
+
+    def __post_init__(self) -> None:
+        counts = ("iterations", "meta_batch", "batch", "inner_episodes", "episode_length")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
+        if not self.methods:
+            raise ValueError("methods must name the learning rule of at least one meta agent; got none")
+        if not 0 <= self.p_naive <= 1:
+            raise ValueError(f"p_naive must lie in [0, 1]; got {self.p_naive}")
+        if self.p_naive > 0 and self.num_naive < 1:
+            raise ValueError(f"num_naive must be 1 or more with p_naive={self.p_naive}; got {self.num_naive}")
+        if self.p_naive < 1 and len(self.methods) < 2:
+            raise ValueError(
+                f"methods must name two meta agents or more with p_naive={self.p_naive}; got {self.methods}"
+            )
+        trajectories = self.meta_batch * self.batch
+        if trajectories % self.meta.minibatches:
+            raise ValueError(
+                f"meta.minibatches must divide meta_batch × batch = {trajectories}; got {self.meta.minibatches}"
+            )
+        share = trajectories // self.meta.minibatches
+        if self.meta.trajectories_at_once and share % self.meta.trajectories_at_once:
+            raise ValueError(
+                f"meta.trajectories_at_once must divide a minibatch of {share} trajectories; "
+                f"got {self.meta.trajectories_at_once}"
+            )
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Environment steps of one iteration, all meta agents together."""
+        steps = self.meta_batch * self.batch * self.inner_episodes * self.episode_length
+        return len(self.methods) * steps
+
+
+def with_method(config: Config, method: Method) -> Config:
+    """Return the same run with every meta agent learning by `method`."""
+    return replace(config, methods=(method,) * len(config.methods))
+
+
+_QUICK = Config(
+    iterations=2000,
+    meta_batch=32,
+    batch=8,
+    inner_episodes=20,
+    episode_length=5,
+    meta=Meta(learning_rate=5e-4, trajectories_at_once=16),
+)
+
+PRESETS = {
+    "ipd-shaping": Config(),
+    "ipd-mixed": Config(methods=("coala",) * 4, p_naive=0.75),
+    "ipd-shaping-quick": _QUICK,
+    "ipd-mixed-quick": replace(_QUICK, methods=("coala",) * 2, p_naive=0.75),
+}

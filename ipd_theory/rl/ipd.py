@@ -1,0 +1,63 @@
+"""The iterated prisoner's dilemma, or any two-player matrix game, as an environment for sampled play.
+
+An environment is three pure functions of batched arrays and two sizes. Observations are integers here: 0 before
+the first round, then 1 + the last outcome (CC, CD, DC, DD with the observer's own action first), as in the
+contexts of a memory-one strategy.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from ipd_theory.games import MatrixGame
+from ipd_theory.returns import SWAP
+
+State = Any
+
+
+class Environment(NamedTuple):
+    """A two-player game played step by step, many games at once.
+
+    Fields:
+        num_actions: actions of each player, 0 to num_actions − 1.
+        num_observations: different observations, or features of one.
+        discrete: whether observations are integers rather than vectors of features.
+        reset: (key, batch shape) -> the opening state of a batch of games.
+        observe: state -> what each player sees, one array a player.
+        step: (state, actions [2, *batch], key) -> next state and rewards [2, *batch].
+    """
+
+    num_actions: int
+    num_observations: int
+    discrete: bool
+    reset: Callable[[Key[Array, ""], tuple[int, ...]], State]
+    observe: Callable[[State], tuple[Array, Array]]
+    step: Callable[[State, Int[Array, "2 *batch"], Key[Array, ""]], tuple[State, Float[Array, "2 *batch"]]]
+
+
+def iterated(game: MatrixGame) -> Environment:
+    """Return the repeated game with a two-player matrix game as its stage.
+
+    Raises:
+        ValueError: if the game is a batch, or not between two players.
+    """
+    if game.num_players != 2 or game.payoffs.ndim != 3:
+        raise ValueError(f"game must be one game between two players; its payoffs have shape {game.payoffs.shape}")
+    payoffs = game.payoffs.reshape(2, 4).astype(jnp.float32)
+    other_view = jnp.asarray(SWAP, jnp.int32)
+
+    def reset(key: Key[Array, ""], batch: tuple[int, ...]) -> Int[Array, "*batch"]:
+        return jnp.zeros(batch, jnp.int32)
+
+    def observe(state: Int[Array, "*batch"]) -> tuple[Array, Array]:
+        return state, other_view[state]
+
+    def step(
+        state: Int[Array, "*batch"], actions: Int[Array, "2 *batch"], key: Key[Array, ""]
+    ) -> tuple[Int[Array, "*batch"], Float[Array, "2 *batch"]]:
+        outcome = 2 * actions[0] + actions[1]
+        return 1 + outcome, payoffs[:, outcome]
+
+    return Environment(2, 5, True, reset, observe, step)

@@ -1,0 +1,176 @@
+"""Training a pool of meta agents: one iteration as a pure function of a state, and the loop over it.
+
+An iteration, for each meta agent φ_i: draw G co-players with replacement, each a naive initialisation with
+probability p_naive and else one of the other meta agents; play a meta-episode against all of them; update φ_i. All
+meta agents change at once, and what the naive co-players learnt is thrown away (Meulemans et al. 2025, section 3).
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from ipd_theory import games
+from ipd_theory.rl.config import Config, Network
+from ipd_theory.rl.hawk import Hawk
+from ipd_theory.rl.ipd import Environment, iterated
+from ipd_theory.rl.learners import (
+    LearnerState,
+    Policy,
+    PPOInfo,
+    Trajectories,
+    a2c,
+    meta_advantages,
+    optimizer,
+    ppo_update,
+)
+from ipd_theory.rl.rollout import CoPlayers, MetaEpisode, play
+
+
+class TrainState(NamedTuple):
+    """All of a run: P meta agents with their optimisers, K naive initialisations, the key and the iteration."""
+
+    meta: Policy
+    optimizers: LearnerState
+    naive: Policy
+    key: Key[Array, ""]
+    iteration: Int[Array, ""]
+
+
+class ByEpisode(NamedTuple):
+    """Averages over one kind of co-player by inner episode, [P, M]; NaN where none was drawn."""
+
+    reward: Float[Array, "P M"]
+    co_player_reward: Float[Array, "P M"]
+    defection: Float[Array, "P M"]
+    co_player_defection: Float[Array, "P M"]
+
+
+class Metrics(NamedTuple):
+    """What an iteration showed: play against either kind of co-player, unscaled rewards a step, and the losses [P]."""
+
+    against_naive: ByEpisode
+    against_meta: ByEpisode
+    losses: PPOInfo
+
+
+def environment_of(config: Config) -> Environment:
+    """Return the game of a run."""
+    R, S, T, P = config.payoffs
+    return iterated(games.symmetric_game(R, S, T, P))
+
+
+def new_policy(network: Network, environment: Environment, key: Key[Array, ""]) -> Hawk:
+    """Return a fresh agent for an environment: logits of its actions and a value, both zero at first."""
+    return Hawk(
+        key,
+        environment.num_observations,
+        environment.num_actions + 1,
+        network.width,
+        network.heads,
+        network.expanded_width,
+        network.conv_width,
+        network.decay_initialization,
+        environment.discrete,
+    )
+
+
+def initial_state(config: Config, key: Key[Array, ""]) -> TrainState:
+    """Return the state before the first iteration."""
+    environment = environment_of(config)
+    key, meta_key, naive_key = jax.random.split(key, 3)
+    create = jax.vmap(lambda key: new_policy(config.network, environment, key))
+    meta = create(jax.random.split(meta_key, len(config.methods)))
+    naive = create(jax.random.split(naive_key, max(config.num_naive, 1)))
+    transform = optimizer(config.meta.optimizer, config.meta.learning_rate, config.meta.max_gradient_norm)
+    return TrainState(meta, jax.vmap(transform.init)(meta), naive, key, jnp.zeros((), jnp.int32))
+
+
+def draw_co_players(config: Config, state: TrainState, agent: Int[Array, ""], key: Key[Array, ""]) -> CoPlayers:
+    """Draw a meta-batch of co-players for one agent: naive with p_naive, else another meta agent, each kind uniformly."""
+    P, K, G = len(config.methods), max(config.num_naive, 1), config.meta_batch
+    kind_key, naive_key, meta_key = jax.random.split(key, 3)
+    naive = jax.random.uniform(kind_key, (G,), jnp.float32) < config.p_naive
+    other = jax.random.randint(meta_key, (G,), 0, max(P - 1, 1), jnp.int32)
+    other = other + (other >= agent).astype(jnp.int32)
+    which = jnp.where(naive, jax.random.randint(naive_key, (G,), 0, K, jnp.int32), K + other)
+    pool = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.naive, state.meta)
+    return CoPlayers(jax.tree.map(lambda x: x[which], pool), naive)
+
+
+def _over_agents(function: Callable[..., Any], *args: Any) -> Any:
+    """Map over the leading axis of the arguments; a population of one is not batched, which would cost speed."""
+    if jax.tree.leaves(args)[0].shape[0] > 1:
+        return jax.vmap(function)(*args)
+    return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], args)))
+
+
+def iterate(config: Config, state: TrainState) -> tuple[TrainState, Metrics]:
+    """Play and learn once; the run is this function of (config, key) repeated, so seeds can be vmapped."""
+    environment, learner = environment_of(config), a2c(config.naive)
+    P = len(config.methods)
+    key, dynamic_key, *agent_keys = jax.random.split(state.key, 2 + P)
+    if config.dynamic_naive:
+        chosen = jax.random.randint(dynamic_key, (max(config.num_naive, 1),), 0, P, jnp.int32)
+        state = state._replace(naive=jax.tree.map(lambda x: x[chosen], state.meta))
+
+    def episode(agent: Array, policy: Policy, key: Key[Array, ""]) -> tuple[MetaEpisode, Bool[Array, " G"]]:
+        draw_key, play_key = jax.random.split(key)
+        co_players = draw_co_players(config, state, agent, draw_key)
+        record = play(
+            environment,
+            policy,
+            co_players,
+            learner,
+            play_key,
+            batch=config.batch,
+            inner_episodes=config.inner_episodes,
+            episode_length=config.episode_length,
+        )
+        return record, co_players.naive
+
+    play_keys, update_keys = jnp.moveaxis(jax.vmap(jax.random.split)(jnp.stack(agent_keys)), 1, 0)
+    record, naive = _over_agents(episode, jnp.arange(P, dtype=jnp.int32), state.meta, play_keys)
+    data = [trajectories(config, jax.tree.map(lambda x, i=i: x[i], record), naive[i], i) for i in range(P)]
+    update = functools.partial(ppo_update, settings=config.meta)
+    meta, optimizers, losses = _over_agents(
+        update, state.meta, state.optimizers, jax.tree.map(lambda *x: jnp.stack(x), *data), update_keys
+    )
+    metrics = Metrics(jax.vmap(by_episode)(record, naive), jax.vmap(by_episode)(record, ~naive), losses)
+    return TrainState(meta, optimizers, state.naive, key, state.iteration + 1), metrics
+
+
+def trajectories(config: Config, record: MetaEpisode, naive: Bool[Array, " G"], agent: int) -> Trajectories:
+    """Return one agent's meta-episode [M, T, G, B] as PPO's data [M T, G B], with its advantages and targets."""
+    rewards = jnp.transpose(record.rewards[:, :, 0], (2, 3, 0, 1))
+    values = jnp.transpose(record.values, (2, 3, 0, 1))
+    advantages, targets = meta_advantages(rewards, values, naive, config.methods[agent], config.meta)
+
+    def by_time(x: Array) -> Array:
+        M, T, G, B, *rest = x.shape
+        return x.reshape(M * T, G * B, *rest)
+
+    return Trajectories(
+        by_time(record.observations),
+        by_time(record.actions[:, :, 0]),
+        by_time(record.log_probabilities),
+        by_time(record.values),
+        by_time(jnp.transpose(advantages, (2, 3, 0, 1))),
+        by_time(jnp.transpose(targets, (2, 3, 0, 1))),
+    )
+
+
+def by_episode(record: MetaEpisode, which: Bool[Array, " G"]) -> ByEpisode:
+    """Return one agent's averages [M] over the co-players in `which`; NaN if there are none."""
+    weight = which.astype(jnp.float32) / which.sum().astype(jnp.float32)
+
+    def mean(x: Float[Array, "M T G B"]) -> Float[Array, " M"]:
+        return x.mean((1, 3)) @ weight
+
+    actions = record.actions.astype(jnp.float32)
+    return ByEpisode(
+        mean(record.rewards[:, :, 0]), mean(record.rewards[:, :, 1]), mean(actions[:, :, 0]), mean(actions[:, :, 1])
+    )
