@@ -4,6 +4,7 @@ Its states are the non-empty contexts. Those shorter than the memory are passed 
 the chain proper runs over the K^n histories of full length. Each state pays for its most recent outcome.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -31,7 +32,7 @@ def outcome_probabilities(tables: Sequence[Array], memory: int) -> Float[Array, 
     return probabilities
 
 
-def opening(probabilities: Array, memory: int) -> list[Array]:
+def opening_levels(probabilities: Array, memory: int) -> list[Array]:
     """Return the distributions [..., K], [..., K²], … over histories of length 1 … memory, as play opens."""
     K, offset = probabilities.shape[-1], 0
     level = jnp.ones((1,), probabilities.dtype)
@@ -44,7 +45,7 @@ def opening(probabilities: Array, memory: int) -> list[Array]:
     return levels
 
 
-def transitions(probabilities: Array, memory: int) -> Array:
+def transition_matrix(probabilities: Array, memory: int) -> Array:
     """Return M [..., K^n, K^n]: a full history drops its oldest outcome and gains the new one."""
     K = probabilities.shape[-1]
     kept = K ** (memory - 1)
@@ -77,3 +78,90 @@ def _chain_return_jvp(
     restarts = ((start - jnp.einsum("...i,...ij->...j", d, transitions)) * w).sum(-1)
     tangent = (d * payoffs_dot).sum(-1) + (1 - delta) * moves + delta * (start_dot * w).sum(-1) + restarts * delta_dot
     return (d * payoffs).sum(-1), tangent
+
+
+def discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
+    """Return the normalised returns [..., n] for outcome payoffs [..., n, K]."""
+    n = len(tables)
+    probabilities = outcome_probabilities(tables, memory)
+    *opening, start = opening_levels(probabilities, memory)
+    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
+    last = payoffs.shape[-1] ** memory
+    recent = by_context(payoffs, memory)[..., -last:]
+    total = jnp.stack([chain_return(start, transitions, delta, recent[..., i, :]) for i in range(n)], -1)
+    for t, level in reversed(list(enumerate(opening, 1))):
+        now = by_context(payoffs, t)[..., -level.shape[-1] :]
+        total = delta[..., None] * (level[..., None, :] * now).sum(-1) + (1 - delta)[..., None] * total
+    return total
+
+
+def _with_batch(transitions: Array, delta: Array, *others: Array) -> tuple[Array, Array]:
+    """Broadcast a chain and its stopping rate to the common batch shape."""
+    shape = jnp.broadcast_shapes(delta.shape, transitions.shape[:-2], *(x.shape for x in others))
+    return jnp.broadcast_to(transitions, (*shape, *transitions.shape[-2:])), jnp.broadcast_to(delta, shape)
+
+
+def discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Array:
+    """Return the occupancy [..., h − 1] of the non-empty contexts."""
+    probabilities = outcome_probabilities(tables, memory)
+    *opening, start = opening_levels(probabilities, memory)
+    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta)
+    weight = delta[..., None]
+    shares = [weight * (1 - weight) ** t * level for t, level in enumerate(opening)]
+    settled = (1 - weight) ** len(opening) * occupancy(eliminate(transitions, delta), start)
+    return _join(shares, settled)
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "horizon"))
+def finite_occupancy(tables: list[Array], delta: Array, memory: int, horizon: int) -> Array:
+    """Return the occupancy [..., h − 1] of the non-empty contexts over `horizon` steps of weight γ^t."""
+    probabilities = outcome_probabilities(tables, memory)
+    *opening, start = opening_levels(probabilities, memory)
+    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta)
+    gamma = 1 - delta[..., None]
+    shares = [gamma**t * level if t < horizon else jnp.zeros_like(level) for t, level in enumerate(opening)]
+
+    def step(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
+        distribution, weight, total = carry
+        moved = jnp.einsum("...i,...ij->...j", distribution, transitions)
+        return (moved, weight * gamma, total + weight * distribution), None
+
+    start = jnp.broadcast_to(start, transitions.shape[:-1])
+    first = (start, gamma ** len(opening), jnp.zeros_like(start))
+    (_, _, settled), _ = jax.lax.scan(step, first, length=max(0, horizon - len(opening)))
+    visits = _join(shares, settled)
+    return visits / visits.sum(-1, keepdims=True)
+
+
+def _join(shares: Sequence[Array], settled: Array) -> Array:
+    batch = settled.shape[:-1]
+    return jnp.concatenate([*(jnp.broadcast_to(x, (*batch, x.shape[-1])) for x in shares), settled], -1)
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "player"))
+def values(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
+    """Return normalised values [..., h] and un-normalised Q − V [..., h, 2], both in the player's own view."""
+    n, K = len(tables), payoffs.shape[-1]
+    probabilities = outcome_probabilities(tables, memory)
+    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
+    gamma = (1 - delta)[..., None]
+    rewards = by_context(payoffs[..., player, :], memory)
+    w, last_return = relative_values(eliminate(transitions, delta), rewards[..., -(K**memory) :])
+
+    levels = [w]  # values of the contexts of length memory, …, 1, reward of the context included
+    for length in reversed(range(1, memory)):
+        first, end = strategies.num_contexts(length - 1, n), strategies.num_contexts(length, n)
+        onward = (probabilities[..., first:end, :] * levels[0].reshape(*w.shape[:-1], -1, K)).sum(-1)
+        levels.insert(0, rewards[..., first - 1 : end - 1] - last_return[..., None] + gamma * onward)
+    # A full history and an outcome lead to the history that drops its oldest outcome.
+    shifted = jnp.concatenate([w] * K, -1)
+    after = jnp.concatenate([*levels, shifted], -1).reshape(*w.shape[:-1], -1, K)
+
+    def given(action: float) -> Array:
+        forced = [jnp.full_like(x, action) if i == player else x for i, x in enumerate(tables)]
+        return (outcome_probabilities(forced, memory) * after).sum(-1)
+
+    value = (probabilities * after).sum(-1)
+    gains = jnp.stack([given(1.0) - value, given(0.0) - value], -1)
+    own = np.argsort(strategies.view(memory, player, n))
+    return (last_return[..., None] + delta[..., None] * value)[..., own], gains[..., own, :]

@@ -33,6 +33,18 @@ def vanishing_delta(dtype: np.dtype) -> float:
     return 1e-200 if np.finfo(dtype).bits == 64 else 1e-30
 
 
+@jax.custom_jvp
+def _reciprocal(x: Array) -> Array:
+    """Return 1 / x. Its derivative never forms x², which underflows for the pivots of a vanishing δ."""
+    return 1 / x
+
+
+@_reciprocal.defjvp
+def _reciprocal_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    inverse = _reciprocal(primals[0])
+    return inverse, -((tangents[0] * inverse) * inverse)
+
+
 class ColumnElimination(NamedTuple):
     """A chain of n states after elimination; entries are arrays [...] over the batch.
 
@@ -59,7 +71,7 @@ def eliminate_columns(transitions: Sequence[Sequence[Array]], delta: Array) -> C
         pivot = stop[k]
         for j in later:
             pivot = pivot + rate[k][j]
-        per_pivot.append(1 / pivot)
+        per_pivot.append(_reciprocal(pivot))
         stops = stop[k] * per_pivot[k]
         for j in later:
             out[k][j] = rate[k][j] * per_pivot[k]
@@ -78,7 +90,7 @@ def occupancy_columns(chain: ColumnElimination, start: Columns) -> Columns:
     for k in range(n - 1):
         for j in range(k + 1, n):
             entering[j] = entering[j] + entering[k] * chain.out[k][j]
-    occupancy = [entering[-1] * (chain.delta / chain.last)] * n
+    occupancy = [entering[-1] * (chain.delta * _reciprocal(chain.last))] * n
     for k in reversed(range(n - 1)):
         flow = chain.delta * entering[k]
         for i in range(k + 1, n):
@@ -130,7 +142,7 @@ def eliminate(transitions: Float[Array, "*batch n n"], delta: Float[Array, "*#ba
         row = jnp.where(state > k, _at(rate, k, -2), 0)
         into = jnp.where(state > k, _at(rate, k, -1), 0)
         stop_k = _at(stop, k, -1)
-        inverse = 1 / (row.sum(-1) + stop_k)
+        inverse = _reciprocal(row.sum(-1) + stop_k)
         out = row * inverse[..., None]
         rate = rate + jnp.where(off_diagonal, into[..., :, None] * out[..., None, :], 0)
         rate = jnp.where((state[:, None] == k) & (state[None, :] > k), out[..., None, :], rate)
@@ -181,5 +193,5 @@ def relative_values(
         return values + out * w_k[..., None]
 
     surplus = jax.lax.fori_loop(0, n - 1, forward, rewards - last_return[..., None])
-    values = jnp.where(state < n - 1, surplus * chain.per_pivot, 0)
+    values = surplus * jnp.where(state < n - 1, chain.per_pivot, 0)
     return jax.lax.fori_loop(0, n - 1, backward, values), last_return

@@ -15,10 +15,10 @@ The policy gradient theorem is the closed form of the derivative (ω_s = γ d_s,
 
     ∂J/∂p_s = ω_s [Q(s, C) − Q(s, D)],   Q(s, C) − Q(s, D) = q_s (w_CC − w_DC) + (1 − q_s)(w_CD − w_DD).
 
-A custom differentiation rule applies it wherever returns are differentiated, forward or backward; the rule is made
-of d and w, which are differentiable again, so derivatives of any order follow. Longer memories and more
-players give longer chains over the same formulas. `_elimination` solves the chains, for every γ including the
-limit of means γ = 1.
+A custom differentiation rule applies it wherever returns are differentiated, forward or backward. The rule is made
+of d and w, whose derivatives are again solves of the same chain with another right-hand side, so derivatives of any
+order follow. Longer memories and more players give longer chains over the same formulas (`_chains`).
+`_elimination` solves them, for every γ including the limit of means γ = 1.
 """
 
 import functools
@@ -31,13 +31,11 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _chains, _checks, strategies
 from ipd_theory._elimination import (
+    ColumnElimination,
     Columns,
-    eliminate,
     eliminate_columns,
-    occupancy,
     occupancy_columns,
     relative_value_columns,
-    relative_values,
     vanishing_delta,
 )
 from ipd_theory.games import MatrixGame
@@ -68,7 +66,7 @@ def stopping_rate(discount: ArrayLike, dtype: np.dtype) -> Float[Array, "..."]:
     return jnp.maximum(delta, jnp.asarray(vanishing_delta(dtype), dtype))
 
 
-# Memory-one strategies: tuples of arrays, one array [...] a context or outcome.
+# Memory-one strategies: tuples of arrays, one array [...] for each context or outcome.
 
 
 def _outcomes(a: Array, b: Array) -> Columns:
@@ -76,27 +74,94 @@ def _outcomes(a: Array, b: Array) -> Columns:
     return a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)
 
 
+def _outcome_tangents(a: Array, b: Array, a_dot: Array, b_dot: Array) -> Columns:
+    return (
+        a_dot * b + a * b_dot,
+        a_dot * (1 - b) - a * b_dot,
+        (1 - a) * b_dot - a_dot * b,
+        -a_dot * (1 - b) - (1 - a) * b_dot,
+    )
+
+
 def _dot(xs: Sequence[Array], ys: Sequence[Array]) -> Array:
-    products = [x * y for x, y in zip(xs, ys, strict=True)]
-    return functools.reduce(jnp.add, products)
+    return functools.reduce(jnp.add, [x * y for x, y in zip(xs, ys, strict=True)])
 
 
-def memory_one_occupancy(p: Columns, q: Columns, delta: Array) -> Columns:
-    """Return the occupancy of CC, CD, DC, DD; p and q are five columns each, q in player 1's order."""
+def _gains(a: Array, b: Array, w: Columns) -> tuple[Array, Array]:
+    """Return Q(s, C) − Q(s, D) of player 1's and of player 2's action, for player 1's values w."""
+    cc, cd, dc, dd = w
+    return b * (cc - dc) + (1 - b) * (cd - dd), a * (cc - cd) + (1 - a) * (dc - dd)
+
+
+def _chain(p: Columns, q: Columns, delta: Array) -> tuple[Columns, list[Columns], ColumnElimination]:
     start, *rows = (_outcomes(a, b) for a, b in zip(p, q, strict=True))
-    return occupancy_columns(eliminate_columns(rows, delta), start)
+    return start, rows, eliminate_columns(rows, delta)
 
 
 @jax.custom_jvp
-def memory_one_return(p: Columns, q: Columns, delta: Array, payoffs: Columns) -> Array:
-    """Return J [...] of the player with these payoffs, normalised, with its derivative in closed form.
+def memory_one_occupancy(p: Columns, q: Columns, delta: Array) -> Columns:
+    """Return the occupancy of CC, CD, DC, DD.
 
     Args:
         p: five columns [...], player 1's cooperation probabilities (start, CC, CD, DC, DD).
         q: five columns [...], player 2's, in player 1's order.
         delta: [...] stopping rates 1 − γ, above zero.
+    """
+    start, _, chain = _chain(p, q, delta)
+    return occupancy_columns(chain, start)
+
+
+@memory_one_occupancy.defjvp
+def _memory_one_occupancy_jvp(
+    primals: tuple[Columns, Columns, Array], tangents: tuple[Columns, Columns, Array]
+) -> tuple[Columns, Columns]:
+    """ḋ = bᵀ(I − γM)^{-1} with b = δ ṡ_0 + γ Ṁᵀd + δ̇ (s_0 − Mᵀd), whose entries add up to zero."""
+    p, q, delta = primals
+    p_dot, q_dot, delta_dot = tangents
+    start, rows, chain = _chain(p, q, delta)
+    d = occupancy_columns(chain, start)
+    visits = (delta, *((1 - delta) * x for x in d))
+    rows_dot = [_outcome_tangents(*x) for x in zip(p, q, p_dot, q_dot, strict=True)]
+    source = tuple(
+        _dot(visits, [row[j] for row in rows_dot]) + (start[j] - _dot(d, [row[j] for row in rows])) * delta_dot
+        for j in range(4)
+    )
+    # For a source that adds up to zero, this solve is the transpose of the one for relative values.
+    solve = jax.linear_transpose(functools.partial(relative_value_columns, chain), d)
+    return d, solve(source)[0]
+
+
+@jax.custom_jvp
+def memory_one_values(p: Columns, q: Columns, delta: Array, payoffs: Columns) -> Columns:
+    """Return the values of CC, CD, DC, DD, payoff of the state included, less that of DD.
+
+    Args:
+        p, q, delta: as for `memory_one_occupancy`.
         payoffs: four columns [...], the payoffs after CC, CD, DC, DD.
     """
+    return relative_value_columns(_chain(p, q, delta)[2], payoffs)
+
+
+@memory_one_values.defjvp
+def _memory_one_values_jvp(
+    primals: tuple[Columns, Columns, Array, Columns], tangents: tuple[Columns, Columns, Array, Columns]
+) -> tuple[Columns, Columns]:
+    """ẇ are the values for the payoffs γ Ṁw − δ̇ Mw + ṙ."""
+    p, q, delta, payoffs = primals
+    p_dot, q_dot, delta_dot, payoffs_dot = tangents
+    _, rows, chain = _chain(p, q, delta)
+    w = relative_value_columns(chain, payoffs)
+    source = []
+    for s in range(4):
+        gain_p, gain_q = _gains(p[s + 1], q[s + 1], w)
+        drift = gain_p * p_dot[s + 1] + gain_q * q_dot[s + 1]
+        source.append((1 - delta) * drift - _dot(rows[s], w) * delta_dot + payoffs_dot[s])
+    return w, relative_value_columns(chain, tuple(source))
+
+
+@jax.custom_jvp
+def memory_one_return(p: Columns, q: Columns, delta: Array, payoffs: Columns) -> Array:
+    """Return J [...] of the player with these payoffs, a step; arguments as `memory_one_values`."""
     return _dot(memory_one_occupancy(p, q, delta), payoffs)
 
 
@@ -104,21 +169,18 @@ def memory_one_return(p: Columns, q: Columns, delta: Array, payoffs: Columns) ->
 def _memory_one_return_jvp(
     primals: tuple[Columns, Columns, Array, Columns], tangents: tuple[Columns, Columns, Array, Columns]
 ) -> tuple[Array, Array]:
+    """The policy gradient theorem."""
     p, q, delta, payoffs = primals
     p_dot, q_dot, delta_dot, payoffs_dot = tangents
     start, *rows = (_outcomes(a, b) for a, b in zip(p, q, strict=True))
-    chain = eliminate_columns(rows, delta)
-    d = occupancy_columns(chain, start)
-    w_cc, w_cd, w_dc, w_dd = w = relative_value_columns(chain, payoffs)
-
-    visits = (delta, *((1 - delta) * d_s for d_s in d))
-    tangent = _dot(d, payoffs_dot)
-    for s in range(5):
-        gain_p = q[s] * (w_cc - w_dc) + (1 - q[s]) * (w_cd - w_dd)
-        gain_q = p[s] * (w_cc - w_cd) + (1 - p[s]) * (w_dc - w_dd)
-        tangent = tangent + visits[s] * (gain_p * p_dot[s] + gain_q * q_dot[s])
+    d = memory_one_occupancy(p, q, delta)
+    w = memory_one_values(p, q, delta, payoffs)
+    visits = (delta, *((1 - delta) * x for x in d))
     moved = [_dot(d, [row[j] for row in rows]) for j in range(4)]
-    tangent = tangent + _dot([s - m for s, m in zip(start, moved, strict=True)], w) * delta_dot
+    tangent = _dot(d, payoffs_dot) + _dot([s - m for s, m in zip(start, moved, strict=True)], w) * delta_dot
+    for s in range(5):
+        gain_p, gain_q = _gains(p[s], q[s], w)
+        tangent = tangent + visits[s] * (gain_p * p_dot[s] + gain_q * q_dot[s])
     return _dot(d, payoffs), tangent
 
 
@@ -143,96 +205,18 @@ def _columns(x: Array) -> Columns:
 @functools.partial(jax.jit, static_argnames="memory")
 def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the normalised returns [..., n] for outcome payoffs [..., n, K]."""
-    n = len(tables)
-    if n == 2 and memory == 1:
-        p, q = _columns(tables[0]), _columns(tables[1][..., SWAP])
-        return jnp.stack([memory_one_return(p, q, delta, _columns(payoffs[..., i, :])) for i in range(n)], -1)
-    probabilities = _chains.outcome_probabilities(tables, memory)
-    *opening, start = _chains.opening(probabilities, memory)
-    transitions, delta = _with_batch(_chains.transitions(probabilities, memory), delta, payoffs[..., 0, 0])
-    last = payoffs.shape[-1] ** memory
-    recent = _chains.by_context(payoffs, memory)[..., -last:]
-    total = jnp.stack([_chains.chain_return(start, transitions, delta, recent[..., i, :]) for i in range(n)], -1)
-    for t, level in reversed(list(enumerate(opening, 1))):
-        now = _chains.by_context(payoffs, t)[..., -level.shape[-1] :]
-        total = delta[..., None] * (level[..., None, :] * now).sum(-1) + (1 - delta)[..., None] * total
-    return total
-
-
-def _with_batch(transitions: Array, delta: Array, *others: Array) -> tuple[Array, Array]:
-    """Broadcast a chain and its stopping rate to the common batch shape."""
-    shape = jnp.broadcast_shapes(delta.shape, transitions.shape[:-2], *(x.shape for x in others))
-    return jnp.broadcast_to(transitions, (*shape, *transitions.shape[-2:])), jnp.broadcast_to(delta, shape)
+    if len(tables) != 2 or memory != 1:
+        return _chains.discounted_returns(payoffs, tables, delta, memory)
+    p, q = _columns(tables[0]), _columns(tables[1][..., SWAP])
+    return jnp.stack([memory_one_return(p, q, delta, _columns(payoffs[..., i, :])) for i in range(2)], -1)
 
 
 @functools.partial(jax.jit, static_argnames="memory")
 def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
-    if len(tables) == 2 and memory == 1:
-        p, q = _columns(tables[0]), _columns(tables[1][..., SWAP])
-        return jnp.stack(memory_one_occupancy(p, q, delta), -1)
-    probabilities = _chains.outcome_probabilities(tables, memory)
-    *opening, start = _chains.opening(probabilities, memory)
-    transitions, delta = _with_batch(_chains.transitions(probabilities, memory), delta)
-    weight = delta[..., None]
-    shares = [weight * (1 - weight) ** t * level for t, level in enumerate(opening)]
-    settled = (1 - weight) ** len(opening) * occupancy(eliminate(transitions, delta), start)
-    return _join(shares, settled)
-
-
-@functools.partial(jax.jit, static_argnames=("memory", "horizon"))
-def _finite_occupancy(tables: list[Array], delta: Array, memory: int, horizon: int) -> Array:
-    """Return the occupancy [..., h − 1] of the non-empty contexts over `horizon` steps of weight γ^t."""
-    probabilities = _chains.outcome_probabilities(tables, memory)
-    *opening, start = _chains.opening(probabilities, memory)
-    transitions, delta = _with_batch(_chains.transitions(probabilities, memory), delta)
-    gamma = 1 - delta[..., None]
-    shares = [gamma**t * level if t < horizon else jnp.zeros_like(level) for t, level in enumerate(opening)]
-
-    def step(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
-        distribution, weight, total = carry
-        moved = jnp.einsum("...i,...ij->...j", distribution, transitions)
-        return (moved, weight * gamma, total + weight * distribution), None
-
-    start = jnp.broadcast_to(start, transitions.shape[:-1])
-    first = (start, gamma ** len(opening), jnp.zeros_like(start))
-    (_, _, settled), _ = jax.lax.scan(step, first, length=max(0, horizon - len(opening)))
-    visits = _join(shares, settled)
-    return visits / visits.sum(-1, keepdims=True)
-
-
-def _join(shares: Sequence[Array], settled: Array) -> Array:
-    batch = settled.shape[:-1]
-    return jnp.concatenate([*(jnp.broadcast_to(x, (*batch, x.shape[-1])) for x in shares), settled], -1)
-
-
-@functools.partial(jax.jit, static_argnames=("memory", "player"))
-def _values(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
-    """Return normalised values [..., h] and un-normalised Q − V [..., h, 2], both in the player's own view."""
-    n, K = len(tables), payoffs.shape[-1]
-    probabilities = _chains.outcome_probabilities(tables, memory)
-    transitions, delta = _with_batch(_chains.transitions(probabilities, memory), delta, payoffs[..., 0, 0])
-    gamma = (1 - delta)[..., None]
-    rewards = _chains.by_context(payoffs[..., player, :], memory)
-    w, last_return = relative_values(eliminate(transitions, delta), rewards[..., -(K**memory) :])
-
-    levels = [w]  # values of the contexts of length memory, …, 1, reward of the context included
-    for length in reversed(range(1, memory)):
-        first, end = strategies.num_contexts(length - 1, n), strategies.num_contexts(length, n)
-        onward = (probabilities[..., first:end, :] * levels[0].reshape(*w.shape[:-1], -1, K)).sum(-1)
-        levels.insert(0, rewards[..., first - 1 : end - 1] - last_return[..., None] + gamma * onward)
-    # A full history and an outcome lead to the history that drops its oldest outcome.
-    shifted = jnp.concatenate([w] * K, -1)
-    after = jnp.concatenate([*levels, shifted], -1).reshape(*w.shape[:-1], -1, K)
-
-    def given(action: float) -> Array:
-        forced = [jnp.full_like(x, action) if i == player else x for i, x in enumerate(tables)]
-        return (_chains.outcome_probabilities(forced, memory) * after).sum(-1)
-
-    value = (probabilities * after).sum(-1)
-    gains = jnp.stack([given(1.0) - value, given(0.0) - value], -1)
-    own = np.argsort(strategies.view(memory, player, n))
-    return (last_return[..., None] + delta[..., None] * value)[..., own], gains[..., own, :]
+    if len(tables) != 2 or memory != 1:
+        return _chains.discounted_occupancy(tables, delta, memory)
+    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1][..., SWAP]), delta), -1)
 
 
 def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
@@ -279,7 +263,7 @@ def expected_returns(
     if horizon is None:
         returns = _discounted_returns(payoffs, arrays, delta, memory)
         return returns if normalized else returns / delta[..., None]
-    occupied = _finite_occupancy(arrays, delta, memory, horizon)
+    occupied = _chains.finite_occupancy(arrays, delta, memory, horizon)
     returns = (occupied[..., None, :] * _chains.by_context(payoffs, memory)).sum(-1)
     mass = ((1 - delta)[..., None] ** np.arange(horizon)).sum(-1)
     return returns if normalized else returns * mass[..., None]
@@ -306,7 +290,7 @@ def state_occupancy(
     delta = stopping_rate(gamma, arrays[0].dtype)
     if horizon is None:
         return _discounted_occupancy(arrays, delta, memory)
-    return _finite_occupancy(arrays, delta, memory, horizon)
+    return _chains.finite_occupancy(arrays, delta, memory, horizon)
 
 
 def state_values(
@@ -317,7 +301,7 @@ def state_values(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. The first entry,
     the value at the start, is the player's expected return.
     """
-    return _values(*_value_arguments(game, tables, discount), player=player)[0]
+    return _chains.values(*_value_arguments(game, tables, discount), player=player)[0]
 
 
 def advantages(
@@ -328,7 +312,7 @@ def advantages(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. At γ = 1 these are
     the differential advantages, finite wherever the long-run average does not depend on the context.
     """
-    return _values(*_value_arguments(game, tables, discount), player=player)[1]
+    return _chains.values(*_value_arguments(game, tables, discount), player=player)[1]
 
 
 def _value_arguments(
