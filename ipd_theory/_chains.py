@@ -61,19 +61,62 @@ def by_context(payoffs: Float[Array, "... K"], memory: int) -> Float[Array, "...
 
 
 @jax.custom_jvp
+def chain_occupancy(start: Array, transitions: Array, delta: Array) -> Array:
+    """Return d [..., n] for start [..., n], transitions [..., n, n] and stopping rates delta [...]."""
+    return occupancy(eliminate(transitions, delta), start)
+
+
+@chain_occupancy.defjvp
+def _chain_occupancy_jvp(
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
+) -> tuple[Array, Array]:
+    """ḋ = bᵀ(I − γM)^{-1} with b = δ ṡ_0 + γ Ṁᵀd + δ̇ (s_0 − Mᵀd), whose entries add up to zero."""
+    start, transitions, delta = primals
+    start_dot, transitions_dot, delta_dot = tangents
+    chain = eliminate(transitions, delta)
+    d, delta = occupancy(chain, start), delta[..., None]
+    source = (
+        delta * start_dot
+        + (1 - delta) * jnp.einsum("...i,...ij->...j", d, transitions_dot)
+        + (start - jnp.einsum("...i,...ij->...j", d, transitions)) * delta_dot[..., None]
+    )
+    # For a source that adds up to zero, this solve is the transpose of the one for relative values.
+    _, solve = jax.vjp(functools.partial(relative_values, chain), d)
+    return d, solve(source)[0]
+
+
+@jax.custom_jvp
+def chain_values(transitions: Array, delta: Array, payoffs: Array) -> Array:
+    """Return w [..., n], payoff of the state included, less the value of the last state."""
+    return relative_values(eliminate(transitions, delta), payoffs)
+
+
+@chain_values.defjvp
+def _chain_values_jvp(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    """ẇ are the values for the payoffs γ Ṁw − δ̇ Mw + ṙ."""
+    transitions, delta, payoffs = primals
+    transitions_dot, delta_dot, payoffs_dot = tangents
+    chain = eliminate(transitions, delta)
+    w = relative_values(chain, payoffs)
+    source = (1 - delta)[..., None] * jnp.einsum("...ij,...j->...i", transitions_dot, w) + payoffs_dot
+    source = source - delta_dot[..., None] * jnp.einsum("...ij,...j->...i", transitions, w)
+    return w, relative_values(chain, source)
+
+
+@jax.custom_jvp
 def chain_return(start: Array, transitions: Array, delta: Array, payoffs: Array) -> Array:
-    """Return J [...] of a chain from start [..., n], transitions [..., n, n], delta [...] and payoffs [..., n]."""
-    return (occupancy(eliminate(transitions, delta), start) * payoffs).sum(-1)
+    """Return J [...] of the chain for payoffs [..., n]; the other arguments as `chain_occupancy`."""
+    return (chain_occupancy(start, transitions, delta) * payoffs).sum(-1)
 
 
 @chain_return.defjvp
 def _chain_return_jvp(
     primals: tuple[Array, Array, Array, Array], tangents: tuple[Array, Array, Array, Array]
 ) -> tuple[Array, Array]:
+    """The policy gradient theorem: J̇ = d·ṙ + γ dᵀṀw + δ ṡ_0·w + δ̇ (s_0 − Mᵀd)·w."""
     start, transitions, delta, payoffs = primals
     start_dot, transitions_dot, delta_dot, payoffs_dot = tangents
-    chain = eliminate(transitions, delta)
-    d, (w, _) = occupancy(chain, start), relative_values(chain, payoffs)
+    d, w = chain_occupancy(start, transitions, delta), chain_values(transitions, delta, payoffs)
     moves = jnp.einsum("...i,...ij,...j->...", d, transitions_dot, w)
     restarts = ((start - jnp.einsum("...i,...ij->...j", d, transitions)) * w).sum(-1)
     tangent = (d * payoffs_dot).sum(-1) + (1 - delta) * moves + delta * (start_dot * w).sum(-1) + restarts * delta_dot
@@ -108,7 +151,7 @@ def discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arra
     transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta)
     weight = delta[..., None]
     shares = [weight * (1 - weight) ** t * level for t, level in enumerate(opening)]
-    settled = (1 - weight) ** len(opening) * occupancy(eliminate(transitions, delta), start)
+    settled = (1 - weight) ** len(opening) * chain_occupancy(start, transitions, delta)
     return _join(shares, settled)
 
 
@@ -146,7 +189,10 @@ def values(payoffs: Array, tables: list[Array], delta: Array, memory: int, playe
     transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
     gamma = (1 - delta)[..., None]
     rewards = by_context(payoffs[..., player, :], memory)
-    w, last_return = relative_values(eliminate(transitions, delta), rewards[..., -(K**memory) :])
+    settled = rewards[..., -(K**memory) :]
+    w = chain_values(transitions, delta, settled)
+    last_state = (jnp.arange(K**memory) == K**memory - 1).astype(w.dtype)
+    last_return = chain_return(last_state, transitions, delta, settled)
 
     levels = [w]  # values of the contexts of length memory, …, 1, reward of the context included
     for length in reversed(range(1, memory)):

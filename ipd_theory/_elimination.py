@@ -173,10 +173,8 @@ def occupancy(chain: Elimination, start: Float[Array, "*#batch n"]) -> Float[Arr
     return jax.lax.fori_loop(0, n, backward, chain.delta[..., None] * entering)
 
 
-def relative_values(
-    chain: Elimination, rewards: Float[Array, "*#batch n"]
-) -> tuple[Float[Array, "*batch n"], Float[Array, "*batch"]]:
-    """Return each state's un-normalised value [..., n] minus that of the last, and the last's return [...]."""
+def relative_values(chain: Elimination, rewards: Float[Array, "*#batch n"]) -> Float[Array, "*batch n"]:
+    """Return each state's un-normalised value [..., n] minus that of the last state."""
     n = chain.factors.shape[-1]
     state = jnp.arange(n)
     from_last = occupancy(chain, (state == n - 1).astype(chain.factors.dtype))
@@ -194,4 +192,4 @@ def relative_values(
 
     surplus = jax.lax.fori_loop(0, n - 1, forward, rewards - last_return[..., None])
     values = surplus * jnp.where(state < n - 1, chain.per_pivot, 0)
-    return jax.lax.fori_loop(0, n - 1, backward, values), last_return
+    return jax.lax.fori_loop(0, n - 1, backward, values)
