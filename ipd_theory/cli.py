@@ -6,8 +6,9 @@ import tyro
 
 from ipd_theory.commands.console import messages
 from ipd_theory.commands.figures import figures
+from ipd_theory.commands.train import train
 
-COMMANDS = {"figures": figures}
+COMMANDS = {"figures": figures, "train": train}
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
             COMMANDS,
             prog="ipd-theory",
             description="Exact analysis of learning-aware agents in the iterated prisoner's dilemma.",
-            config=(tyro.conf.OmitArgPrefixes,),
+            config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs),
         )
     except ValueError as error:
         messages.print(f"[bold red]error:[/] {error}", soft_wrap=True)

@@ -12,17 +12,20 @@ counts: h_t = ι_t ⊙ v_t with u_{t−k} = 0 for k > 0. Here an observation is 
 block follows, then RMSNorm and a linear readout that starts at zero.
 
 All gates depend on observations alone, never on h, so a known sequence needs only matrix products over all steps
-at once and one cheap scan for h. Before the recurrence each step stands alone; if observations are integers
-(k stands for the one-hot vector e_k) that part of the network is a table with one row an observation.
+at once and one cheap scan for h. If observations are integers (k stands for the one-hot vector e_k), everything
+before the recurrence is a function of the last few of them, the window of the convolution: with few observations and
+many steps it is evaluated once a window, as a table, and looked up (5 observations and a convolution of width 4
+have 5 + 25 + 125 + 625 windows, the short ones for the steps after a reset).
 """
 
 import functools
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
 
 DecayInitialization = Literal["squared", "effective"]
 DECAY_SCALE = 8.0
@@ -73,18 +76,50 @@ def _bounded_sqrt_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Ar
     return root, tangents[0] * 0.5 / jnp.maximum(root, 0.5e-3)
 
 
-def _linear_recurrence(decay: Array, inputs: Array, start: Array) -> Array:
-    """Return h_t = decay_t h_{t−1} + inputs_t for every t of the leading axis, from h_{−1} = start."""
+@jax.custom_vjp
+def linear_recurrence(
+    decay: Float[Array, "time *batch"], inputs: Float[Array, "time *batch"], start: Float[Array, "*batch"]
+) -> Float[Array, "time *batch"]:
+    """Return h_t = decay_t h_{t−1} + inputs_t for every t, from h_{−1} = start.
+
+    Its transpose is the same recurrence backwards in time, which is several times faster than differentiating
+    the loop. Reverse mode only, of any order.
+    """
 
     def step(h: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
         h = at[0] * h + at[1]
         return h, h
 
-    return jax.lax.scan(step, start, (decay, inputs), unroll=min(8, decay.shape[0]))[1]
+    return jax.lax.scan(step, start, (decay, inputs))[1]
 
 
-def _decay_parameter(key: Key[Array, ""], width: int, initialization: DecayInitialization) -> Float[Array, " width"]:
-    """Return Λ such that e^{−2 softplus(Λ)} or e^{−8 softplus(Λ)} is uniform on the range of initial decays."""
+def _linear_recurrence_forward(decay: Array, inputs: Array, start: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+    hidden = linear_recurrence(decay, inputs, start)
+    return hidden, (decay, hidden, start)
+
+
+def _linear_recurrence_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
+    decay, hidden, start = residuals
+    next_decay = jnp.concatenate([decay[1:], jnp.zeros_like(decay[:1])])
+    adjoint = linear_recurrence(next_decay[::-1], cotangent[::-1], jnp.zeros_like(start))[::-1]
+    before = jnp.concatenate([start[None], hidden[:-1]])
+    return adjoint * before, adjoint, decay[0] * adjoint[0]
+
+
+linear_recurrence.defvjp(_linear_recurrence_forward, _linear_recurrence_backward)
+
+
+def decay_parameter(key: Key[Array, ""], width: int, initialization: DecayInitialization) -> Float[Array, " width"]:
+    """Return Λ such that e^{−2 softplus(Λ)} or e^{−8 softplus(Λ)} is uniform on its initial range.
+
+    Args:
+        key: of the draw.
+        width: how many units.
+        initialization: `squared` for the first, on [0.9², 0.999²]; `effective` for the second, on [0.9, 0.999].
+
+    Raises:
+        ValueError: if `initialization` is neither.
+    """
     low, high = DECAY_RANGE
     uniform = jax.random.uniform(key, (width,), jnp.float32)
     if initialization == "squared":
@@ -96,11 +131,110 @@ def _decay_parameter(key: Key[Array, ""], width: int, initialization: DecayIniti
     return jnp.log(jnp.expm1(-log_decay))
 
 
+class Encoder(eqx.Module):
+    """Observations to the three streams that need no memory."""
+
+    embedding: Linear
+    norm: RMSNorm
+    to_branch: Linear
+    to_recurrence: Linear
+
+    def __call__(self, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Array]:
+        """Return the residual stream, the multiplicative branch and the recurrence's input, each [*batch, width]."""
+        x = self.embedding(features)
+        normed = self.norm(x)
+        return x, gelu(self.to_branch(normed)), self.to_recurrence(normed)
+
+
+class Gates(eqx.Module):
+    """The convolution and the gates of the recurrence; `merged` is the two gates' matrices as one."""
+
+    conv_weight: Float[Array, "conv_width width"]
+    conv_bias: Float[Array, " width"]
+    weight: Float[Array, "2 heads block block"]
+    bias: Float[Array, "2 width"]
+    decay_parameter: Float[Array, " width"]
+
+    def merged(self) -> Linear:
+        """Return both block-diagonal gates as one layer [width, 2 width]."""
+        blocks = [jax.scipy.linalg.block_diag(*gate) for gate in self.weight]
+        return Linear(jnp.concatenate(blocks, 1), self.bias.reshape(-1))
+
+    def convolve(self, window: list[Float[Array, "*batch width"]]) -> Float[Array, "*batch width"]:
+        """Return v [*batch, width] from u_t, u_{t−1}, …, zero where there is nothing."""
+        return sum((w * u for w, u in zip(self.conv_weight, window, strict=True)), self.conv_bias)
+
+    def __call__(
+        self, merged: Linear, v: Float[Array, "*batch width"], fresh: Bool[Array, "*batch"]
+    ) -> tuple[Array, Array]:
+        """Return the decay and the input of the recurrence [*batch, width]; `fresh` where nothing came before."""
+        recurrence, input_gate = jnp.split(jax.nn.sigmoid(merged(v)), 2, -1)
+        log_decay = -DECAY_SCALE * recurrence * jax.nn.softplus(self.decay_parameter)
+        scale = _bounded_sqrt(-jnp.expm1(2 * log_decay))
+        first = fresh[..., None]
+        return jnp.where(first, 0, jnp.exp(log_decay)), jnp.where(first, 1, scale) * input_gate * v
+
+
+class Decoder(eqx.Module):
+    """Everything after the recurrence: back into the residual stream, the gated MLP, the readout."""
+
+    from_recurrence: Linear
+    norm: RMSNorm
+    up: Linear
+    down: Linear
+    final_norm: RMSNorm
+    readout: Linear
+
+    def __call__(
+        self,
+        x: Float[Array, "*batch width"],
+        branch: Float[Array, "*batch width"],
+        hidden: Float[Array, "*batch width"],
+    ) -> Float[Array, "*batch outputs"]:
+        """Return the readout [*batch, outputs]."""
+        x = x + self.from_recurrence(branch * hidden)
+        first, second = jnp.split(self.up(self.norm(x)), 2, -1)
+        x = x + self.down(gelu(first) * second)
+        return self.readout(self.final_norm(x))
+
+
 class HawkState(NamedTuple):
-    """What one stream remembers: the hidden units and the last inputs of the convolution, newest first."""
+    """What streams remember: the hidden units, and the last few inputs of the convolution (or observations), newest
+    first."""
 
     hidden: Float[Array, "*batch width"]
-    inputs: Float[Array, "*batch lags width"]
+    recent: Array
+
+
+class Network(Protocol):
+    """A recurrent network ready to evaluate, one step or a whole sequence of many streams at a time."""
+
+    def initial_state(self, *batch: int) -> Any:
+        """Return an empty memory for streams [*batch]."""
+
+    def step(self, observations: Array, resets: Bool[Array, "*batch"], state: Any) -> tuple[Array, Any]:
+        """Advance every stream by one step.
+
+        Args:
+            observations: [*batch] integers, or [*batch, features].
+            resets: [*batch], true where the stream forgets everything before this step.
+            state: the memory of the streams.
+
+        Returns:
+            Outputs [*batch, outputs] and the new memory.
+        """
+
+    def sequence(self, observations: Array, resets: Bool[Array, "time *batch"], state: Any) -> tuple[Array, Any]:
+        """Advance every stream by a whole sequence or a chunk of one.
+
+        Args:
+            observations: [time, *batch] integers, or [time, *batch, features].
+            resets: [time, *batch], true where the stream forgets everything before that step.
+            state: the memory of the streams before the first step.
+
+        Returns:
+            Outputs [time, *batch, outputs] and the memory after the last step.
+        """
 
 
 class Hawk(eqx.Module):
@@ -122,21 +256,9 @@ class Hawk(eqx.Module):
         ValueError: if `heads` does not divide `width`, or a size is not positive.
     """
 
-    encoder: Linear
-    recurrent_norm: RMSNorm
-    to_branch: Linear
-    to_recurrence: Linear
-    conv_weight: Float[Array, "conv_width width"]
-    conv_bias: Float[Array, " width"]
-    gate_weight: Float[Array, "2 heads block block"]
-    gate_bias: Float[Array, "2 width"]
-    decay_parameter: Float[Array, " width"]
-    from_recurrence: Linear
-    mlp_norm: RMSNorm
-    mlp_up: Linear
-    mlp_down: Linear
-    final_norm: RMSNorm
-    readout: Linear
+    encoder: Encoder
+    gates: Gates
+    decoder: Decoder
     discrete: bool = eqx.field(static=True)
 
     def __init__(
@@ -156,124 +278,162 @@ class Hawk(eqx.Module):
             raise ValueError(f"every size of the network must be 1 or more; got {sizes}")
         if width % heads:
             raise ValueError(f"heads must divide width; got heads={heads}, width={width}")
-        keys = iter(jax.random.split(key, 9))
+        keys = jax.random.split(key, 9)
+        block, norm = width // heads, RMSNorm(jnp.zeros(width, jnp.float32))
         # The variances of the reference implementation at depth 1, its fan-in counting all blocks of a weight.
-        self.encoder = Linear.create(next(keys), num_observations, width, 1 / num_observations)
-        self.to_branch = Linear.create(next(keys), width, width, 1 / width)
-        self.to_recurrence = Linear.create(next(keys), width, width, 1 / width)
-        self.conv_weight = _normal(next(keys), (conv_width, width), 0.01 / conv_width)
-        self.conv_bias = jnp.zeros(width, jnp.float32)
-        self.gate_weight = _normal(next(keys), (2, heads, width // heads, width // heads), 1 / width)
-        self.gate_bias = jnp.zeros((2, width), jnp.float32)
-        self.decay_parameter = _decay_parameter(next(keys), width, decay_initialization)
-        self.from_recurrence = Linear.create(next(keys), width, width, 2 / width)
-        self.mlp_up = Linear.create(next(keys), width, 2 * expanded_width, 1 / (2 * width))
-        self.mlp_down = Linear.create(next(keys), expanded_width, width, 2 / expanded_width)
-        self.recurrent_norm = self.mlp_norm = self.final_norm = RMSNorm(jnp.zeros(width, jnp.float32))
-        self.readout = Linear(jnp.zeros((width, num_outputs), jnp.float32), jnp.zeros(num_outputs, jnp.float32))
+        self.encoder = Encoder(
+            Linear.create(keys[0], num_observations, width, 1 / num_observations),
+            norm,
+            Linear.create(keys[1], width, width, 1 / width),
+            Linear.create(keys[2], width, width, 1 / width),
+        )
+        self.gates = Gates(
+            _normal(keys[3], (conv_width, width), 0.01 / conv_width),
+            jnp.zeros(width, jnp.float32),
+            _normal(keys[4], (2, heads, block, block), 1 / width),
+            jnp.zeros((2, width), jnp.float32),
+            decay_parameter(keys[5], width, decay_initialization),
+        )
+        self.decoder = Decoder(
+            Linear.create(keys[6], width, width, 2 / width),
+            norm,
+            Linear.create(keys[7], width, 2 * expanded_width, 1 / (2 * width)),
+            Linear.create(keys[8], expanded_width, width, 2 / expanded_width),
+            norm,
+            Linear(jnp.zeros((width, num_outputs), jnp.float32), jnp.zeros(num_outputs, jnp.float32)),
+        )
         self.discrete = discrete
 
-    def initial_state(self, *batch: int) -> HawkState:
-        """Return an empty memory for streams [*batch]."""
-        lags, width = self.conv_weight.shape[0] - 1, self.conv_weight.shape[1]
-        return HawkState(jnp.zeros((*batch, width), jnp.float32), jnp.zeros((*batch, lags, width), jnp.float32))
+    def assemble(self, num_steps: int = 1) -> "AssembledHawk | TabulatedHawk":
+        """Return the network ready to evaluate, its weights merged; gradients pass through.
 
-    def assemble(self) -> "AssembledHawk":
-        """Return the network with its weights merged for evaluation; gradients pass through."""
-        blocks = [jax.scipy.linalg.block_diag(*gate) for gate in self.gate_weight]
-        gates = Linear(jnp.concatenate(blocks, 1), self.gate_bias.reshape(-1))
-        width = self.conv_weight.shape[1]
-        everything: Array = self.encoder.weight if self.discrete else jnp.zeros((0, width), jnp.float32)
-        table = jnp.concatenate(self.encode(everything + self.encoder.bias), -1)
-        return AssembledHawk(self, gates, table)
+        Args:
+            num_steps: how many steps will be evaluated with these weights; it decides whether a table of all windows
+                pays, and changes no result beyond rounding.
+        """
+        conv_width, num_observations = self.gates.conv_weight.shape[0], self.encoder.embedding.weight.shape[0]
+        num_windows = sum(num_observations**length for length in range(1, conv_width + 1))
+        if self.discrete and conv_width > 1 and num_steps >= 2 * num_windows:
+            return TabulatedHawk(self._table_of_windows(), self.decoder, num_observations, conv_width)
+        return AssembledHawk(self.encoder, self.gates, self.gates.merged(), self.decoder, self._table(), self.discrete)
 
-    def encode(self, x: Float[Array, "*batch width"]) -> tuple[Array, Array, Array]:
-        """Return the residual stream, the multiplicative branch and the recurrence's input, each [*batch, width]."""
-        normed = self.recurrent_norm(x)
-        return x, gelu(self.to_branch(normed)), self.to_recurrence(normed)
+    def _table(self) -> Float[Array, "observations three_widths"]:
+        """Return the encoder's streams side by side for every observation, if they are discrete."""
+        num_observations = self.encoder.embedding.weight.shape[0] if self.discrete else 0
+        one_hot = jnp.eye(num_observations, self.encoder.embedding.weight.shape[0], dtype=jnp.float32)
+        return jnp.concatenate(self.encoder(one_hot), -1)
 
-    def decode(self, x: Array, branch: Array, hidden: Array) -> Array:
-        """Return the readout [*batch, outputs] from the three vectors [*batch, width] after the recurrence."""
-        x = x + self.from_recurrence(branch * hidden)
-        first, second = jnp.split(self.mlp_up(self.mlp_norm(x)), 2, -1)
-        x = x + self.mlp_down(gelu(first) * second)
-        return self.readout(self.final_norm(x))
+    def _table_of_windows(self) -> Float[Array, "windows four_widths"]:
+        """Return residual stream, branch, decay and input of the recurrence for every window, in order of length."""
+        x, branch, u = jnp.split(self._table(), 3, -1)
+        rows = []
+        for length in range(1, self.gates.conv_weight.shape[0] + 1):
+            # Observations of every window of this length, newest first; the newest is the least significant digit.
+            digits = np.indices((x.shape[0],) * length).reshape(length, -1)[::-1]
+            absent = [jnp.zeros_like(u[digits[0]])] * (self.gates.conv_weight.shape[0] - length)
+            v = self.gates.convolve([u[digit] for digit in digits] + absent)
+            fresh = jnp.full(v.shape[:-1], length == 1)
+            rows.append(
+                jnp.concatenate([x[digits[0]], branch[digits[0]], *self.gates(self.gates.merged(), v, fresh)], -1)
+            )
+        return jnp.concatenate(rows)
+
+
+def _windows(x: Array, resets: Array, recent: Array, absent: int) -> tuple[list[Array], Array]:
+    """Return x [time, *batch, …] at lags 0, 1, … (`absent` before the last reset) and the new `recent`.
+
+    `recent` [*batch, lags, …] holds the values before the first step, newest first.
+    """
+    axis, steps = resets.ndim - 1, x.shape[0]
+    lags = recent.shape[axis]
+    long = jnp.concatenate([jnp.moveaxis(recent, axis, 0)[::-1], x])
+    forgets = jnp.concatenate([jnp.zeros((lags, *resets.shape[1:]), bool), resets])
+    counts, window = jnp.ones_like(resets), [x]
+    for first in reversed(range(lags)):
+        counts = counts & ~forgets[first + 1 : first + 1 + steps]
+        mask = counts.reshape(*counts.shape, *(1,) * (x.ndim - counts.ndim))
+        window.append(jnp.where(mask, long[first : first + steps], absent))
+    return window, jnp.stack([values[-1] for values in window[:-1]], axis) if lags else recent
 
 
 class AssembledHawk(eqx.Module):
-    """A Hawk network ready to evaluate, one step or a whole sequence at a time."""
+    """A network evaluated part by part, encodings of discrete observations from a table."""
 
-    parameters: Hawk
-    gates: Linear
+    encoder: Encoder
+    gates: Gates
+    merged: Linear
+    decoder: Decoder
     table: Float[Array, "observations three_widths"]
+    discrete: bool = eqx.field(static=True)
+
+    def initial_state(self, *batch: int) -> HawkState:
+        """Return an empty memory for streams [*batch]."""
+        conv_width, width = self.gates.conv_weight.shape
+        zeros = jnp.zeros((*batch, width), jnp.float32)
+        return HawkState(zeros, jnp.zeros((*batch, conv_width - 1, width), jnp.float32))
 
     def _encode(self, observations: Array) -> tuple[Array, Array, Array]:
-        if not self.parameters.discrete:
-            return self.parameters.encode(self.parameters.encoder(observations))
-        picks = jax.nn.one_hot(observations, self.table.shape[0], dtype=jnp.float32)
-        x, branch, inputs = jnp.split(picks @ self.table, 3, -1)
+        if not self.discrete:
+            return self.encoder(observations)
+        x, branch, inputs = jnp.split(_rows(self.table, observations), 3, -1)
         return x, branch, inputs
 
-    def _gate(self, v: Array, reset: Array) -> tuple[Array, Array]:
-        """Return the decay and the input of the recurrence, for convolved inputs v [*batch, width]."""
-        recurrence, input_gate = jnp.split(jax.nn.sigmoid(self.gates(v)), 2, -1)
-        log_decay = -DECAY_SCALE * recurrence * jax.nn.softplus(self.parameters.decay_parameter)
-        scale = _bounded_sqrt(-jnp.expm1(2 * log_decay))
-        fresh = reset[..., None]
-        return jnp.where(fresh, 0, jnp.exp(log_decay)), jnp.where(fresh, 1, scale) * input_gate * v
-
     def step(self, observations: Array, resets: Bool[Array, "*batch"], state: HawkState) -> tuple[Array, HawkState]:
-        """Advance every stream by one step.
-
-        Args:
-            observations: [*batch] integers, or [*batch, features].
-            resets: [*batch], true where the stream forgets everything before this step.
-            state: the memory of the streams.
-
-        Returns:
-            Outputs [*batch, outputs] and the new memory.
-        """
+        """Advance every stream by one step (`Network.step`)."""
         x, branch, u = self._encode(observations)
-        past = jnp.where(resets[..., None, None], 0, state.inputs)
-        window = jnp.concatenate([u[..., None, :], past], -2)
-        v = (window * self.parameters.conv_weight).sum(-2) + self.parameters.conv_bias
-        decay, inputs = self._gate(v, resets)
+        past = jnp.where(resets[..., None, None], 0, state.recent)
+        v = self.gates.convolve([u, *jnp.moveaxis(past, -2, 0)])
+        decay, inputs = self.gates(self.merged, v, resets)
         hidden = decay * state.hidden + inputs
-        return self.parameters.decode(x, branch, hidden), HawkState(hidden, window[..., :-1, :])
+        recent = jnp.concatenate([u[..., None, :], past], -2)[..., : past.shape[-2], :]
+        return self.decoder(x, branch, hidden), HawkState(hidden, recent)
 
     def sequence(
         self, observations: Array, resets: Bool[Array, "time *batch"], state: HawkState
     ) -> tuple[Array, HawkState]:
-        """Advance every stream by a whole sequence, or by a chunk of one.
-
-        Args:
-            observations: [time, *batch] integers, or [time, *batch, features].
-            resets: [time, *batch], true where the stream forgets everything before that step.
-            state: the memory of the streams before the first step.
-
-        Returns:
-            Outputs [time, *batch, outputs] and the memory after the last step.
-        """
+        """Advance every stream by a sequence or a chunk of one (`Network.sequence`)."""
         x, branch, u = self._encode(observations)
-        v, window = self._convolve(u, resets, state.inputs)
-        decay, inputs = self._gate(v, resets)
-        hidden = _linear_recurrence(decay, inputs, state.hidden)
-        return self.parameters.decode(x, branch, hidden), HawkState(hidden[-1], window)
+        window, recent = _windows(u, resets, state.recent, absent=0)
+        decay, inputs = self.gates(self.merged, self.gates.convolve(window), resets)
+        hidden = linear_recurrence(decay, inputs, state.hidden)
+        return self.decoder(x, branch, hidden), HawkState(hidden[-1], recent)
 
-    def _convolve(self, u: Array, resets: Array, past: Array) -> tuple[Array, Array]:
-        """Return the convolved inputs [time, *batch, width] and the last inputs, newest first, that still count."""
-        weight = self.parameters.conv_weight
-        lags, steps = past.shape[-2], u.shape[0]
-        long = jnp.concatenate([jnp.moveaxis(past, -2, 0)[::-1], u])
-        forgets = jnp.concatenate([jnp.zeros((lags, *resets.shape[1:]), bool), resets])
-        v = weight[0] * u + self.parameters.conv_bias
-        reachable = jnp.ones_like(resets)
-        window = []
-        for lag in range(1, lags + 1):
-            reachable = reachable & ~forgets[lags - lag + 1 : lags - lag + 1 + steps]
-            v = v + weight[lag] * jnp.where(reachable[..., None], long[lags - lag : lags - lag + steps], 0)
-        alive = jnp.ones_like(resets[0])
-        for age in range(lags):
-            window.append(jnp.where(alive[..., None], long[-1 - age], 0))
-            alive = alive & ~forgets[-1 - age]
-        return v, jnp.stack(window, -2) if lags else past
+
+class TabulatedHawk(eqx.Module):
+    """A network on discrete observations that looks up everything before the recurrence by window."""
+
+    table: Float[Array, "windows four_widths"]
+    decoder: Decoder
+    num_observations: int = eqx.field(static=True)
+    conv_width: int = eqx.field(static=True)
+
+    def initial_state(self, *batch: int) -> HawkState:
+        """Return an empty memory for streams [*batch]: −1 stands for no observation."""
+        hidden = jnp.zeros((*batch, self.table.shape[1] // 4), jnp.float32)
+        return HawkState(hidden, jnp.full((*batch, self.conv_width - 1), -1, jnp.int32))
+
+    def _look_up(self, window: list[Int[Array, "*batch"]]) -> list[Float[Array, "*batch width"]]:
+        # Absent observations are −1, so that each length of window begins where the shorter ones end.
+        places = [(o + 1) * self.num_observations**lag for lag, o in enumerate(window)]
+        return jnp.split(_rows(self.table, sum(places[1:], places[0] - 1)), 4, -1)
+
+    def step(self, observations: Array, resets: Bool[Array, "*batch"], state: HawkState) -> tuple[Array, HawkState]:
+        """Advance every stream by one step (`Network.step`)."""
+        past = jnp.where(resets[..., None], -1, state.recent)
+        x, branch, decay, inputs = self._look_up([observations, *jnp.moveaxis(past, -1, 0)])
+        hidden = decay * state.hidden + inputs
+        recent = jnp.concatenate([observations[..., None], past[..., :-1]], -1)
+        return self.decoder(x, branch, hidden), HawkState(hidden, recent)
+
+    def sequence(
+        self, observations: Array, resets: Bool[Array, "time *batch"], state: HawkState
+    ) -> tuple[Array, HawkState]:
+        """Advance every stream by a sequence or a chunk of one (`Network.sequence`)."""
+        window, recent = _windows(observations, resets, state.recent, absent=-1)
+        x, branch, decay, inputs = self._look_up(window)
+        hidden = linear_recurrence(decay, inputs, state.hidden)
+        return self.decoder(x, branch, hidden), HawkState(hidden[-1], recent)
+
+
+def _rows(table: Float[Array, "rows columns"], which: Int[Array, "*batch"]) -> Float[Array, "*batch columns"]:
+    return table.at[which].get(mode="promise_in_bounds")

@@ -1,7 +1,7 @@
 r"""Policy-gradient updates on arrays: A2C for naive learners, PPO for meta agents.
 
-A policy is an `equinox.Module` whose `assemble()` gives `sequence(observations, resets, state)` and `step(…)` as
-`hawk.AssembledHawk` has them, with outputs [..., A + 1]: A logits, then the value V. Time leads.
+A policy is a module of parameters whose `assemble(num_steps)` gives a `hawk.Network` with outputs [..., A + 1]:
+A logits, then the value V. Time leads.
 
     A2C    L(θ) = −mean(Â log π) + c ½ mean((V − G)²),                                  Â = G − V held fixed
     PPO    L(θ) = −mean(min(ρÂ, clip(ρ, 1 ± ε)Â)) + c ½ mean(max((V − G)², (V_clip − G)²)),   ρ = π / π_old
@@ -24,6 +24,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl.config import Meta, Method, Naive
+from ipd_theory.rl.hawk import Network
 from ipd_theory.sampling import estimators
 
 Policy = Any
@@ -40,7 +41,7 @@ class Experience(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """A learning rule: `init(policy)` gives its state; `update(policy, state, experience)` the next policy and state."""
+    """A learning rule: `init(policy)` gives its state, `update(policy, state, experience)` both anew."""
 
     init: Callable[[Policy], LearnerState]
     update: Callable[[Policy, LearnerState, Experience], tuple[Policy, LearnerState]]
@@ -52,11 +53,13 @@ def optimizer(name: str, learning_rate: float, max_gradient_norm: float) -> opta
     return optax.chain(optax.clip_by_global_norm(max_gradient_norm), rule)
 
 
-def evaluate(policy: Policy, observations: Array) -> tuple[Float[Array, "time *batch A"], Float[Array, "time *batch"]]:
+def evaluate(
+    network: Network, observations: Array
+) -> tuple[Float[Array, "time *batch A"], Float[Array, "time *batch"]]:
     """Return log-probabilities [time, *batch, A] and values [time, *batch] along histories that open at time 0."""
     batch = observations.shape[1:] if jnp.issubdtype(observations.dtype, jnp.integer) else observations.shape[1:-1]
     resets = jnp.zeros((observations.shape[0], *batch), bool).at[0].set(True)
-    outputs, _ = policy.assemble().sequence(observations, resets, policy.initial_state(*batch))
+    outputs, _ = network.sequence(observations, resets, network.initial_state(*batch))
     return jax.nn.log_softmax(outputs[..., :-1]), outputs[..., -1]
 
 
@@ -77,7 +80,7 @@ def a2c(settings: Naive) -> Learner:
     transform = optimizer(settings.optimizer, settings.learning_rate, settings.max_gradient_norm)
 
     def loss(policy: Policy, experience: Experience, returns: Array) -> Array:
-        log_probabilities, values = evaluate(policy, experience.observations)
+        log_probabilities, values = evaluate(policy.assemble(experience.actions.size), experience.observations)
         advantages = jax.lax.stop_gradient(returns - values)
         if settings.normalize_advantages:
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -156,9 +159,9 @@ class PPOInfo(NamedTuple):
     clipped_share: Array
 
 
-def ppo_loss(policy: Policy, data: Trajectories, settings: Meta) -> tuple[Array, tuple[Array, Array, Array]]:
+def ppo_loss(network: Network, data: Trajectories, settings: Meta) -> tuple[Array, tuple[Array, Array, Array]]:
     """Return PPO's loss on whole trajectories, with the policy loss, the value loss and the share of clipped steps."""
-    log_probabilities, values = evaluate(policy, data.observations)
+    log_probabilities, values = evaluate(network, data.observations)
     ratio = jnp.exp(chosen(log_probabilities, data.actions) - data.log_probabilities)
     clipped = jnp.clip(ratio, 1 - settings.clip, 1 + settings.clip)
     policy_loss = -jnp.minimum(ratio * data.advantages, clipped * data.advantages).mean()
@@ -200,13 +203,17 @@ def ppo_update(
     transform = optimizer(settings.optimizer, settings.learning_rate, settings.max_gradient_norm)
     columns = data.actions.shape[1]
     gradient_of_loss = jax.grad(ppo_loss, has_aux=True)
+    num_steps = data.actions.size // settings.minibatches
 
     def minibatch(carry: tuple[Policy, LearnerState], members: Array) -> tuple[tuple[Policy, LearnerState], PPOInfo]:
         policy, state = carry
         part = jax.tree.map(lambda x: x[:, members], data)
-        gradient, losses = _mean_over_chunks(
-            lambda chunk: gradient_of_loss(policy, chunk, settings), part, settings.trajectories_at_once
+        # Assembled once for all chunks: they share its tables, and its transpose.
+        network, transpose = jax.vjp(lambda policy: policy.assemble(num_steps), policy)
+        network_gradient, losses = _mean_over_chunks(
+            lambda chunk: gradient_of_loss(network, chunk, settings), part, settings.trajectories_at_once
         )
+        (gradient,) = transpose(network_gradient)
         updates, state = transform.update(gradient, state, policy)
         policy_loss, value_loss, share = losses
         info = PPOInfo(policy_loss, value_loss, optax.global_norm(gradient), share)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from ipd_theory.rl.hawk import Network
 from ipd_theory.rl.ipd import Environment
 from ipd_theory.rl.learners import Experience, Learner, Policy, chosen
 
@@ -66,12 +67,16 @@ def play(
     """
     G = co_players.naive.shape[0]
     naive_now = jnp.broadcast_to(co_players.naive[:, None], (G, batch))
-    acting = ego.assemble()
+    num_steps = inner_episodes * episode_length * G * batch
+    acting = ego.assemble(num_steps)
+
+    def assemble(policy: Policy) -> Network:
+        return policy.assemble(batch * episode_length)
 
     def inner_episode(carry: Carry, inputs: tuple[Array, Array]) -> tuple[Carry, tuple[MetaEpisode, None]]:
         ego_state, policies, learner_states, co_state = carry
         key, first = inputs
-        co_acting = jax.vmap(lambda policy: policy.assemble())(policies)
+        co_acting = jax.vmap(assemble)(policies)
         act_as_co_player = jax.vmap(lambda assembled, *args: assembled.step(*args))
         opening, playing, chance = jax.random.split(key, 3)
         uniforms = jax.random.uniform(playing, (episode_length, 2, G, batch), jnp.float32)
@@ -102,12 +107,11 @@ def play(
         )
         return (ego_state, policies, learner_states, co_state), (record, None)
 
-    one = jax.tree.map(lambda x: x[0], co_players.policies)
     start = (
-        ego.initial_state(G, batch),
+        acting.initial_state(G, batch),
         co_players.policies,
         jax.vmap(learner.init)(co_players.policies),
-        one.initial_state(G, batch),
+        jax.vmap(lambda policy: assemble(policy).initial_state(batch))(co_players.policies),
     )
     episodes = (jax.random.split(key, inner_episodes), jnp.arange(inner_episodes) == 0)
     _, (record, _) = jax.lax.scan(inner_episode, start, episodes)

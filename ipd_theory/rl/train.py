@@ -90,7 +90,7 @@ def initial_state(config: Config, key: Key[Array, ""]) -> TrainState:
 
 
 def draw_co_players(config: Config, state: TrainState, agent: Int[Array, ""], key: Key[Array, ""]) -> CoPlayers:
-    """Draw a meta-batch of co-players for one agent: naive with p_naive, else another meta agent, each kind uniformly."""
+    """Draw a meta-batch for one agent: naive with p_naive, else another meta agent, uniformly within each kind."""
     P, K, G = len(config.methods), max(config.num_naive, 1), config.meta_batch
     kind_key, naive_key, meta_key = jax.random.split(key, 3)
     naive = jax.random.uniform(kind_key, (G,), jnp.float32) < config.p_naive

@@ -1,0 +1,85 @@
+"""`ipd-theory train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ipd_theory.commands.console import messages, print_json, results
+from ipd_theory.rl.config import PRESETS, Config
+
+# Every field of the chosen preset is an option of its own.
+Preset = tyro.extras.subcommand_type_from_defaults(PRESETS, prefix_names=False)
+
+
+def train(
+    config: Annotated[Preset, tyro.conf.arg(name="")],  # type: ignore[valid-type]
+    out: Path | None = None,
+    seed: int = 0,
+    seeds: int = 1,
+    log_every: int = 10,
+    checkpoint_every: int = 200,
+    max_minutes: float = float("inf"),
+    json: bool = False,
+) -> None:
+    """Train sequence-model agents on the iterated prisoner's dilemma by reinforcement learning alone.
+
+    The run's folder gets config.json, metrics.jsonl, TensorBoard events and checkpoints. Run the same command again
+    to go on from the latest checkpoint.
+
+    Args:
+        config: Settings to start from; every one can be changed by an option of its own.
+        out: Folder of the run; runs/METHODS-seedN if not given.
+        seed: First seed.
+        seeds: How many seeds to train side by side, counted up from the first.
+        log_every: Iterations averaged into one line of metrics.
+        checkpoint_every: Iterations between checkpoints, a multiple of log-every.
+        max_minutes: Wall-clock minutes after which to save a checkpoint and stop.
+        json: Print the last line of metrics as JSON instead of a summary.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ipd_theory.rl import runs
+
+    run: Config = config
+    if seeds < 1:
+        raise ValueError(f"seeds must be 1 or more; got {seeds}")
+    directory = out or Path("runs") / f"{'+'.join(run.methods)}-seed{seed}"
+    columns = ("iteration {task.completed:.0f}/{task.total:.0f}", BarColumn(), "{task.description}")
+    with Progress(
+        *(TextColumn(c) if isinstance(c, str) else c for c in columns), TimeElapsedColumn(), console=messages
+    ) as bar:
+        task = bar.add_task("compiling", total=run.iterations)
+        begun_at: list[tuple[int, float]] = []
+
+        def report(line: runs.Line) -> None:
+            begun_at.append((line["iteration"], line["seconds"]))
+            (first, begin), (last, now) = begun_at[0], begun_at[-1]
+            left = (run.iterations - last) * (now - begin) / max(last - first, 1) / 60
+            description = f"{_rewards(line)} · {line['steps_per_second']:,.0f} steps/s · {left:.1f} min left"
+            bar.update(task, completed=line["iteration"], description=description)
+
+        runs.train(
+            run,
+            directory,
+            tuple(range(seed, seed + seeds)),
+            log_every=log_every,
+            checkpoint_every=checkpoint_every,
+            max_minutes=max_minutes,
+            report=report,
+        )
+    last = runs.read_metrics(directory)[-1]
+    if json:
+        print_json({"directory": str(directory), **last})
+    else:
+        results.print(f"{directory}: iteration {last['iteration']}, {_rewards(last)}", soft_wrap=True)
+
+
+def _rewards(line: dict[str, dict[str, list[list[list[float | None]]]]]) -> str:
+    """Write an iteration's mean reward a step by kind of co-player, over seeds, agents and inner episodes."""
+    parts = []
+    for kind in ("naive", "meta"):
+        values = [x for seed in line[f"against_{kind}"]["reward"] for agent in seed for x in agent if x is not None]
+        if values:
+            parts.append(f"{sum(values) / len(values):.3f} against {kind}")
+    return ", ".join(parts)

@@ -1,0 +1,165 @@
+"""Run directories: the loop that trains seeds side by side and leaves its settings, metrics and checkpoints behind.
+
+A directory holds `config.json`, `metrics.jsonl` (one line each `log_every` iterations: averages over them, with axes
+[seed, meta agent, …]) and `checkpoints/`. The same call goes on where the latest checkpoint was taken.
+"""
+
+import dataclasses
+import functools
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ipd_theory.rl.checkpoint import Checkpoints
+from ipd_theory.rl.config import Config, Meta, Naive, Network
+from ipd_theory.rl.train import Metrics, TrainState, initial_state, iterate
+
+Line = dict[str, Any]
+
+
+def initial_states(config: Config, seeds: tuple[int, ...]) -> TrainState:
+    """Return the states before the first iteration, stacked over seeds."""
+    return jax.vmap(lambda seed: initial_state(config, jax.random.key(seed)))(jnp.asarray(seeds, jnp.uint32))
+
+
+def iterate_seeds(config: Config, states: TrainState) -> tuple[TrainState, Metrics]:
+    """Do one iteration of every seed; a single seed is not batched, which would cost speed."""
+    if states.iteration.shape[0] > 1:
+        return jax.vmap(functools.partial(iterate, config))(states)
+    result = iterate(config, jax.tree.map(lambda x: x[0], states))
+    return jax.tree.map(lambda x: x[None], result)
+
+
+def train(
+    config: Config,
+    directory: Path,
+    seeds: tuple[int, ...] = (0,),
+    *,
+    log_every: int = 10,
+    checkpoint_every: int = 200,
+    max_minutes: float = float("inf"),
+    report: Callable[[Line], None] = lambda line: None,
+) -> Path:
+    """Train until the last iteration or until time is up, going on from the latest checkpoint if there is one.
+
+    Args:
+        config: the run.
+        directory: its folder; made if it is not there.
+        seeds: trained side by side, one entry each.
+        log_every: iterations averaged into one line of metrics.
+        checkpoint_every: iterations between checkpoints, a multiple of `log_every`.
+        max_minutes: wall-clock time after which to save and stop.
+        report: called with each line of metrics.
+
+    Returns:
+        The directory.
+
+    Raises:
+        ValueError: if the directory holds another run, or `checkpoint_every` is no multiple of `log_every`.
+        FloatingPointError: if a loss is not finite; the last good checkpoint is kept.
+    """
+    if log_every < 1 or checkpoint_every < 1 or checkpoint_every % log_every:
+        raise ValueError(f"checkpoint_every={checkpoint_every} must be a positive multiple of log_every={log_every}")
+    begin = time.monotonic()
+    _describe(config, seeds, directory)
+    checkpoints = Checkpoints(directory / "checkpoints")
+    try:
+        states = initial_states(config, seeds)
+        if checkpoints.latest() is not None:
+            states = checkpoints.restore(states)
+        done = int(states.iteration[0])
+        log = directory / "metrics.jsonl"
+        kept = [line for line in read_metrics(directory) if line["iteration"] <= done]
+        log.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        compiled = jax.jit(functools.partial(iterate_seeds, config), donate_argnums=0).lower(states).compile()
+        while done < config.iterations:
+            since = time.monotonic()
+            window = []
+            for _ in range(min(log_every, config.iterations - done)):
+                states, metrics = compiled(states)
+                window.append(metrics)
+            done += len(window)
+            window = jax.device_get(window)
+            line = _summary(window, done, begin)
+            line["steps_per_second"] = (
+                len(seeds) * len(window) * config.steps_per_iteration / (time.monotonic() - since)
+            )
+            if not all(np.isfinite(loss).all() for metrics in window for loss in metrics.losses):
+                raise FloatingPointError(
+                    f"a loss was not finite by iteration {done}; the last good checkpoint is {checkpoints.latest()}"
+                )
+            with log.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            report(line)
+            out_of_time = time.monotonic() - begin > 60 * max_minutes
+            if done % checkpoint_every == 0 or done == config.iterations or out_of_time:
+                checkpoints.save(done, states)
+            if out_of_time:
+                break
+    finally:
+        checkpoints.close()
+    return directory
+
+
+def _describe(config: Config, seeds: tuple[int, ...], directory: Path) -> None:
+    """Write the settings of a run, or hold them against those already there; more iterations are allowed."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "config.json"
+    described = json.loads(json.dumps({"seeds": seeds, **dataclasses.asdict(config)}))
+    if path.exists():
+        there = json.loads(path.read_text())
+        differing = [name for name in described if name != "iterations" and there.get(name) != described[name]]
+        if differing:
+            raise ValueError(f"directory {directory} holds a run with other settings: {', '.join(differing)}")
+    path.write_text(json.dumps(described, indent=2) + "\n")
+
+
+def read_config(directory: Path) -> tuple[Config, tuple[int, ...]]:
+    """Return the settings and the seeds of a run.
+
+    Raises:
+        ValueError: if the directory holds none.
+    """
+    path = directory / "config.json"
+    if not path.exists():
+        raise ValueError(f"directory {directory} holds no run: there is no {path.name}")
+    plain = json.loads(path.read_text())
+    seeds = tuple(plain.pop("seeds"))
+    parts = {"network": Network(**plain.pop("network")), "naive": Naive(**plain.pop("naive"))}
+    tuples = {name: tuple(plain.pop(name)) for name in ("methods", "payoffs")}
+    return Config(**parts, **tuples, meta=Meta(**plain.pop("meta")), **plain), seeds
+
+
+def read_metrics(directory: Path) -> list[Line]:
+    """Return the lines of a run's metrics; a last line cut short by a kill is dropped."""
+    path = directory / "metrics.jsonl"
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def _summary(window: list[Metrics], iteration: int, begin: float) -> Line:
+    """Average the metrics of some iterations; what was not observed in any of them is None."""
+
+    def mean(*values: jax.Array) -> Any:
+        stacked = np.stack([np.asarray(value) for value in values]).astype(float)
+        seen = np.isfinite(stacked)
+        total, count = np.where(seen, stacked, 0).sum(0), seen.sum(0)
+        return _listed(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+    means = jax.tree.map(mean, *window)
+    plain = {name: part._asdict() for name, part in means._asdict().items()}
+    return {"iteration": iteration, "seconds": time.monotonic() - begin, **plain}
+
+
+def _listed(x: np.ndarray[Any, Any]) -> Any:
+    if x.ndim:
+        return [_listed(part) for part in x]
+    return float(x) if np.isfinite(x) else None
