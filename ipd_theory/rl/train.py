@@ -165,10 +165,11 @@ def trajectories(config: Config, record: MetaEpisode, naive: Bool[Array, " G"], 
 
 def by_episode(record: MetaEpisode, which: Bool[Array, " G"]) -> ByEpisode:
     """Return one agent's averages [M] over the co-players in `which`; NaN if there are none."""
-    weight = which.astype(jnp.float32) / which.sum().astype(jnp.float32)
+    count = which.sum().astype(jnp.float32)
 
     def mean(x: Float[Array, "M T G B"]) -> Float[Array, " M"]:
-        return x.mean((1, 3)) @ weight
+        total = x.mean((1, 3)) @ which.astype(jnp.float32)
+        return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
 
     actions = record.actions.astype(jnp.float32)
     return ByEpisode(
