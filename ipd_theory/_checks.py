@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 
 @functools.partial(jax.jit, static_argnames=("low", "high"))
@@ -51,6 +51,12 @@ def in_range(name: str, x: Float[Array, "*s"], low: float, high: float) -> Float
         lambda: jax.pure_callback(report, shape, worst, vmap_method="expand_dims"),
     )
     return x + zero
+
+
+def to_float(x: ArrayLike) -> Array:
+    """Return `x` as an array of its own floating dtype, integers and lists in the default one."""
+    array = jnp.asarray(x)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 
 
 def last_axis(name: str, x: Array, allowed: tuple[int, ...], meaning: str) -> None:

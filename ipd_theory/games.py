@@ -16,10 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-
-def _to_float(x: ArrayLike) -> Array:
-    array = jnp.asarray(x)
-    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+from ipd_theory._checks import to_float
 
 
 class MatrixGame(eqx.Module):
@@ -33,7 +30,7 @@ class MatrixGame(eqx.Module):
         ValueError: if the last n + 1 axes are not (n, 2, …, 2), or a concrete payoff is not finite.
     """
 
-    payoffs: Float[Array, "..."] = eqx.field(converter=_to_float)
+    payoffs: Float[Array, "..."] = eqx.field(converter=to_float)
     num_players: int = eqx.field(static=True, default=2)
 
     def __check_init__(self) -> None:
@@ -60,7 +57,7 @@ def symmetric_game(R: ArrayLike, S: ArrayLike, T: ArrayLike, P: ArrayLike) -> Ma
     Args:
         R, S, T, P: [...] payoffs after CC, CD, DC and DD, as the player who moved first in the name sees them.
     """
-    R, S, T, P = jnp.broadcast_arrays(*(_to_float(x) for x in (R, S, T, P)))
+    R, S, T, P = jnp.broadcast_arrays(*(to_float(x) for x in (R, S, T, P)))
     row = jnp.stack([jnp.stack([R, S], -1), jnp.stack([T, P], -1)], -2)
     return MatrixGame(jnp.stack([row, jnp.swapaxes(row, -1, -2)], -3))
 
@@ -74,7 +71,7 @@ def prisoners_dilemma(R: ArrayLike = 1.0, S: ArrayLike = -1.0, T: ArrayLike = 2.
     Raises:
         ValueError: if concrete payoffs are not in the order T > R > P > S.
     """
-    payoffs = [_to_float(x) for x in (T, R, P, S)]
+    payoffs = [to_float(x) for x in (T, R, P, S)]
     if not any(isinstance(x, jax.core.Tracer) for x in payoffs):
         falling = [bool((high > low).all()) for high, low in itertools.pairwise(payoffs)]
         if not all(falling):
@@ -89,7 +86,7 @@ def axelrod() -> MatrixGame:
 
 def donation_game(benefit: ArrayLike, cost: ArrayLike) -> MatrixGame:
     """Return the donation game: a cooperator pays `cost` [...] and the other receives `benefit` [...]."""
-    benefit, cost = _to_float(benefit), _to_float(cost)
+    benefit, cost = to_float(benefit), to_float(cost)
     return symmetric_game(R=benefit - cost, S=-cost, T=benefit, P=jnp.zeros_like(benefit - cost))
 
 

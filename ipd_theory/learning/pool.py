@@ -1,0 +1,327 @@
+r"""Pools of learning-aware agents, trained exactly on a mixture of naive learners and each other.
+
+Agent i of a pool has the logits φ_i of a memory-one policy. In the paper's analytic setting it ascends
+
+    p_naive · E_ψ[ J̄(φ_i, ψ) ]  +  (1 − p_naive) · mean_j J(φ_i, φ_j),
+
+where J̄ is the return against a naive learner that starts at ψ and takes M gradient steps, differentiated through
+those steps (`learning.shaping`), the expectation is over freshly drawn ψ, and the opponents φ_j of the second term
+are held fixed: the other agents (other-play), or the agent's own copy (self-play). All agents step at once.
+
+Source: Meulemans et al., ICLR 2025, section 3. The paper adds up the M + 1 episodes of J̄ where we average by
+default, so its p_naive corresponds to a larger one here; `sum_episodes=True` is the paper's weighting.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from ipd_theory import _checks
+from ipd_theory.games import MatrixGame, prisoners_dilemma
+from ipd_theory.learning.shaping import naive_shaping_return, naive_step
+from ipd_theory.returns import SWAP, memory_one_return, stopping_rate
+
+
+class Pool(eqx.Module):
+    """The settings of one pool, or of a batch [...] of pools that differ in `p_naive`, `discount` or the step.
+
+    Args:
+        p_naive: [...] weight of the naive learners in the objective, 0 to 1.
+        discount: [...] γ of play within an inner episode, 0 to 1.
+        learning_rate: [...] the naive learner's step η on its return.
+        num_inner_episodes: M, how many steps a naive learner takes.
+        num_agents: meta agents in the pool.
+        num_learners: naive learners drawn for each agent at each step.
+        learner_std: [...] standard deviation of the naive learners' first logits.
+        self_play: meta agents meet their own copy instead of the other agents.
+        normalized: returns, those the learner ascends included, are averages a step; otherwise sums Σ γ^t r.
+        sum_episodes: weight a naive learner by the sum over its M + 1 episodes instead of their mean.
+        game: the stage game.
+        optimizer: carries each agent's step; default AdamW with rate 0.005, as in the paper.
+
+    Raises:
+        ValueError: if a setting is out of range, or there is no opponent (one agent without self-play).
+    """
+
+    p_naive: Float[Array, "..."] = eqx.field(converter=_checks.to_float)
+    discount: Float[ArrayLike, "..."] = 0.95
+    learning_rate: Float[Array, "..."] = eqx.field(converter=_checks.to_float, default=5.0)
+    num_inner_episodes: int = eqx.field(static=True, default=20)
+    num_agents: int = eqx.field(static=True, default=2)
+    num_learners: int = eqx.field(static=True, default=16)
+    learner_std: Float[Array, "..."] = eqx.field(converter=_checks.to_float, default=1.0)
+    self_play: bool = eqx.field(static=True, default=False)
+    normalized: bool = eqx.field(static=True, default=True)
+    sum_episodes: bool = eqx.field(static=True, default=False)
+    game: MatrixGame = eqx.field(default_factory=prisoners_dilemma)
+    optimizer: optax.GradientTransformation = eqx.field(static=True, default=optax.adamw(0.005))
+
+    def __check_init__(self) -> None:
+        _checks.in_range("p_naive", self.p_naive, 0.0, 1.0)
+        for name, value, least in (
+            ("num_inner_episodes", self.num_inner_episodes, 0),
+            ("num_learners", self.num_learners, 1),
+            ("num_agents", self.num_agents, 1 if self.self_play else 2),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
+        for name, array in (("learning_rate", self.learning_rate), ("learner_std", self.learner_std)):
+            _checks.in_range(name, array, 0.0, float("inf"))
+        stopping_rate(self.discount, self.p_naive.dtype)
+        if not self.normalized and bool((jnp.asarray(self.discount) == 1).any()):
+            raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
+
+
+class PoolState(NamedTuple):
+    """A pool in training: logits [..., agents, 5], the optimiser's state and one key [...] a pool."""
+
+    logits: Float[Array, "*batch agents 5"]
+    optimizer_state: optax.OptState
+    key: Key[Array, "*batch"]
+
+
+class PoolReturns(NamedTuple):
+    """Exact returns of every agent [..., agents], averages a step.
+
+    `against_naive` and `of_naive` are the agent's and the learner's return, averaged over the learners and
+    over the M + 1 episodes; `among_meta` is the agent's mean return against the other agents, `self_play`
+    against its own copy.
+    """
+
+    against_naive: Float[Array, "*batch agents"]
+    of_naive: Float[Array, "*batch agents"]
+    among_meta: Float[Array, "*batch agents"]
+    self_play: Float[Array, "*batch agents"]
+
+
+def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... agents 5"] | None = None) -> PoolState:
+    """Return the state before training.
+
+    Args:
+        pool: the settings.
+        key: [...] a random key for each pool; the batch axes broadcast with those of the settings.
+        logits: [..., agents, 5] to start from; standard normal if not given.
+
+    Raises:
+        ValueError: if `logits` does not end in (agents, 5).
+    """
+    batch = jnp.broadcast_shapes(
+        key.shape, pool.p_naive.shape, jnp.shape(pool.discount), pool.learning_rate.shape, pool.learner_std.shape
+    )
+    agents, dtype = pool.num_agents, pool.p_naive.dtype
+    split = jax.vmap(jax.random.split)(key.reshape(-1))
+    first, rest = (split[:, i].reshape(key.shape) for i in range(2))
+    if logits is None:
+        drawn = jax.vmap(lambda k: jax.random.normal(k, (agents, 5), dtype))(first.reshape(-1))
+        logits = drawn.reshape(*key.shape, agents, 5)
+    logits = jnp.asarray(logits, dtype)
+    if logits.shape[-2:] != (agents, 5):
+        raise ValueError(f"logits has shape {logits.shape}; its last axes must be ({agents}, 5): agents, contexts")
+    logits = jnp.broadcast_to(logits, (*batch, agents, 5))
+    optimizer_state = jax.vmap(pool.optimizer.init)(logits.reshape(-1, 5))
+    return PoolState(logits, optimizer_state, jnp.broadcast_to(rest, batch))
+
+
+def _columns(x: Array, order: tuple[int, ...] = (0, 1, 2, 3, 4)) -> tuple[Array, ...]:
+    return tuple(x[..., i] for i in order)
+
+
+def _learner_logits(pool: Pool, key: Array) -> Array:
+    """Return fresh naive learners [..., agents, learners, 5]."""
+    shape = (pool.num_agents, pool.num_learners, 5)
+    drawn = jax.vmap(lambda k: jax.random.normal(k, shape, pool.p_naive.dtype))(key.reshape(-1))
+    return pool.learner_std[..., None, None, None] * drawn.reshape(*key.shape, *shape)
+
+
+def _delta(pool: Pool, logits: Array) -> Array:
+    """Return 1 − γ [...]; formed outside of compiled code, where a float64 discount is still exact."""
+    return jnp.broadcast_to(stopping_rate(pool.discount, logits.dtype), logits.shape[:-2])
+
+
+def _per_learner(x: Array, batch: tuple[int, ...], pool: Pool) -> Array:
+    """Spread a setting [...] over agents and learners, flat: one long axis is what the compiler vectorises best."""
+    shape = (*batch, pool.num_agents, pool.num_learners)
+    return jnp.broadcast_to(x[..., None, None], shape).reshape(-1)
+
+
+def _scale(pool: Pool, delta: Array) -> Array:
+    return jnp.ones_like(delta) if pool.normalized else 1 / delta
+
+
+def _against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Array) -> Array:
+    """Return J̄ [..., agents], the mean over the agent's learners."""
+    batch, shape = logits.shape[:-2], learner_logits.shape[:-1]
+    ego = jnp.broadcast_to(logits[..., None, :], learner_logits.shape).reshape(-1, 5)
+    returns = naive_shaping_return(
+        ego,
+        learner_logits.reshape(-1, 5),
+        pool.game.outcome_payoffs.astype(logits.dtype),
+        _per_learner(delta, batch, pool),
+        _per_learner(pool.learning_rate * _scale(pool, delta), batch, pool),
+        pool.num_inner_episodes,
+    )
+    return returns.reshape(shape).mean(-1)
+
+
+def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Array:
+    """Return J [..., agents, agents] of each row's agent against each column's opponent."""
+    p = _columns(jax.nn.sigmoid(logits)[..., :, None, :])
+    q = _columns(jax.nn.sigmoid(opponents)[..., None, :, :], SWAP)
+    payoffs = pool.game.outcome_payoffs.astype(logits.dtype)
+    return memory_one_return(p, q, delta[..., None, None], tuple(payoffs[0]))
+
+
+def _among(meetings: Array, self_play: bool) -> Array:
+    """Return each agent's return [..., agents] against itself, or its mean against the others."""
+    own = jnp.diagonal(meetings, axis1=-2, axis2=-1)
+    if self_play:
+        return own
+    return (meetings.sum(-1) - own) / jnp.asarray(max(1, meetings.shape[-1] - 1), meetings.dtype)
+
+
+def objective(
+    pool: Pool, delta: Array, logits: Array, opponents: Array, learner_logits: Array
+) -> Float[Array, "*batch agents"]:
+    """Return what each agent ascends [..., agents].
+
+    Args:
+        pool: the settings.
+        delta: [...] stopping rates 1 − γ.
+        logits: [..., agents, 5].
+        opponents: [..., agents, 5], the same logits held fixed.
+        learner_logits: [..., agents, learners, 5], each agent's naive learners before their first step.
+    """
+    scale = _scale(pool, delta)[..., None]
+    naive = _against_naive(pool, logits, learner_logits, delta) * scale
+    if pool.sum_episodes:
+        naive = naive * (pool.num_inner_episodes + 1)
+    meta = _among(_meetings(pool, logits, opponents, delta), pool.self_play) * scale
+    weight = pool.p_naive[..., None]
+    return weight * naive + (1 - weight) * meta
+
+
+def update(pool: Pool, state: PoolState) -> PoolState:
+    """Take one step with every agent of every pool."""
+    return _advance(pool, _delta(pool, state.logits), state, 1)
+
+
+def _update(pool: Pool, delta: Array, state: PoolState) -> PoolState:
+    batch = state.key.shape
+    split = jax.vmap(jax.random.split)(state.key.reshape(-1))
+    draw, rest = (split[:, i].reshape(batch) for i in range(2))
+    learner_logits = _learner_logits(pool, draw)
+
+    def loss(logits: Array) -> Array:
+        return -objective(pool, delta, logits, state.logits, learner_logits).sum()
+
+    gradient, flat = jax.grad(loss)(state.logits).reshape(-1, 5), state.logits.reshape(-1, 5)
+    step, optimizer_state = jax.vmap(pool.optimizer.update)(gradient, state.optimizer_state, flat)
+    return PoolState(optax.apply_updates(flat, step).reshape(state.logits.shape), optimizer_state, rest)
+
+
+def evaluate(pool: Pool, logits: Float[Array, "*batch agents 5"], key: Key[Array, "*batch"]) -> PoolReturns:
+    """Return exact returns of every agent against freshly drawn naive learners, the other agents and itself.
+
+    Args:
+        pool: the settings.
+        logits: [..., agents, 5].
+        key: [...] for drawing the learners.
+    """
+    return _evaluate(pool, _delta(pool, logits), logits, key)
+
+
+@jax.jit
+def _evaluate(pool: Pool, delta: Array, logits: Array, key: Array) -> PoolReturns:
+    path = _naive_path(pool, delta, logits, _learner_logits(pool, key)).mean((0, -2))
+    meetings = _meetings(pool, logits, logits, delta)
+    return PoolReturns(path[..., 0], path[..., 1], _among(meetings, False), _among(meetings, True))
+
+
+def naive_path(
+    pool: Pool, logits: Float[Array, "*batch agents 5"], learner_logits: Float[Array, "*batch agents learners 5"]
+) -> Float[Array, "episodes *batch agents learners 2"]:
+    """Return both players' exact returns in each episode while naive learners learn against fixed agents.
+
+    Args:
+        pool: the settings; a learner takes `num_inner_episodes` steps.
+        logits: [..., agents, 5].
+        learner_logits: [..., agents, learners, 5] before the first step.
+
+    Returns:
+        [M + 1, ..., agents, learners, 2] the agent's and its learner's return, averages a step.
+    """
+    return _naive_path(pool, _delta(pool, logits), logits, learner_logits)
+
+
+@jax.jit
+def _naive_path(pool: Pool, delta: Array, logits: Array, learner_logits: Array) -> Array:
+    batch = logits.shape[:-2]
+    flat_delta = _per_learner(delta, batch, pool)
+    rate = _per_learner(pool.learning_rate * _scale(pool, delta), batch, pool)
+    own, others = (tuple(x) for x in pool.game.outcome_payoffs.astype(logits.dtype))
+    ego = _columns(jax.nn.sigmoid(jnp.broadcast_to(logits[..., None, :], learner_logits.shape).reshape(-1, 5)))
+
+    def episode(learner: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], Array]:
+        q = tuple(jax.nn.sigmoid(x) for x in learner)
+        returns = jnp.stack([memory_one_return(ego, q, flat_delta, payoffs) for payoffs in (own, others)], -1)
+        return naive_step(ego, learner, others, flat_delta, rate), returns
+
+    first = _columns(learner_logits.reshape(-1, 5), SWAP)
+    _, returns = jax.lax.scan(episode, first, length=pool.num_inner_episodes + 1)
+    return returns.reshape(-1, *learner_logits.shape[:-1], 2)
+
+
+@functools.partial(jax.jit, static_argnames="num_steps")
+def _advance(pool: Pool, delta: Array, state: PoolState, num_steps: int) -> PoolState:
+    return jax.lax.fori_loop(0, num_steps, lambda _, s: _update(pool, delta, s), state)
+
+
+class History(NamedTuple):
+    """What training recorded: `steps` [records], returns [records, ..., agents], logits [records, ..., agents, 5]."""
+
+    steps: Float[Array, " records"]
+    returns: PoolReturns
+    logits: Float[Array, "records *batch agents 5"]
+
+
+def train(
+    pool: Pool,
+    state: PoolState,
+    num_steps: int,
+    record_every: int,
+    progress: Callable[[float], None] = lambda done: None,
+) -> tuple[PoolState, History]:
+    """Train every pool of the batch for `num_steps` and record exact returns on the way.
+
+    Args:
+        pool: the settings.
+        state: where to start, from `init` or an earlier `train`.
+        num_steps: how many steps, a multiple of `record_every`.
+        record_every: steps between records; the first record is of the given state.
+        progress: called with the fraction done after each record.
+
+    Raises:
+        ValueError: if `num_steps` is not a multiple of `record_every`.
+        FloatingPointError: if logits stop being finite; the message names the step.
+    """
+    if record_every < 1 or num_steps % record_every:
+        raise ValueError(f"num_steps must be a multiple of record_every={record_every}; got {num_steps}")
+    records = []
+    for done in range(0, num_steps + 1, record_every):
+        if done:
+            state = _advance(pool, _delta(pool, state.logits), state, record_every)
+        if not bool(jnp.isfinite(state.logits).all()):
+            raise FloatingPointError(
+                f"the pool's logits stopped being finite between step {done - record_every} and {done}"
+            )
+        key = jax.vmap(lambda k: jax.random.fold_in(k, 1))(state.key.reshape(-1)).reshape(state.key.shape)
+        records.append((evaluate(pool, state.logits, key), jnp.copy(state.logits)))
+        progress(done / num_steps if num_steps else 1.0)
+    returns, logits = jax.tree.map(lambda *x: jnp.stack(x), *records)
+    return state, History(jnp.arange(0, num_steps + 1, record_every, dtype=logits.dtype), returns, logits)
