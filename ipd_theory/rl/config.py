@@ -65,7 +65,7 @@ class Meta:
         normalize_advantages: Whether advantages are scaled to deviation 1 (they are always centred).
         reward_scale: Factor on rewards before learning; metrics stay unscaled.
         max_gradient_norm: Gradients longer than this are shortened to it.
-        trajectories_at_once: Meta-trajectories whose gradient is taken together, 0 for a whole minibatch; small
+        trajectories_at_once: Most meta-trajectories whose gradient is taken together, 0 for a whole minibatch; small
             chunks stay in a processor's cache, whole minibatches keep a GPU busy.
     """
 
@@ -137,12 +137,6 @@ class Config:
         if trajectories % self.meta.minibatches:
             raise ValueError(
                 f"meta.minibatches must divide meta_batch × batch = {trajectories}; got {self.meta.minibatches}"
-            )
-        share = trajectories // self.meta.minibatches
-        if self.meta.trajectories_at_once and share % self.meta.trajectories_at_once:
-            raise ValueError(
-                f"meta.trajectories_at_once must divide a minibatch of {share} trajectories; "
-                f"got {self.meta.trajectories_at_once}"
             )
 
     @property

@@ -173,10 +173,11 @@ def ppo_loss(network: Network, data: Trajectories, settings: Meta) -> tuple[Arra
 
 
 def _mean_over_chunks(function: Callable[[Data], Any], data: Data, at_once: int) -> Any:
-    """Return the mean of function(chunk) over chunks of `at_once` columns of the arrays [time, N, …] in `data`."""
+    """Return the mean of function(chunk) over chunks of at most `at_once` columns of the arrays [time, N, …]."""
     columns = jax.tree.leaves(data)[0].shape[1]
-    if at_once in (0, columns):
+    if at_once == 0 or at_once >= columns:
         return function(data)
+    at_once = max(size for size in range(1, at_once + 1) if columns % size == 0)
     chunks = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(x.shape[0], -1, at_once, *x.shape[2:]), 1, 0), data)
     shapes = jax.eval_shape(function, jax.tree.map(lambda x: x[0], chunks))
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)

@@ -25,7 +25,8 @@ Line = dict[str, Any]
 
 def initial_states(config: Config, seeds: tuple[int, ...]) -> TrainState:
     """Return the states before the first iteration, stacked over seeds."""
-    return jax.vmap(lambda seed: initial_state(config, jax.random.key(seed)))(jnp.asarray(seeds, jnp.uint32))
+    create = jax.jit(jax.vmap(lambda seed: initial_state(config, jax.random.key(seed))))
+    return create(jnp.asarray(seeds, jnp.uint32))
 
 
 def iterate_seeds(config: Config, states: TrainState) -> tuple[TrainState, Metrics]:
