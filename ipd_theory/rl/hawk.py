@@ -19,6 +19,7 @@ have 5 + 25 + 125 + 625 windows, the short ones for the steps after a reset).
 """
 
 import functools
+import math
 from typing import Any, Literal, NamedTuple, Protocol
 
 import equinox as eqx
@@ -34,24 +35,27 @@ DECAY_RANGE = (0.9, 0.999)
 gelu = functools.partial(jax.nn.gelu, approximate=True)
 
 
-def _normal(key: Key[Array, ""], shape: tuple[int, ...], variance: float) -> Array:
-    return jax.random.normal(key, shape, jnp.float32) * variance**0.5
-
-
 class Linear(eqx.Module):
     """x ↦ x W + b over the last axis."""
 
     weight: Float[Array, "inputs outputs"]
     bias: Float[Array, " outputs"]
 
-    @staticmethod
-    def create(key: Key[Array, ""], inputs: int, outputs: int, variance: float) -> "Linear":
-        """Return a layer with normal weights of the given variance and zero biases."""
-        return Linear(_normal(key, (inputs, outputs), variance), jnp.zeros(outputs, jnp.float32))
-
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
         """Return x W + b."""
         return x @ self.weight + self.bias
+
+
+def _unbiased(weight: Float[Array, "inputs outputs"]) -> Linear:
+    return Linear(weight, jnp.zeros(weight.shape[1], jnp.float32))
+
+
+def _normals(key: Key[Array, ""], *wanted: tuple[tuple[int, ...], float]) -> list[Array]:
+    """Return normal arrays of the given shapes and variances, cut from one draw, which compiles quickest."""
+    sizes = [math.prod(shape) for shape, _ in wanted]
+    flat = jax.random.normal(key, (sum(sizes),), jnp.float32)
+    parts = jnp.split(flat, np.cumsum(sizes)[:-1])
+    return [part.reshape(shape) * variance**0.5 for part, (shape, variance) in zip(parts, wanted, strict=True)]
 
 
 class RMSNorm(eqx.Module):
@@ -278,30 +282,30 @@ class Hawk(eqx.Module):
             raise ValueError(f"every size of the network must be 1 or more; got {sizes}")
         if width % heads:
             raise ValueError(f"heads must divide width; got heads={heads}, width={width}")
-        keys = jax.random.split(key, 9)
-        block, norm = width // heads, RMSNorm(jnp.zeros(width, jnp.float32))
+        weight_key, decay_key = jax.random.split(key)
         # The variances of the reference implementation at depth 1, its fan-in counting all blocks of a weight.
-        self.encoder = Encoder(
-            Linear.create(keys[0], num_observations, width, 1 / num_observations),
-            norm,
-            Linear.create(keys[1], width, width, 1 / width),
-            Linear.create(keys[2], width, width, 1 / width),
+        embedding, to_branch, to_recurrence, conv, gates, from_recurrence, up, down = _normals(
+            weight_key,
+            ((num_observations, width), 1 / num_observations),
+            ((width, width), 1 / width),
+            ((width, width), 1 / width),
+            ((conv_width, width), 0.01 / conv_width),
+            ((2, heads, width // heads, width // heads), 1 / width),
+            ((width, width), 2 / width),
+            ((width, 2 * expanded_width), 1 / (2 * width)),
+            ((expanded_width, width), 2 / expanded_width),
         )
+        norm = RMSNorm(jnp.zeros(width, jnp.float32))
+        self.encoder = Encoder(_unbiased(embedding), norm, _unbiased(to_branch), _unbiased(to_recurrence))
         self.gates = Gates(
-            _normal(keys[3], (conv_width, width), 0.01 / conv_width),
+            conv,
             jnp.zeros(width, jnp.float32),
-            _normal(keys[4], (2, heads, block, block), 1 / width),
+            gates,
             jnp.zeros((2, width), jnp.float32),
-            decay_parameter(keys[5], width, decay_initialization),
+            decay_parameter(decay_key, width, decay_initialization),
         )
-        self.decoder = Decoder(
-            Linear.create(keys[6], width, width, 2 / width),
-            norm,
-            Linear.create(keys[7], width, 2 * expanded_width, 1 / (2 * width)),
-            Linear.create(keys[8], expanded_width, width, 2 / expanded_width),
-            norm,
-            Linear(jnp.zeros((width, num_outputs), jnp.float32), jnp.zeros(num_outputs, jnp.float32)),
-        )
+        readout = _unbiased(jnp.zeros((width, num_outputs), jnp.float32))
+        self.decoder = Decoder(_unbiased(from_recurrence), norm, _unbiased(up), _unbiased(down), norm, readout)
         self.discrete = discrete
 
     def assemble(self, num_steps: int = 1) -> "AssembledHawk | TabulatedHawk":
