@@ -5,10 +5,11 @@ import sys
 import tyro
 
 from ipd_theory.commands.console import messages
+from ipd_theory.commands.derive import derive
 from ipd_theory.commands.figures import figures
 from ipd_theory.commands.train import train
 
-COMMANDS = {"figures": figures, "train": train}
+COMMANDS = {"derive": derive, "figures": figures, "train": train}
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ DISCOUNT = Symbol("γ")
 PAYOFFS: tuple[Symbol, ...] = sympy.symbols("R S T P")
 CONTEXTS = ("start", "CC", "CD", "DC", "DD")
 OTHERS_VIEW = (0, 1, 3, 2, 4)
+COLUMN_LATEX = {"p̃": r"\tilde p", "q̃": r"\tilde q", "1": r"\mathbf 1"}
 
 Player = Literal[0, 1]
 Column = tuple[Expr, ...]
@@ -322,10 +323,9 @@ def _vanishes(fraction: Expr) -> bool:
 
 def latex(expression: Expr) -> str:
     """Return LaTeX, determinants in shorthand included."""
-    accents = {"p̃": r"\tilde p", "q̃": r"\tilde q", "1": r"\mathbf 1"}
 
     def column(name: str) -> str:
-        return accents.get(name, f"e_{{{name[2:]}}}" if name.startswith("e_") else name)
+        return COLUMN_LATEX.get(name, f"e_{{{name[2:]}}}" if name.startswith("e_") else name)
 
     names = {DISCOUNT: r"\gamma"}
     for symbol in expression.free_symbols:

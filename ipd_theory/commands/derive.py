@@ -1,0 +1,176 @@
+"""`ipd-theory derive`."""
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+import tyro
+
+from ipd_theory.commands.console import print_json, progress_bar, results
+from ipd_theory.commands.strategy_argument import entries, listed
+
+
+class Entry(NamedTuple):
+    """A derived form, a sympy expression, and its name in text and in LaTeX."""
+
+    name: str
+    latex: str
+    form: Any
+
+
+def derive(
+    quantity: Annotated[Literal["return", "gradient", "hessian", "occupancy"], tyro.conf.Positional],
+    p: str | None = None,
+    q: str | None = None,
+    discount: str | None = None,
+    payoffs: str | None = None,
+    player: Literal[1, 2] = 1,
+    wrt: Literal["p", "q", "pq"] = "p",
+    latex: bool = False,
+    json: bool = False,
+) -> None:
+    """Derive a closed form: the return, its gradient or Hessian, or the occupancy, as rational functions.
+
+    Whatever is not given stays a symbol: the cooperation probabilities p_0 … p_4 and q_0 … q_4 (at the start, after CC,
+    CD, DC, DD, own action first), the discount γ, the payoffs R, S, T, P. Short results come as fractions, long ones as
+    products of 4 × 4 determinants |c p̃ q̃ f| with a table of their columns. Example: the long-run return of any strategy
+    against tit for tat: ipd-theory derive return --q TFT --discount 1
+
+    Args:
+        quantity: What to derive.
+        p: Player 1's strategy: a name (TFT, WSLS, GRIM, …) or five entries, e.g. 1,1,a,1,1/3.
+        q: Player 2's strategy, likewise, in its own view.
+        discount: A number, a fraction or a symbol; 1 is the limit of means.
+        payoffs: R,S,T,P with commas, e.g. 3,0,5,1.
+        player: Whose return.
+        wrt: Whose strategy a gradient is taken in; pq is the mixed Hessian, rows in p and columns in q.
+        latex: Print LaTeX.
+        json: Print JSON, each entry as LaTeX and, in full, as text that sympy reads back (tell it that S is a symbol).
+    """
+    if wrt == "pq" and quantity != "hessian":
+        raise ValueError(f"--wrt pq is for the Hessian; the {quantity} takes p or q")
+    from ipd_theory import symbolic
+
+    pairing = _pairing(p, q, discount, payoffs)
+    with progress_bar(f"deriving the {quantity}") as progress:
+        derived = _derived(quantity, pairing, player, wrt)
+        simple = []
+        for i, entry in enumerate(derived):
+            simple.append(entry._replace(form=_printable(entry.form, by_payoff=quantity == "return")))
+            progress((i + 1) / len(derived))
+
+    columns: dict[str, Any] = {}
+    short: list[Entry] = []
+    for entry in simple:
+        form, used = symbolic.shorthand(entry.form, pairing, 0 if player == 1 else 1)
+        short.append(entry._replace(form=form))
+        columns |= used
+    if json:
+        written = {
+            whole.name: {"expression": str(whole.form), "latex": symbolic.latex(brief.form)}
+            for whole, brief in zip(simple, short, strict=True)
+        }
+        texts = {name: [str(x) for x in column] for name, column in columns.items()}
+        print_json({"quantity": quantity, "player": player, "entries": written, "columns": texts})
+    elif latex:
+        _print_latex(short, columns)
+    else:
+        _print_text(short, columns)
+
+
+def _pairing(p: str | None, q: str | None, discount: str | None, payoffs: str | None) -> Any:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)  # so that a named strategy's 1/3 is recognised
+    import sympy
+
+    from ipd_theory import symbolic
+
+    written: dict[str, list[Any]] = {
+        "p": entries("--p", p) if p is not None else [],
+        "q": entries("--q", q) if q is not None else [],
+        "discount": listed("--discount", discount, 1) if discount is not None else [],
+        "payoffs": listed("--payoffs", payoffs, 4) if payoffs is not None else [],
+    }
+    parts: dict[str, Any] = {
+        name: [sympy.Symbol(x) if isinstance(x, str) and x.isidentifier() else x for x in values]
+        for name, values in written.items()
+        if values
+    }
+    if "discount" in parts:
+        parts["discount"] = parts["discount"][0]
+    return symbolic.Pairing(**parts)
+
+
+def _derived(quantity: str, pairing: Any, player: int, wrt: str) -> list[Entry]:
+    from ipd_theory import symbolic
+
+    who: symbolic.Player = 0 if player == 1 else 1
+    x, y = wrt[0], wrt[-1]
+    rows: symbolic.Player = 0 if x == "p" else 1
+    columns: symbolic.Player = 0 if y == "p" else 1
+    J, J_latex = f"J{'₁₂'[who]}", f"J_{player}"
+    if quantity == "return":
+        return [Entry(J, J_latex, symbolic.expected_return(pairing, who))]
+    if quantity == "occupancy":
+        shares = zip(symbolic.CONTEXTS[1:], symbolic.occupancy(pairing), strict=True)
+        return [Entry(f"v_{s}", f"v_{{{s}}}", form) for s, form in shares]
+    if quantity == "gradient":
+        return [
+            Entry(f"∂{J}/∂{x}_{i}", rf"\frac{{\partial {J_latex}}}{{\partial {x}_{i}}}", slope)
+            for i, slope in enumerate(symbolic.gradient(pairing, who, rows))
+        ]
+    matrix = symbolic.hessian(pairing, who, (rows, columns))
+    return [
+        Entry(
+            f"∂²{J}/∂{x}_{i}∂{y}_{j}",
+            rf"\frac{{\partial^2 {J_latex}}}{{\partial {x}_{i}\,\partial {y}_{j}}}",
+            matrix[i, j],
+        )
+        for i in range(5)
+        for j in range(5)
+        if x != y or i <= j  # otherwise symmetric
+    ]
+
+
+def _printable(form: Any, by_payoff: bool) -> Any:
+    import sympy
+
+    from ipd_theory import symbolic
+
+    simple = symbolic.simplest(form)
+    if by_payoff and not simple.has(sympy.Determinant):
+        return min(simple, symbolic.by_payoff(simple), key=sympy.count_ops)
+    return simple
+
+
+def _print_text(derived: list[Entry], columns: dict[str, Any]) -> None:
+    import sympy
+    from rich.table import Table
+
+    from ipd_theory.symbolic import CONTEXTS
+
+    for entry in derived:
+        text = f"{entry.name} = {entry.form}"
+        drawn = sympy.pretty(sympy.Eq(sympy.Symbol(entry.name), entry.form, evaluate=False), wrap_line=False)
+        if entry.form.has(sympy.zoo, sympy.nan):
+            text = f"{entry.name} does not exist: the limit of means jumps here"
+        elif max(map(len, drawn.splitlines())) <= results.width:
+            text = drawn
+        results.print(text, markup=False, soft_wrap=True)
+    if columns:
+        table = Table("after", *columns, title="columns of the determinants (1: ones, e_s: 1 after s, else 0)")
+        for context, row in zip(CONTEXTS[1:], zip(*columns.values(), strict=True), strict=True):
+            table.add_row(context, *map(str, row))
+        results.print(table)
+
+
+def _print_latex(derived: list[Entry], columns: dict[str, Any]) -> None:
+    import sympy
+
+    from ipd_theory import symbolic
+
+    for entry in derived:
+        results.print(f"{entry.latex} = {symbolic.latex(entry.form)}", markup=False, soft_wrap=True)
+    for name, column in columns.items():
+        accented = symbolic.COLUMN_LATEX.get(name, name)
+        vector = symbolic.latex(sympy.ImmutableMatrix(column))
+        results.print(f"{accented} = {vector}", markup=False, soft_wrap=True)
