@@ -1,0 +1,46 @@
+"""Every learning rule of the field, exact, on one interface: see `base` for what a rule is."""
+
+from ipd_theory.learning.rules.anticipation import coala, cola, hola, lola_dice, meta_value, path_gradient
+from ipd_theory.learning.rules.base import Info, Problem, RepeatedGame, Rule, choice, repeated_game
+from ipd_theory.learning.rules.gradients import (
+    cgd,
+    consensus,
+    extragradient,
+    lola_as_published,
+    lola_with_look_ahead,
+    look_ahead,
+    naive,
+    sga,
+    sos,
+    symplectic_surgery,
+)
+from ipd_theory.learning.rules.proximal import pola
+from ipd_theory.learning.rules.q_aware import advantage_alignment, loqa
+
+__all__ = [
+    "Info",
+    "Problem",
+    "RepeatedGame",
+    "Rule",
+    "advantage_alignment",
+    "cgd",
+    "choice",
+    "coala",
+    "cola",
+    "consensus",
+    "extragradient",
+    "hola",
+    "lola_as_published",
+    "lola_dice",
+    "lola_with_look_ahead",
+    "look_ahead",
+    "loqa",
+    "meta_value",
+    "naive",
+    "path_gradient",
+    "pola",
+    "repeated_game",
+    "sga",
+    "sos",
+    "symplectic_surgery",
+]

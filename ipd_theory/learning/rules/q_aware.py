@@ -1,0 +1,122 @@
+r"""Rules that take the other's policy for a softmax of its action values.
+
+If the other cooperates in context s with logit y_s = β Q_2(s, C) − β Q_2(s, D) + …, then moving x moves it through
+Q_2, and the owner's gradient gains a shaping term (LOQA, Aghajohari et al. 2024):
+
+    ∇_x J_1(x, ŷ(x)),   ŷ_s(x) = y_s + β [Δ_s(x) − Δ_s fixed],   Δ_s = Q_2(s, C) − Q_2(s, D).
+
+By the policy gradient theorem the same term is a sum over pairs of times k ≤ t (Advantage Alignment, Duque et
+al. 2025),
+
+    β Σ_t γ^t E[∇ log π_1(a_t | s_t) A2_t Σ_{k ≤ t} A1_k],
+
+A1, A2 the players' advantages of the joint action. Its derivation drops k = t, where the owner's own simultaneous
+action moves Q_2(s_t, b_t), and the published algorithm weighs A1_k by γ^{t−k} and the term by γ once more.
+Advantages and values are sums Σ γ^t r here, whatever the scale of the returns.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jaxtyping import Array
+
+from ipd_theory._elimination import (
+    ColumnElimination,
+    Columns,
+    eliminate_columns,
+    occupancy_columns,
+    relative_value_columns,
+)
+from ipd_theory.learning.rules.base import RepeatedGame, Rule, stateless
+from ipd_theory.returns import SWAP
+
+
+def _chain(p: Columns, q: Columns, delta: Array) -> tuple[Columns, ColumnElimination]:
+    """Return the start distribution and the eliminated chain over CC, CD, DC, DD."""
+    start, *rows = ((a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)) for a, b in zip(p, q, strict=True))
+    return start, eliminate_columns(rows, delta)
+
+
+def others_value_gaps(view: RepeatedGame, x: Array, y: Array) -> Array:
+    """Return Δ [5], the other's Q(s, C) − Q(s, D) in each of its own contexts."""
+    p, q = view.columns(x, y)
+    _, chain = _chain(p, q, view.delta)
+    w_cc, w_cd, w_dc, w_dd = relative_value_columns(chain, tuple(view.other_payoffs[i] for i in range(4)))
+    gaps = [a * (w_cc - w_cd) + (1 - a) * (w_dc - w_dd) for a in p]
+    return jnp.stack([gaps[i] for i in SWAP])
+
+
+@functools.cache
+def loqa(beta: float) -> Rule:
+    """Return exact LOQA: the other's logits are taken to follow its action-value gaps with slope β.
+
+    Args:
+        beta: inverse temperature of the other's softmax, per unit of payoff.
+    """
+
+    def anticipated(x: Array, view: RepeatedGame, y: Array, fixed: Array) -> Array:
+        return view.own(x, y + beta * (others_value_gaps(view, x, y) - fixed))
+
+    def field(view: RepeatedGame, x: Array, y: Array) -> Array:
+        return jax.grad(anticipated)(x, view, y, stop_gradient(others_value_gaps(view, x, y)))
+
+    return stateless(field)
+
+
+def alignment_term(view: RepeatedGame, x: Array, y: Array, trace_discount: Array, same_step: bool) -> Array:
+    """Return Σ_t γ^t E[∇ log π_1(a_t | s_t) A2_t Σ_k κ^{t−k} A1_k] [5] over k < t, or k ≤ t with `same_step`.
+
+    Args:
+        view: the game from the owner's side.
+        x: [5] the owner's logits.
+        y: [5] the other's.
+        trace_discount: κ.
+        same_step: whether k = t counts.
+    """
+    p, q = view.columns(x, y)
+    start, chain = _chain(p, q, view.delta)
+    gamma = 1 - view.delta
+    visits = jnp.stack([jnp.ones_like(view.delta), *(gamma / view.delta * d for d in occupancy_columns(chain, start))])
+    joint = jnp.stack(
+        [jnp.stack([a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)]) for a, b in zip(p, q, strict=True)]
+    )
+    w1, w2 = (
+        jnp.stack(relative_value_columns(chain, tuple(payoffs[i] for i in range(4))))
+        for payoffs in (view.own_payoffs, view.other_payoffs)
+    )
+    A1, A2 = (w[None, :] - (joint @ w)[:, None] for w in (w1, w2))  # [5 contexts, 4 joint actions]
+
+    # trace_s = Σ_t γ^t E[1{s_t = s} Σ_{k<t} κ^{t−k} A1_k] solves a chain with discount γκ.
+    inflow = gamma * trace_discount * (visits[:, None] * joint * A1).sum(0)
+    slower = 1 - gamma * trace_discount
+    _, traced = _chain(p, q, slower)
+    trace = jnp.stack(occupancy_columns(traced, tuple(inflow[i] for i in range(4)))) / slower
+    trace = jnp.concatenate([jnp.zeros_like(trace[:1]), trace])
+
+    p, q = jnp.stack(p), jnp.stack(q)
+    others = jnp.stack([q, 1 - q], -1)
+    weight = trace[:, None] + (visits[:, None] * A1 if same_step else 0)
+    gain = (weight * A2).reshape(5, 2, 2)
+    return p * (1 - p) * ((gain[:, 0] - gain[:, 1]) * others).sum(-1)
+
+
+@functools.cache
+def advantage_alignment(beta: float, same_step: bool = False, published_weights: bool = True) -> Rule:
+    """Return exact Advantage Alignment; `advantage_alignment(beta, True, False)` is exact LOQA.
+
+    Args:
+        beta: weight of the alignment term, the other's inverse temperature.
+        same_step: keep the term k = t that the derivation drops.
+        published_weights: weigh earlier advantages by γ^{t−k} and the term by γ, as published; otherwise as derived.
+    """
+
+    def field(view: RepeatedGame, x: Array, y: Array) -> Array:
+        gamma = 1 - view.delta
+        trace = gamma if published_weights else jnp.ones_like(gamma)
+        aligned = alignment_term(view, x, y, trace, same_step)
+        factor = beta * (gamma if published_weights else 1.0)
+        return jax.grad(view.own)(x, y) + factor * view.delta * view.scale * aligned
+
+    return stateless(field)
