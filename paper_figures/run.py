@@ -20,6 +20,11 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 FIGURES = {
     "3A": "figure_3a",
+    "3B": "figure_3b",
+    "3C": "figure_3c",
+    "8": "figure_8",
+    "9": "figure_9",
+    "10": "figure_10",
 }
 STYLE = Path(__file__).with_name("ipd_theory.mplstyle")
 

@@ -1,0 +1,49 @@
+"""Figure 8: learned extortion is close to a zero-determinant strategy.
+
+Agents trained against naive learners at γ = 0.999 and as many uniformly random policies, each with its least-squares
+distance to the extortion family of Press and Dyson (χ ≥ 1, 0 < φ ≤ φ_max(χ)).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.pyplot import subplots
+
+from ipd_theory import prisoners_dilemma, zero_determinant
+from paper_figures import pools
+from paper_figures.run import Arrays
+
+PRESETS = {
+    "quick": pools.Settings(seeds=32, steps=1500, record_every=500, discount=0.999),
+    "paper": pools.Settings(seeds=64, steps=5000, record_every=1000, discount=0.999, num_learners=64),
+}
+
+
+def compute(settings: pools.Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+    """Train one agent a seed, and fit it and a random policy to the family."""
+    history = pools.train(pools.pool_of(settings, 1.0, num_agents=1), settings, seed, progress)[1]
+    learned = 1 / (1 + np.exp(-history["logits"][-1, :, 0]))
+    random = np.random.default_rng(seed).random((settings.seeds, 5))
+    fits = {
+        name: zero_determinant.fit(prisoners_dilemma(), p, discount=settings.discount, constrained=True)
+        for name, p in (("learned", learned), ("random", random))
+    }
+    columns = {f"{name}_{field}": np.asarray(x) for name, fit in fits.items() for field, x in fit._asdict().items()}
+    return {"learned": learned, "random": random, "against_naive": history["against_naive"][-1], **columns}
+
+
+def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
+    """Draw the distances of learned and random policies as two histograms."""
+    figure, axes = subplots()
+    top = float(max(arrays["learned_residual"].max(), arrays["random_residual"].max()))
+    bins = np.linspace(0, top, 31)
+    for name, color in (("random", "0.6"), ("learned", "C1")):
+        label = f"{name}, n = {settings.seeds}"
+        axes.hist(arrays[f"{name}_residual"], bins, color=color, alpha=0.75, label=label)
+    chi = np.percentile(arrays["learned_chi"], [25, 50, 75])
+    axes.set_title(f"learned: χ = {chi[1]:.2f} (quartiles {chi[0]:.2f}, {chi[2]:.2f})", fontsize=6, color="0.4")
+    axes.set_xlabel("squared distance to the extortion family")
+    axes.set_ylabel("policies")
+    axes.legend()
+    return figure
