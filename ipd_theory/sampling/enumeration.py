@@ -134,11 +134,14 @@ def enumerate_meta_episodes(pomdp: ShapingPOMDP, ego_memory: int = 1, exchangeab
     kinds = meta_trajectories(pomdp, ego_memory, learner_memory)
     ego, learner = (Experience(*(x[rows] for x in side)) for side in kinds)
     policies = learner_path(pomdp, learner)
+    check_path(policies)
     return Enumeration(MetaEpisodes(ego, learner, policies), jnp.asarray(orders, policies.dtype))
 
 
 @jax.jit
-def _learner_path(pomdp: ShapingPOMDP, learner: Experience) -> Float[Array, "N M h"]:
+def learner_path(pomdp: ShapingPOMDP, learner: Experience) -> Float[Array, "N M h"]:
+    """Return the learner's policy [N, M, h] in each inner episode, given what it saw, arrays [N, B, M, T]."""
+
     def one(seen: Experience) -> Array:
         state, policies = pomdp.learner.init(pomdp.learner_table), []
         for m in range(pomdp.num_inner_episodes):
@@ -149,32 +152,27 @@ def _learner_path(pomdp: ShapingPOMDP, learner: Experience) -> Float[Array, "N M
     return jax.vmap(one)(learner)
 
 
-def learner_path(pomdp: ShapingPOMDP, learner: Experience) -> Float[Array, "N M h"]:
-    """Return the learner's policy [N, M, h] in each inner episode, given what it saw, arrays [N, B, M, T].
-
-    Raises:
-        ValueError: if a rule that moves in probability space has left [0, 1].
-    """
-    policies = _learner_path(pomdp, learner)
+def check_path(policies: Array) -> None:
+    """Raise `ValueError` if a rule that moves in probability space has left [0, 1]."""
     if not bool(((policies >= 0) & (policies <= 1)).all()):
         raise ValueError("the learner left [0, 1]; give it a smaller learning rate or a start farther inside")
-    return policies
 
 
-def _taken(cooperation: Array, actions: Array) -> Array:
+def taken(cooperation: Array, actions: Array) -> Array:
+    """Return the probability of each action, given that of cooperating."""
     return jnp.where(actions == 0, cooperation, 1 - cooperation)
 
 
 def _ego_factors(tables: Float[Array, "M h"], ego: Experience) -> Float[Array, "N M"]:
     """Return the probability of ego's actions in each inner episode, all trajectories together."""
     episode = jnp.arange(tables.shape[0])[:, None]
-    return _taken(tables[episode, ego.contexts], ego.actions).prod((-3, -1))
+    return taken(tables[episode, ego.contexts], ego.actions).prod((-3, -1))
 
 
 def _learner_factors(everything: Enumeration) -> Float[Array, "N M"]:
     _, learner, policies = everything.episodes
     cooperation = jnp.take_along_axis(policies[:, None], learner.contexts, -1)
-    return _taken(cooperation, learner.actions).prod((-3, -1))
+    return taken(cooperation, learner.actions).prod((-3, -1))
 
 
 @jax.jit

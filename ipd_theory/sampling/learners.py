@@ -75,7 +75,8 @@ def policy_gradient(
         advantages = returns - values[seen.contexts] if critic else returns
         if normalize_advantages:
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        visits = (seen.contexts[..., None] == jnp.arange(logits.size)).astype(logits.dtype)
+        every_context = jnp.arange(logits.size, dtype=seen.contexts.dtype)
+        visits = (seen.contexts[..., None] == every_context).astype(logits.dtype)
         scores = (seen.actions == 0).astype(logits.dtype) - jax.nn.sigmoid(logits)[seen.contexts]
         to_ascend = jnp.einsum("bt,bth->h", advantages * scores, visits) / B
         errors = values[seen.contexts] - returns
@@ -106,8 +107,8 @@ def reinforce_in_probabilities(learning_rate: Any) -> Learner:
     def update(p: Any, seen: Experience) -> Any:
         B = seen.rewards.shape[0]
         returns = seen.rewards[:, ::-1].cumsum(-1)[:, ::-1]
-        visits = seen.contexts[..., None] == np.arange(p.size)
         with jax.numpy_dtype_promotion("standard"):  # truth values count as 0 and 1
+            visits = seen.contexts[..., None] == np.arange(p.size)
             pushes = returns[..., None] * ((seen.actions == 0)[..., None] - p)
             return p + learning_rate * (visits * pushes).sum((0, 1)) / B
 

@@ -132,8 +132,9 @@ def play(
     N, (B, M, T) = num_meta_episodes, pomdp.shape
     tables = ego_tables(pomdp, ego_logits)
     memories = strategies.memory_of(ego_logits), strategies.memory_of(pomdp.learner_table, name="learner_table")
-    after_ego, after_learner = jnp.asarray(successors(memories[0])), jnp.asarray(successors(memories[1])[:, SWAP])
-    opening = [jnp.full((N, B), c) for c in opening_contexts(pomdp, *memories)]
+    after_ego = jnp.asarray(successors(memories[0]), jnp.int32)
+    after_learner = jnp.asarray(successors(memories[1])[:, SWAP], jnp.int32)
+    opening = [jnp.full((N, B), c, jnp.int32) for c in opening_contexts(pomdp, *memories)]
     rule, payoffs = pomdp.learner, pomdp.game.outcome_payoffs.astype(tables.dtype)
 
     def inner_episode(
@@ -169,7 +170,8 @@ def play(
 def _outcome(p: Array, q: Array, bits: Array) -> Array:
     """Return 0 CC, 1 CD, 2 DC, 3 DD from one random word: it is compared with the distribution function."""
     u = (bits >> 8).astype(p.dtype) * 2.0**-24  # 24 bits, which every float holds, so that u < 1
-    return (u >= p * q).astype(int) + (u >= p) + (u >= p + (1 - p) * q)
+    beyond = jnp.stack([u >= p * q, u >= p, u >= p + (1 - p) * q])
+    return beyond.sum(0, dtype=jnp.int32)
 
 
 def estimates(
@@ -184,7 +186,7 @@ def estimates(
         weights: [N, B, M, T], for example `estimators.coala_pg(ego.rewards)`.
     """
     tables = ego_tables(pomdp, ego_logits)
-    visits = ego.contexts[..., None] == jnp.arange(tables.shape[-1])  # [N, B, M, T, h]
+    visits = ego.contexts[..., None] == jnp.arange(tables.shape[-1], dtype=ego.contexts.dtype)  # [N, B, M, T, h]
     scores = (ego.actions == 0).astype(tables.dtype)[..., None] - tables[:, None, :]
     by_episode = jnp.where(visits, weights[..., None] * scores, 0).sum((-4, -2))
     return by_episode if ego_logits.shape[0] > 1 else by_episode.sum(-2, keepdims=True)
