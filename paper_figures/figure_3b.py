@@ -1,7 +1,8 @@
 """Figure 3B: agents that learned to extort naive learners meet each other, and come to cooperate.
 
 Two extortioners, trained apart as in Figure 3A but from random policies, ascend their return against each other
-(p_naive = 0). Mutual extortion is no place to stay: each makes cooperation pay for the other.
+(p_naive = 0). Each makes cooperation pay for the other, and both take the offer. Without naive learners it does not
+last for every pair: with the quick preset the median reward peaks at 0.92 and is back at 0.7 after 1500 steps.
 """
 
 import dataclasses

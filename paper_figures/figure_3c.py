@@ -14,7 +14,7 @@ from paper_figures import pools
 from paper_figures.run import Arrays
 
 PRESETS = {
-    "quick": pools.Settings(steps=2000),
+    "quick": pools.Settings(steps=3000),
     "paper": pools.Settings(seeds=32, steps=5000, num_learners=64, record_every=100),
 }
 P_NAIVE = (0.25, 0.0, 1.0)
@@ -33,7 +33,7 @@ def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     for i, (name, color, line) in enumerate(zip(names, ("C2", "C3", "C1"), ("-", "-", "--"), strict=True)):
         pools.curve(axes, arrays["steps"], arrays["among_meta"][:, i], name, color, line)
     pools.label_training(axes, "reward between meta agents")
-    axes.set_ylim(-0.1, 1.1)
+    axes.set_ylim(-0.1, 1.3)
     pools.note_bands(axes, settings.seeds)
-    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.58))
+    axes.legend(loc="upper left")
     return figure

@@ -4,6 +4,7 @@ Agents trained against naive learners at γ = 0.999 and as many uniformly random
 distance to the extortion family of Press and Dyson (χ ≥ 1, 0 < φ ≤ φ_max(χ)).
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -25,19 +26,22 @@ def compute(settings: pools.Settings, seed: int, progress: Callable[[float], Non
     history = pools.train(pools.pool_of(settings, 1.0, num_agents=1), settings, seed, progress)[1]
     learned = 1 / (1 + np.exp(-history["logits"][-1, :, 0]))
     random = np.random.default_rng(seed).random((settings.seeds, 5))
-    fits = {
-        name: zero_determinant.fit(prisoners_dilemma(), p, discount=settings.discount, constrained=True)
-        for name, p in (("learned", learned), ("random", random))
+    family = functools.partial(zero_determinant.fit, prisoners_dilemma(), discount=settings.discount, constrained=True)
+    fit = family(learned)
+    return {
+        "against_naive": history["against_naive"][-1],
+        "learned": learned,
+        "learned_residual": np.asarray(fit.residual),
+        "learned_chi": np.asarray(fit.chi),
+        "random_residual": np.asarray(family(random).residual),
     }
-    columns = {f"{name}_{field}": np.asarray(x) for name, fit in fits.items() for field, x in fit._asdict().items()}
-    return {"learned": learned, "random": random, "against_naive": history["against_naive"][-1], **columns}
 
 
 def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     """Draw the distances of learned and random policies as two histograms."""
     figure, axes = subplots()
     top = float(max(arrays["learned_residual"].max(), arrays["random_residual"].max()))
-    bins = np.linspace(0, top, 31)
+    bins = list(np.linspace(0, top, 31))
     for name, color in (("random", "0.6"), ("learned", "C1")):
         label = f"{name}, n = {settings.seeds}"
         axes.hist(arrays[f"{name}_residual"], bins, color=color, alpha=0.75, label=label)

@@ -33,7 +33,7 @@ def pool_of(settings: Settings, p_naive: Any, num_agents: int = 2) -> pools.Pool
     return pools.Pool(
         jnp.asarray(p_naive, float),
         discount=settings.discount,
-        learning_rate=settings.learner_step,
+        learning_rate=jnp.asarray(settings.learner_step),
         num_inner_episodes=settings.num_inner_episodes,
         num_learners=settings.num_learners,
         num_agents=num_agents,

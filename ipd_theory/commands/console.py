@@ -30,6 +30,6 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=messages, transient=True) as progress:
+    with Progress(*columns, console=messages, transient=True, disable=not messages.is_terminal) as progress:
         task = progress.add_task(description, total=1.0)
         yield lambda fraction: progress.update(task, completed=fraction)
