@@ -152,7 +152,7 @@ def with_method(config: Config, method: Method) -> Config:
 
 
 _QUICK = Config(
-    iterations=2000,
+    iterations=1500,
     meta_batch=32,
     batch=8,
     inner_episodes=20,
