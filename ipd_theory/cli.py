@@ -7,9 +7,11 @@ import tyro
 from ipd_theory.commands.console import messages
 from ipd_theory.commands.derive import derive
 from ipd_theory.commands.figures import figures
+from ipd_theory.commands.returns import returns
 from ipd_theory.commands.train import train
+from ipd_theory.commands.verify import verify
 
-COMMANDS = {"derive": derive, "figures": figures, "train": train}
+COMMANDS = {"derive": derive, "figures": figures, "returns": returns, "train": train, "verify": verify}
 
 
 def main() -> None:
