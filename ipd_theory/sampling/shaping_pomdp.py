@@ -174,6 +174,7 @@ def _outcome(p: Array, q: Array, bits: Array) -> Array:
     return beyond.sum(0, dtype=jnp.int32)
 
 
+@jax.jit
 def estimates(
     pomdp: ShapingPOMDP, ego_logits: Float[Array, "E h"], ego: Experience, weights: Float[Array, "N B M T"]
 ) -> Float[Array, "N E h"]:
