@@ -25,7 +25,7 @@ class Learning(NamedTuple):
         problem_step: [..., 2] the step (from 0) at which it arose, −1 for none.
         residual: [..., 2] the largest residual of each player's inner solver.
 
-    A player whose direction is not finite stays where it is from then on, and so does the other.
+    Where a player's step is not finite, both players of the pair stay where they are from then on.
     """
 
     logits: Float[Array, "... 2 5"]
@@ -75,9 +75,8 @@ def _learn_pair(
         own, other = state.logits[i], state.logits[1 - i]
         seen = view if i == 0 else view.swapped()
         direction, memory, info = rules[i].update(seen, own, other, state.memory[i])
-        finite = jnp.isfinite(direction).all()
-        direction = jnp.where(finite, direction, 0)
         change, optimiser = optimisers[i].update(-direction, state.optimiser[i], own)
+        finite = jnp.isfinite(own + change).all()
         moves = t % every[i] == 0
         new = jnp.where(moves & finite & ~state.stopped, own + change, own)
         keep = functools.partial(jnp.where, moves)

@@ -80,7 +80,7 @@ class Problem(enum.IntEnum):
     """What can go wrong in an update."""
 
     NONE = 0
-    NOT_FINITE = 1  # the direction overflowed or was undefined: the pair stops there
+    NOT_FINITE = 1  # a step overflowed or was undefined: the pair stops there
     SINGULAR = 2  # a linear system could not be solved
     UNCONVERGED = 3  # an inner solver stopped above its tolerance
 

@@ -22,7 +22,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
 from ipd_theory.learning.rules.base import Info, Problem, Rule, solving, stateless
@@ -45,7 +44,9 @@ def look_ahead_field(view: Any, x: Array, y: Array, step: float) -> Array:
 def shaping_field(view: Any, x: Array, y: Array) -> Array:
     """Return the owner's block of X: how moving x turns the other's gradient towards the owner's good."""
     wish = jax.grad(view.own, 1)(x, y)
-    return jax.grad(lambda x: jax.grad(view.other, 1)(x, y) @ stop_gradient(wish))(x)
+    # (∇_1∇_2 J_2)ᵀv is the derivative of ∇_1 J_2 along v in y: forward over reverse, several times cheaper.
+    _, turned = jax.jvp(lambda y: jax.grad(view.other, 0)(x, y), (y,), (wish,))
+    return turned
 
 
 def _both(field: Any, view: Any, x: Array, y: Array, *rest: Any) -> Array:

@@ -10,8 +10,9 @@ al. 2025),
 
     β Σ_t γ^t E[∇ log π_1(a_t | s_t) A2_t Σ_{k ≤ t} A1_k],
 
-A1, A2 the players' advantages of the joint action. Its derivation drops k = t, where the owner's own simultaneous
-action moves Q_2(s_t, b_t), and the published algorithm weighs A1_k by γ^{t−k} and the term by γ once more.
+with A1_k averaged over the owner's action and A2_t of the joint action. The derivation drops k = t, where the
+owner's own simultaneous action moves Q_2(s_t, b_t). The published algorithm also takes A1_k of the joint action
+actually played, and weighs it by γ^{t−k} and the whole term by γ once more.
 Advantages and values are sums Σ γ^t r here, whatever the scale of the returns.
 """
 
@@ -65,37 +66,40 @@ def loqa(beta: float) -> Rule:
     return stateless(field)
 
 
-def alignment_term(view: RepeatedGame, x: Array, y: Array, trace_discount: Array, same_step: bool) -> Array:
+def alignment_term(view: RepeatedGame, x: Array, y: Array, same_step: bool, as_published: bool) -> Array:
     """Return Σ_t γ^t E[∇ log π_1(a_t | s_t) A2_t Σ_k κ^{t−k} A1_k] [5] over k < t, or k ≤ t with `same_step`.
 
     Args:
         view: the game from the owner's side.
         x: [5] the owner's logits.
         y: [5] the other's.
-        trace_discount: κ.
         same_step: whether k = t counts.
+        as_published: κ = γ and A1 of the joint action; otherwise κ = 1 and A1 averaged over the owner's action.
     """
-    p, q = view.columns(x, y)
-    start, chain = _chain(p, q, view.delta)
+    columns = view.columns(x, y)
+    start, chain = _chain(*columns, view.delta)
+    p, q = (jnp.stack(side) for side in columns)
+    joint = jnp.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], -1)
     gamma = 1 - view.delta
     visits = jnp.stack([jnp.ones_like(view.delta), *(gamma / view.delta * d for d in occupancy_columns(chain, start))])
-    joint = jnp.stack(
-        [jnp.stack([a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)]) for a, b in zip(p, q, strict=True)]
-    )
     w1, w2 = (
         jnp.stack(relative_value_columns(chain, tuple(payoffs[i] for i in range(4))))
         for payoffs in (view.own_payoffs, view.other_payoffs)
     )
     A1, A2 = (w[None, :] - (joint @ w)[:, None] for w in (w1, w2))  # [5 contexts, 4 joint actions]
 
+    if not as_published:
+        mean = p[:, None] * A1[:, :2] + (1 - p[:, None]) * A1[:, 2:]
+        A1 = jnp.concatenate([mean, mean], -1)
+
     # trace_s = Σ_t γ^t E[1{s_t = s} Σ_{k<t} κ^{t−k} A1_k] solves a chain with discount γκ.
-    inflow = gamma * trace_discount * (visits[:, None] * joint * A1).sum(0)
-    slower = 1 - gamma * trace_discount
-    _, traced = _chain(p, q, slower)
-    trace = jnp.stack(occupancy_columns(traced, tuple(inflow[i] for i in range(4)))) / slower
+    kappa = gamma if as_published else jnp.ones_like(gamma)
+    inflow = gamma * kappa * (visits[:, None] * joint * A1).sum(0)
+    slower = 1 - gamma * kappa
+    traced = eliminate_columns([tuple(row) for row in joint[1:]], slower)
+    trace = jnp.stack(occupancy_columns(traced, tuple(inflow))) / slower
     trace = jnp.concatenate([jnp.zeros_like(trace[:1]), trace])
 
-    p, q = jnp.stack(p), jnp.stack(q)
     others = jnp.stack([q, 1 - q], -1)
     weight = trace[:, None] + (visits[:, None] * A1 if same_step else 0)
     gain = (weight * A2).reshape(5, 2, 2)
@@ -103,20 +107,18 @@ def alignment_term(view: RepeatedGame, x: Array, y: Array, trace_discount: Array
 
 
 @functools.cache
-def advantage_alignment(beta: float, same_step: bool = False, published_weights: bool = True) -> Rule:
+def advantage_alignment(beta: float, same_step: bool = False, as_published: bool = True) -> Rule:
     """Return exact Advantage Alignment; `advantage_alignment(beta, True, False)` is exact LOQA.
 
     Args:
         beta: weight of the alignment term, the other's inverse temperature.
         same_step: keep the term k = t that the derivation drops.
-        published_weights: weigh earlier advantages by γ^{t−k} and the term by γ, as published; otherwise as derived.
+        as_published: the published weights of earlier advantages, or those that the derivation gives.
     """
 
     def field(view: RepeatedGame, x: Array, y: Array) -> Array:
-        gamma = 1 - view.delta
-        trace = gamma if published_weights else jnp.ones_like(gamma)
-        aligned = alignment_term(view, x, y, trace, same_step)
-        factor = beta * (gamma if published_weights else 1.0)
+        aligned = alignment_term(view, x, y, same_step, as_published)
+        factor = beta * (1 - view.delta) if as_published else beta
         return jax.grad(view.own)(x, y) + factor * view.delta * view.scale * aligned
 
     return stateless(field)
