@@ -425,8 +425,8 @@ assert (defecting, cooperating) == (61, 3)
 # `ipd_theory.learning.pool` trains pools of them: with weight `p_naive` an agent plays naive learners that take 20
 # steps of size 5, with weight `1 - p_naive` it plays the other meta agent.
 #
-# The three findings are what becomes of such pools at `p_naive` = 1, 0.25 and 0. Four pools of two agents each,
-# trained at once:
+# The three findings are what becomes of such pools at `p_naive` = 1, 0.25 and 0. For each, four
+# pools of two agents, all trained at once:
 
 # %%
 P_NAIVE = (1.0, 0.25, 0.0)
