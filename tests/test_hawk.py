@@ -216,5 +216,3 @@ def test_bad_sizes_are_refused() -> None:
         Hawk(jax.random.key(0), 5, 3, heads=3)
     with pytest.raises(ValueError, match="1 or more"):
         Hawk(jax.random.key(0), 5, 3, conv_width=0)
-    with pytest.raises(ValueError, match="decay_initialization"):
-        Hawk(jax.random.key(0), 5, 3, decay_initialization="other")

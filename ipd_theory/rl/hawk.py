@@ -20,7 +20,7 @@ have 5 + 25 + 125 + 625 windows, the short ones for the steps after a reset).
 
 import functools
 import math
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -210,37 +210,6 @@ class HawkState(NamedTuple):
     recent: Array
 
 
-class Network(Protocol):
-    """A recurrent network ready to evaluate, one step or a whole sequence of many streams at a time."""
-
-    def initial_state(self, *batch: int) -> Any:
-        """Return an empty memory for streams [*batch]."""
-
-    def step(self, observations: Array, resets: Bool[Array, "*batch"], state: Any) -> tuple[Array, Any]:
-        """Advance every stream by one step.
-
-        Args:
-            observations: [*batch] integers, or [*batch, features].
-            resets: [*batch], true where the stream forgets everything before this step.
-            state: the memory of the streams.
-
-        Returns:
-            Outputs [*batch, outputs] and the new memory.
-        """
-
-    def sequence(self, observations: Array, resets: Bool[Array, "time *batch"], state: Any) -> tuple[Array, Any]:
-        """Advance every stream by a whole sequence or a chunk of one.
-
-        Args:
-            observations: [time, *batch] integers, or [time, *batch, features].
-            resets: [time, *batch], true where the stream forgets everything before that step.
-            state: the memory of the streams before the first step.
-
-        Returns:
-            Outputs [time, *batch, outputs] and the memory after the last step.
-        """
-
-
 class Hawk(eqx.Module):
     """The parameters of the network; `assemble` makes it ready to evaluate.
 
@@ -383,7 +352,16 @@ class AssembledHawk(eqx.Module):
         return x, branch, inputs
 
     def step(self, observations: Array, resets: Bool[Array, "*batch"], state: HawkState) -> tuple[Array, HawkState]:
-        """Advance every stream by one step (`Network.step`)."""
+        """Advance every stream by one step.
+
+        Args:
+            observations: [*batch] integers, or [*batch, features].
+            resets: [*batch], true where the stream forgets everything before this step.
+            state: the memory of the streams.
+
+        Returns:
+            Outputs [*batch, outputs] and the new memory.
+        """
         x, branch, u = self._encode(observations)
         past = jnp.where(resets[..., None, None], 0, state.recent)
         v = self.gates.convolve([u, *jnp.moveaxis(past, -2, 0)])
@@ -395,7 +373,16 @@ class AssembledHawk(eqx.Module):
     def sequence(
         self, observations: Array, resets: Bool[Array, "time *batch"], state: HawkState
     ) -> tuple[Array, HawkState]:
-        """Advance every stream by a sequence or a chunk of one (`Network.sequence`)."""
+        """Advance every stream by a whole sequence or a chunk of one.
+
+        Args:
+            observations: [time, *batch] integers, or [time, *batch, features].
+            resets: [time, *batch], true where the stream forgets everything before that step.
+            state: the memory of the streams before the first step.
+
+        Returns:
+            Outputs [time, *batch, outputs] and the memory after the last step.
+        """
         x, branch, u = self._encode(observations)
         window, recent = _windows(u, resets, state.recent, absent=0)
         decay, inputs = self.gates(self.merged, self.gates.convolve(window), resets)
@@ -422,7 +409,7 @@ class TabulatedHawk(eqx.Module):
         return jnp.split(_rows(self.table, sum(places[1:], places[0] - 1)), 4, -1)
 
     def step(self, observations: Array, resets: Bool[Array, "*batch"], state: HawkState) -> tuple[Array, HawkState]:
-        """Advance every stream by one step (`Network.step`)."""
+        """Advance every stream by one step as `AssembledHawk.step` does."""
         past = jnp.where(resets[..., None], -1, state.recent)
         x, branch, decay, inputs = self._look_up([observations, *jnp.moveaxis(past, -1, 0)])
         hidden = decay * state.hidden + inputs
@@ -432,7 +419,7 @@ class TabulatedHawk(eqx.Module):
     def sequence(
         self, observations: Array, resets: Bool[Array, "time *batch"], state: HawkState
     ) -> tuple[Array, HawkState]:
-        """Advance every stream by a sequence or a chunk of one (`Network.sequence`)."""
+        """Advance every stream by a sequence or a chunk of one as `AssembledHawk.sequence` does."""
         window, recent = _windows(observations, resets, state.recent, absent=-1)
         x, branch, decay, inputs = self._look_up(window)
         hidden = linear_recurrence(decay, inputs, state.hidden)

@@ -68,7 +68,7 @@ def iterated(game: MatrixGame) -> Environment:
 class TabularPolicy(eqx.Module):
     """A policy without memory beyond the observation: outputs [observations, A + 1], A logits and a value."""
 
-    table: Float[Array, "observations outputs"]
+    table: Float[Array, "*stack observations outputs"]
 
     def assemble(self, num_steps: int = 1) -> "TabularPolicy":
         """Return itself: a table is ready to evaluate."""

@@ -1,6 +1,6 @@
 r"""Policy-gradient updates on arrays: A2C for naive learners, PPO for meta agents.
 
-A policy is a module of parameters whose `assemble(num_steps)` gives a `hawk.Network` with outputs [..., A + 1]:
+A policy is a module of parameters whose `assemble(num_steps)` gives a `Network` with outputs [..., A + 1]:
 A logits, then the value V. Time leads.
 
     A2C    L(θ) = −mean(Â log π) + c ½ mean((V − G)²),                                  Â = G − V held fixed
@@ -16,7 +16,7 @@ Sources: Mnih et al. 2016 (A2C), Schulman et al. 2017 (PPO), Meulemans et al. 20
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -24,12 +24,25 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl.config import Meta, Method, Naive
-from ipd_theory.rl.hawk import Network
 from ipd_theory.sampling import estimators
 
 Policy = Any
 LearnerState = Any
 Data = TypeVar("Data")
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A recurrent network ready to evaluate; `hawk.AssembledHawk` says what the arguments are."""
+
+    def initial_state(self, *batch: int) -> Any:
+        """Return an empty memory for streams [*batch]."""
+
+    def step(self, observations: Array, resets: Array, state: Any) -> tuple[Array, Any]:
+        """Advance every stream by one step."""
+
+    def sequence(self, observations: Array, resets: Array, state: Any) -> tuple[Array, Any]:
+        """Advance every stream by a whole sequence or a chunk of one."""
 
 
 class Experience(NamedTuple):
@@ -51,6 +64,15 @@ def optimizer(name: str, learning_rate: float, max_gradient_norm: float) -> opta
     """Return Adam (ε = 1e-5) or SGD behind a clip of the gradient's norm."""
     rule = optax.adam(learning_rate, eps=1e-5) if name == "adam" else optax.sgd(learning_rate)
     return optax.chain(optax.clip_by_global_norm(max_gradient_norm), rule)
+
+
+def descend(
+    transform: optax.GradientTransformation, gradient: Policy, state: LearnerState, policy: Policy
+) -> tuple[Policy, LearnerState]:
+    """Return the policy and the optimiser's state after one step."""
+    with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
+        updates, state = transform.update(gradient, state, policy)
+    return optax.apply_updates(policy, updates), state
 
 
 def evaluate(
@@ -90,8 +112,7 @@ def a2c(settings: Naive) -> Learner:
     def update(policy: Policy, state: LearnerState, experience: Experience) -> tuple[Policy, LearnerState]:
         returns = discounted_returns(settings.reward_scale * experience.rewards, settings.discount)
         gradient = jax.grad(loss)(policy, experience, returns)
-        updates, state = transform.update(gradient, state, policy)
-        return optax.apply_updates(policy, updates), state
+        return descend(transform, gradient, state, policy)
 
     return Learner(transform.init, update)
 
@@ -215,10 +236,9 @@ def ppo_update(
             lambda chunk: gradient_of_loss(network, chunk, settings), part, settings.trajectories_at_once
         )
         (gradient,) = transpose(network_gradient)
-        updates, state = transform.update(gradient, state, policy)
         policy_loss, value_loss, share = losses
-        info = PPOInfo(policy_loss, value_loss, optax.global_norm(gradient), share)
-        return (optax.apply_updates(policy, updates), state), info
+        info = PPOInfo(policy_loss, value_loss, optax.tree.norm(gradient), share)
+        return descend(transform, gradient, state, policy), info
 
     orders = jax.vmap(lambda key: jax.random.permutation(key, columns))(jax.random.split(key, settings.epochs))
     members = orders.reshape(settings.epochs * settings.minibatches, -1)

@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from ipd_theory.rl.hawk import Network
 from ipd_theory.rl.ipd import Environment
-from ipd_theory.rl.learners import Experience, Learner, Policy, chosen
+from ipd_theory.rl.learners import Experience, Learner, Network, Policy, chosen
 
 Carry = Any
 
@@ -39,7 +38,7 @@ class MetaEpisode(NamedTuple):
 def sample(logits: Float[Array, "*batch A"], uniform: Float[Array, "*batch"]) -> Int[Array, "*batch"]:
     """Return the action [*batch] at which the cumulative distribution passes a uniform number [*batch]."""
     below = jnp.cumsum(jax.nn.softmax(logits), -1)[..., :-1]
-    return (uniform[..., None] > below).astype(jnp.int32).sum(-1)
+    return (uniform[..., None] > below).sum(-1, dtype=jnp.int32)
 
 
 def play(

@@ -37,6 +37,9 @@ def iterate_seeds(config: Config, states: TrainState) -> tuple[TrainState, Metri
     return jax.tree.map(lambda x: x[None], result)
 
 
+_iterate_seeds = jax.jit(iterate_seeds, static_argnums=0, donate_argnums=1)
+
+
 def train(
     config: Config,
     directory: Path,
@@ -78,12 +81,11 @@ def train(
         log = directory / "metrics.jsonl"
         kept = [line for line in read_metrics(directory) if line["iteration"] <= done]
         log.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        compiled = jax.jit(functools.partial(iterate_seeds, config), donate_argnums=0).lower(states).compile()
         while done < config.iterations:
             since = time.monotonic()
             window = []
             for _ in range(min(log_every, config.iterations - done)):
-                states, metrics = compiled(states)
+                states, metrics = _iterate_seeds(config, states)
                 window.append(metrics)
             done += len(window)
             window = jax.device_get(window)

@@ -1,0 +1,276 @@
+"""The sampled pipeline against the exact theory: advantages, gradients, and what the learners learn."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+from ipd_theory.rl import learners, rollout, train
+from ipd_theory.rl.config import Config, Meta, Naive
+from ipd_theory.rl.hawk import Hawk
+from ipd_theory.rl.ipd import Environment, TabularPolicy, iterated, playing
+from ipd_theory.sampling import enumeration
+from ipd_theory.sampling.learners import reinforce
+from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
+
+PLAIN = Meta(reward_scale=1.0, value_coefficient=0.0)
+GAME = ipd.prisoners_dilemma()
+FIXED = learners.Learner(lambda policy: (), lambda policy, state, seen: (policy, state))
+
+
+def random_rewards(seed: int, G: int = 3, B: int = 4, M: int = 3, T: int = 2) -> tuple[jax.Array, jax.Array]:
+    rng = np.random.default_rng(seed)
+    rewards, values = rng.normal(size=(2, G, B, M, T)).astype(np.float32)
+    return jnp.asarray(rewards), jnp.asarray(values)
+
+
+@pytest.mark.parametrize("method", ["coala", "batch_unaware", "m_fos"])
+def test_advantages_are_the_estimators_weights(method: str) -> None:
+    rewards, values = random_rewards(0)
+    naive = jnp.array([True, False, True])
+    got, targets = learners.meta_advantages(rewards, 0 * values, naive, method, PLAIN)
+    B = rewards.shape[1]
+    weights = {
+        "coala": lambda r: B * ipd.estimators.coala_pg(r),
+        "batch_unaware": lambda r: B * ipd.estimators.batch_unaware(r),
+        "m_fos": ipd.estimators.m_fos,
+    }[method](rewards)
+    independent = B * ipd.estimators.batch_unaware(rewards)
+    for kind, expected in ((naive, weights), (~naive, independent)):
+        chosen = expected[kind]
+        np.testing.assert_allclose(got[kind], chosen - chosen.mean(), atol=3e-6)
+    np.testing.assert_allclose(targets, independent, atol=3e-6)
+
+
+def test_coala_advantages_telescope_to_the_papers_form() -> None:
+    """Â = B [c/B + f̄] − V(h_l^b) − Σ_{b'≠b} V(h^{b'}) at the end of the episode, and 0 after the last."""
+    rewards, values = random_rewards(1)
+    got, _ = learners.meta_advantages(rewards, values, jnp.array([True] * 3), "coala", PLAIN)
+    v, B = np.asarray(values, np.float64), rewards.shape[1]
+    at_end = np.concatenate([v[:, :, 1:, 0], np.zeros_like(v[:, :, :1, 0])], -1)  # first values of the next episode
+    others = (at_end.sum(1, keepdims=True) - at_end)[..., None]
+    expected = B * np.asarray(ipd.estimators.coala_pg(rewards), np.float64) - v - others
+    np.testing.assert_allclose(got, expected - expected.mean(), atol=2e-5)
+
+
+def test_advantages_are_centred_and_scaled_within_each_kind() -> None:
+    rewards, values = random_rewards(2, G=6)
+    naive = jnp.array([True, False, True, True, False, True])
+    settings = dataclasses.replace(PLAIN, normalize_advantages=True)
+    got, _ = learners.meta_advantages(rewards, values, naive, "coala", settings)
+    for kind in (naive, ~naive):
+        np.testing.assert_allclose([got[kind].mean(), got[kind].std()], [0, 1], atol=1e-5)
+
+
+def tabular_reinforce(learning_rate: float) -> learners.Learner:
+    """REINFORCE on a table's logits, the learner of the enumerated theory, from this package's generic pieces."""
+
+    def loss(policy: TabularPolicy, seen: learners.Experience) -> jax.Array:
+        log_probabilities, _ = learners.evaluate(policy.assemble(), seen.observations)
+        returns = learners.discounted_returns(seen.rewards, 1.0)
+        B = seen.rewards.shape[1]
+        return -(returns * learners.chosen(log_probabilities, seen.actions)).sum() / B
+
+    def update(policy: TabularPolicy, state: Any, seen: learners.Experience) -> tuple[TabularPolicy, Any]:
+        gradient = jax.grad(loss)(policy, seen).table.at[:, 1:].set(0)  # only the cooperation logit is a parameter
+        return TabularPolicy(policy.table - learning_rate * gradient), state
+
+    return learners.Learner(lambda policy: (), update)
+
+
+def test_the_pipelines_gradient_is_the_exact_shaping_gradient() -> None:
+    """COALA-PG's mean over 200 batches of 128 meta-episodes lies within 4.5 standard errors of the truth in each of
+    five logits (a false alarm in 30,000 seeds), and batch-unaware's within as much of its own expectation,
+    g_cur + g_shape / B, and outside of the truth."""
+    B, M, T, rate, G = 2, 2, 2, 3.0, 128
+    rng = np.random.default_rng(3)
+    ego_logits, learner_logits = rng.normal(size=(2, 5))
+    pomdp = ShapingPOMDP(GAME, reinforce(rate), jnp.asarray(learner_logits), B, M, T)
+    everything = enumeration.enumerate_meta_episodes(pomdp)
+    truth = enumeration.true_gradient(pomdp, everything, jnp.asarray(ego_logits)[None])
+
+    def table(logits: np.ndarray) -> TabularPolicy:
+        return TabularPolicy(jnp.asarray(np.stack([logits, 0 * logits, 0 * logits], -1), jnp.float32))
+
+    ego, everyone = table(ego_logits), jnp.ones(G, bool)
+    co_players = rollout.CoPlayers(TabularPolicy(jnp.tile(table(learner_logits).table, (G, 1, 1))), everyone)
+    learner = tabular_reinforce(rate)
+
+    def estimates(key: jax.Array) -> tuple[jax.Array, ...]:
+        shape = {"batch": B, "inner_episodes": M, "episode_length": T}
+        record = rollout.play(iterated(GAME), ego, co_players, learner, key, **shape)
+        gradients = []
+        for method in ("coala", "batch_unaware"):
+            config = Config(methods=(method,), meta=PLAIN)
+            data = train.trajectories(config, record, everyone, 0)
+            gradient = jax.grad(lambda policy, data=data: learners.ppo_loss(policy, data, PLAIN)[0])(ego)
+            gradients.append(-M * T * gradient.table[:, 0])  # the loss is a mean over the M T steps
+        return tuple(gradients)
+
+    keys = jax.random.split(jax.random.key(4), 200)
+    coala, unaware = (np.asarray(x, np.float64) for x in jax.jit(functools.partial(jax.lax.map, estimates))(keys))
+
+    def distance(sample: np.ndarray, expected: jax.Array) -> np.ndarray:
+        return np.abs(sample.mean(0) - np.asarray(expected)) / (sample.std(0, ddof=1) / np.sqrt(len(sample)))
+
+    assert distance(coala, truth.total).max() < 4.5
+    assert distance(unaware, truth.current + truth.shaping / B).max() < 4.5
+    assert distance(unaware, truth.total).max() > 9
+    assert distance(coala, truth.current).max() > 9
+
+
+def small_hawk(key: int, outputs: int = 3) -> Hawk:
+    return Hawk(jax.random.key(key), 5, outputs, width=8, expanded_width=8)
+
+
+def test_the_egos_memory_runs_through_and_rewards_are_the_games() -> None:
+    """What play recorded step by step is what one pass over the whole history gives."""
+    M, T, G, B = 3, 4, 2, 3
+    ego = jax.tree.map(lambda x: x + 0.3 if x.ndim == 2 and x.shape[-1] == 3 else x, small_hawk(0))
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), small_hawk(1), small_hawk(2))
+    co_players = rollout.CoPlayers(stacked, jnp.array([True, False]))
+
+    @jax.jit
+    def both(ego: Hawk, key: jax.Array) -> tuple[rollout.MetaEpisode, jax.Array, jax.Array]:
+        learner = learners.a2c(Naive(learning_rate=0.05))
+        shape = {"batch": B, "inner_episodes": M, "episode_length": T}
+        record = rollout.play(iterated(GAME), ego, co_players, learner, key, **shape)
+        whole = record.observations.reshape(M * T, G * B)
+        return record, *learners.evaluate(ego.assemble(whole.size), whole)
+
+    record, log_probabilities, values = both(ego, jax.random.key(5))
+    flat = learners.chosen(log_probabilities, record.actions[:, :, 0].reshape(M * T, G * B))
+    np.testing.assert_allclose(record.log_probabilities.reshape(M * T, -1), flat, atol=1e-5)
+    np.testing.assert_allclose(record.values.reshape(M * T, -1), values, atol=1e-5)
+    payoffs, actions = np.asarray(GAME.payoffs), np.asarray(record.actions)
+    np.testing.assert_allclose(record.rewards[:, :, 0], payoffs[0][actions[:, :, 0], actions[:, :, 1]], atol=0)
+    np.testing.assert_allclose(record.rewards[:, :, 1], payoffs[1][actions[:, :, 0], actions[:, :, 1]], atol=0)
+    outcomes = 1 + 2 * actions[:, :, 0] + actions[:, :, 1]
+    assert not np.asarray(record.observations)[:, 0].any()
+    np.testing.assert_array_equal(record.observations[:, 1:], outcomes[:, :-1])
+
+
+def test_only_naive_co_players_learn() -> None:
+    """Against an always-defector a quick learner soon defects; a meta agent's policy stays as it was, an even coin."""
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), small_hawk(1), small_hawk(1))
+    co_players = rollout.CoPlayers(stacked, jnp.array([True, False]))
+    play = jax.jit(
+        lambda key: rollout.play(
+            iterated(GAME),
+            playing(ipd.strategies.always_defect()),
+            co_players,
+            learners.a2c(Naive(learning_rate=0.05)),
+            key,
+            batch=32,
+            inner_episodes=15,
+            episode_length=5,
+        )
+    )
+    defections = np.asarray(play(jax.random.key(6)).actions[:, :, 1], float).mean((1, 3))  # [M, G]
+    assert defections[-3:, 0].mean() > 0.9
+    assert abs(defections[:, 1].mean() - 0.5) < 4.5 * 0.5 / np.sqrt(15 * 5 * 32)
+
+
+def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() -> None:
+    rng = np.random.default_rng(7)
+    time, N = 12, 8
+    policy = jax.tree.map(lambda x: x + 0.3 if x.ndim == 2 and x.shape[-1] == 3 else x, small_hawk(3))
+    observations = jnp.asarray(rng.integers(0, 5, (time, N)), jnp.int32)
+    actions = jnp.asarray(rng.integers(0, 2, (time, N)), jnp.int32)
+    log_probabilities, values = learners.evaluate(policy.assemble(), observations)
+    advantages, targets = (jnp.asarray(rng.normal(size=(time, N)), jnp.float32) for _ in range(2))
+    now = learners.chosen(log_probabilities, actions)
+    data = learners.Trajectories(observations, actions, now, values, advantages, targets)
+    settings = Meta(optimizer="sgd", learning_rate=1.0, epochs=1, minibatches=1, max_gradient_norm=1e9)
+
+    def a2c_loss(policy: Hawk) -> jax.Array:
+        log_probabilities, values = learners.evaluate(policy.assemble(), observations)
+        policy_loss = -(advantages * learners.chosen(log_probabilities, actions)).mean()
+        return policy_loss + 0.5 * 0.5 * jnp.square(values - targets).mean()
+
+    gradient = jax.jit(jax.grad(a2c_loss))(policy)
+    for at_once in (0, 3):
+        chosen = dataclasses.replace(settings, trajectories_at_once=at_once)
+        update = jax.jit(functools.partial(learners.ppo_update, settings=chosen))
+        state = learners.optimizer("sgd", 1.0, 1e9).init(policy)
+        after, _, _ = update(policy, state, data, jax.random.key(8))
+        moved = jax.tree.map(lambda a, b: a - b, policy, after)
+        for a, b in zip(jax.tree.leaves(moved), jax.tree.leaves(gradient), strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_naive_learners_alone_fall_into_defection() -> None:
+    """Two A2C learners, 16 pairs of them: every pair ends up defecting in more than nine rounds out of ten."""
+    learner, swap = learners.a2c(Naive()), jnp.array([0, 1, 3, 2, 4], jnp.int32)
+
+    def episode(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+        policies, states = carry
+        first, second = (jax.tree.map(lambda x, i=i: x[i], policies) for i in range(2))
+        co_players = rollout.CoPlayers(jax.tree.map(lambda x: x[None], second), jnp.array([False]))
+        shape = {"batch": 16, "inner_episodes": 1, "episode_length": 10}
+        record = rollout.play(iterated(GAME), first, co_players, FIXED, key, **shape)
+        seen = record.observations[0, :, 0]
+        both = learners.Experience(
+            jnp.stack([seen, swap[seen]]), jnp.moveaxis(record.actions[0, :, :, 0], 1, 0),
+            jnp.moveaxis(record.rewards[0, :, :, 0], 1, 0),
+        )  # fmt: skip
+        return jax.vmap(learner.update)(policies, states, both), both.actions.astype(jnp.float32).mean()
+
+    def pair(key: jax.Array) -> jax.Array:
+        start, play = jax.random.split(key)
+        policies = jax.vmap(lambda key: Hawk(key, 5, 3, width=8, expanded_width=8))(jax.random.split(start))
+        carry = (policies, jax.vmap(learner.init)(policies))
+        return jax.lax.scan(episode, carry, jax.random.split(play, 300))[1]
+
+    defection = np.asarray(jax.jit(jax.vmap(pair))(jax.random.split(jax.random.key(9), 16)))
+    assert (defection[:, -30:].mean(1) > 0.9).all()
+    assert abs(defection[:, 0].mean() - 0.5) < 0.06
+
+
+def recall_task(batch: tuple[int, int]) -> Environment:
+    """Half of the inner episodes show a cue (observation 1 or 2), the others (0) pay 1 for the action it named."""
+    cue = (jnp.arange(batch[0] * batch[1], dtype=jnp.int32) % 2).reshape(batch)
+
+    def reset(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        return jax.random.bernoulli(key, 0.5, shape)
+
+    def observe(shown: jax.Array) -> tuple[jax.Array, jax.Array]:
+        observation = jnp.where(shown, 1 + cue, 0)
+        return observation, observation
+
+    def step(shown: jax.Array, actions: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        right = (actions[0] == cue).astype(jnp.float32) * (~shown).astype(jnp.float32)
+        return shown, jnp.stack([right, jnp.zeros_like(right)])
+
+    return Environment(2, 3, True, reset, observe, step)
+
+
+def test_ppo_recalls_a_cue_across_inner_episodes() -> None:
+    """Without memory half of the tests come out right. With it, of the tests in the last of 5 episodes all but those
+    before which no cue was shown (1/16) can: 0.97; asked for is 0.85."""
+    G, B, M, T = 2, 32, 5, 2
+    environment = recall_task((G, B))
+    settings = Meta(learning_rate=3e-3, reward_scale=1.0, minibatches=2, epochs=4)
+    config = Config(methods=("batch_unaware",), meta=settings)
+    nobody = rollout.CoPlayers(TabularPolicy(jnp.zeros((G, 3, 3), jnp.float32)), jnp.zeros(G, bool))
+    policy = Hawk(jax.random.key(10), 3, 3, width=16, expanded_width=16)
+
+    def iteration(carry: Any, key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
+        shape = {"batch": B, "inner_episodes": M, "episode_length": T}
+        record = rollout.play(environment, carry[0], nobody, FIXED, key, **shape)
+        data = train.trajectories(config, record, nobody.naive, 0)
+        policy, state, _ = learners.ppo_update(*carry, data, key, settings)
+        tested = (record.observations[-1] == 0).astype(jnp.float32)
+        return (policy, state), (record.rewards[-1, :, 0].sum(), tested.sum())
+
+    state = learners.optimizer("adam", 3e-3, 1.0).init(policy)
+    run = jax.jit(lambda carry, keys: jax.lax.scan(iteration, carry, keys)[1])
+    right, tested = run((policy, state), jax.random.split(jax.random.key(11), 120))
+    right, tested = np.asarray(right, float), np.asarray(tested, float)
+    assert abs(right[:5].sum() / tested[:5].sum() - 0.5) < 0.15
+    assert right[-10:].sum() / tested[-10:].sum() > 0.85
