@@ -1,7 +1,7 @@
 r"""Holding an estimator to its claim: by enumeration, in fractions, and by sampling at a stated false-alarm rate.
 
-Each estimator claims a mean. Write ∇J̄ = g_cur + g_shape; COALA-PG and full claim ∇J̄, and against a policy without
-memory across inner episodes batch-unaware claims g_cur + g_shape / B and M-FOS B g_cur + g_shape.
+Each estimator claims a mean. Write ∇J̄ = g_cur + g_shape; COALA-PG and full claim ∇J̄, M-FOS B g_cur + g_shape, and
+for a policy without memory across inner episodes batch-unaware claims g_cur + g_shape / B, M-FOS's direction.
 
 By enumeration the mean must equal the claim to 1e-12 of its size; in fractions, exactly. By sampling, with N
 meta-episodes, sample mean x̄ and standard error s of each component, the claim μ is rejected if
@@ -74,7 +74,7 @@ BUILT_IN = (
     Claim(
         "batch-unaware", estimators.batch_unaware, "g_cur + g_shape/B", lambda g, B: g.current + g.shaping / B, False
     ),
-    Claim("M-FOS", estimators.m_fos, "B g_cur + g_shape", lambda g, B: B * g.current + g.shaping, False),
+    Claim("M-FOS", estimators.m_fos, "B g_cur + g_shape", lambda g, B: B * g.current + g.shaping),
 )
 
 
@@ -138,9 +138,8 @@ def checked(weights: Weights, name: str) -> Weights:
     def check(rewards: Array) -> Array:
         out = jnp.asarray(weights(rewards))
         if out.shape != rewards.shape or not jnp.isrealobj(out):
-            raise ValueError(
-                f"{name} made {out.dtype}{list(out.shape)} of rewards {list(rewards.shape)}; the same shape is due"
-            )
+            made = f"{name} returns {out.dtype}{list(out.shape)} for rewards {list(rewards.shape)}"
+            raise ValueError(f"{made}; it must return real numbers of the same shape")
         return out.astype(rewards.dtype)
 
     return check
