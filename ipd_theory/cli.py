@@ -1,6 +1,7 @@
 """`ipd-theory …` on the command line."""
 
 import sys
+from collections.abc import Callable
 
 import tyro
 
@@ -8,10 +9,18 @@ from ipd_theory.commands.console import messages
 from ipd_theory.commands.derive import derive
 from ipd_theory.commands.figures import figures
 from ipd_theory.commands.returns import returns
+from ipd_theory.commands.tournament import tournament
 from ipd_theory.commands.train import train
 from ipd_theory.commands.verify import verify
 
-COMMANDS = {"derive": derive, "figures": figures, "returns": returns, "train": train, "verify": verify}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "derive": derive,
+    "figures": figures,
+    "returns": returns,
+    "tournament": tournament,
+    "train": train,
+    "verify": verify,
+}
 
 
 def main() -> None:
