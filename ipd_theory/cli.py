@@ -7,6 +7,7 @@ import tyro
 
 from ipd_theory.commands.console import messages
 from ipd_theory.commands.derive import derive
+from ipd_theory.commands.evaluate import evaluate
 from ipd_theory.commands.figures import figures
 from ipd_theory.commands.returns import returns
 from ipd_theory.commands.tournament import tournament
@@ -15,6 +16,7 @@ from ipd_theory.commands.verify import verify
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "derive": derive,
+    "evaluate": evaluate,
     "figures": figures,
     "returns": returns,
     "tournament": tournament,

@@ -15,6 +15,7 @@ inner episode alike.
 Sources: Mnih et al. 2016 (A2C), Schulman et al. 2017 (PPO), Meulemans et al. 2025, section 3 and Algorithm 1.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -139,9 +140,11 @@ def meta_advantages(
     rewards = settings.reward_scale * rewards
     credit = {"coala": estimators.COALA_PG, "batch_unaware": estimators.INDEPENDENT, "m_fos": estimators.M_FOS}[method]
     factor = rewards.shape[1] if method == "coala" else 1
-    discounts = {"discount": settings.discount, "gae_lambda": settings.gae_lambda}
-    shaping = factor * estimators.advantages(rewards, values, credit, **discounts)
-    independent = estimators.advantages(rewards, values, estimators.INDEPENDENT, **discounts)
+    estimate = functools.partial(
+        estimators.advantages, rewards, values, discount=settings.discount, gae_lambda=settings.gae_lambda
+    )
+    shaping = factor * estimate(credit=credit)
+    independent = estimate(credit=estimators.INDEPENDENT)
     advantages = jnp.where(naive[:, None, None, None], shaping, independent)
     targets = estimators.lambda_returns(rewards, values, discount=settings.discount, td_lambda=settings.td_lambda)
     centred = jnp.where(

@@ -132,11 +132,26 @@ def read_config(directory: Path) -> tuple[Config, tuple[int, ...]]:
     path = directory / "config.json"
     if not path.exists():
         raise ValueError(f"directory {directory} holds no run: there is no {path.name}")
-    plain = json.loads(path.read_text())
+    plain: dict[str, Any] = json.loads(path.read_text())
     seeds = tuple(plain.pop("seeds"))
-    parts = {"network": Network(**plain.pop("network")), "naive": Naive(**plain.pop("naive"))}
-    tuples = {name: tuple(plain.pop(name)) for name in ("methods", "payoffs")}
-    return Config(**parts, **tuples, meta=Meta(**plain.pop("meta")), **plain), seeds
+    nested = {"network": Network, "naive": Naive, "meta": Meta}
+    plain |= {name: part(**plain[name]) for name, part in nested.items()}
+    plain |= {name: tuple(plain[name]) for name in ("methods", "payoffs")}
+    return Config(**plain), seeds
+
+
+def read_states(directory: Path, iteration: int | None = None) -> TrainState:
+    """Return the states [seeds] of a run after an iteration, by default the latest checkpoint's.
+
+    Raises:
+        ValueError: if the directory holds no run, or no such checkpoint.
+    """
+    config, seeds = read_config(directory)
+    checkpoints = Checkpoints(directory / "checkpoints")
+    try:
+        return checkpoints.restore(jax.eval_shape(lambda: initial_states(config, seeds)), iteration)
+    finally:
+        checkpoints.close()
 
 
 def read_metrics(directory: Path) -> list[Line]:

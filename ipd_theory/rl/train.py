@@ -41,12 +41,12 @@ class TrainState(NamedTuple):
 
 
 class ByEpisode(NamedTuple):
-    """Averages over one kind of co-player by inner episode, [P, M]; NaN where none was drawn."""
+    """Averages over one kind of co-player by inner episode, [P, M] or [M]; NaN where none was drawn."""
 
-    reward: Float[Array, "P M"]
-    co_player_reward: Float[Array, "P M"]
-    defection: Float[Array, "P M"]
-    co_player_defection: Float[Array, "P M"]
+    reward: Float[Array, "*agents M"]
+    co_player_reward: Float[Array, "*agents M"]
+    defection: Float[Array, "*agents M"]
+    co_player_defection: Float[Array, "*agents M"]
 
 
 class Metrics(NamedTuple):
@@ -175,3 +175,38 @@ def by_episode(record: MetaEpisode, which: Bool[Array, " G"]) -> ByEpisode:
     return ByEpisode(
         mean(record.rewards[:, :, 0]), mean(record.rewards[:, :, 1]), mean(actions[:, :, 0]), mean(actions[:, :, 1])
     )
+
+
+def against_naive(config: Config, ego: Policy, naive: Policy, key: Key[Array, ""]) -> ByEpisode:
+    """Play a meta-episode against naive learners drawn from their initialisations; averages [M] over all of it.
+
+    Args:
+        config: sizes, game and learning rule.
+        ego: any policy for the game, trained or not.
+        naive: [K] stacked initialisations.
+        key: of all randomness.
+    """
+    draw_key, play_key = jax.random.split(key)
+    K = jax.tree.leaves(naive)[0].shape[0]
+    which = jax.random.randint(draw_key, (config.meta_batch,), 0, K, jnp.int32)
+    return _meet(config, ego, CoPlayers(jax.tree.map(lambda x: x[which], naive), jnp.ones(which.shape, bool)), play_key)
+
+
+def against_meta(config: Config, ego: Policy, other: Policy, key: Key[Array, ""]) -> ByEpisode:
+    """Play a meta-episode of two policies with long memories against each other; averages [M] over all of it."""
+    stacked = jax.tree.map(lambda x: jnp.broadcast_to(x, (config.meta_batch, *x.shape)), other)
+    return _meet(config, ego, CoPlayers(stacked, jnp.zeros(config.meta_batch, bool)), key)
+
+
+def _meet(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> ByEpisode:
+    record = play(
+        environment_of(config),
+        ego,
+        co_players,
+        a2c(config.naive),
+        key,
+        batch=config.batch,
+        inner_episodes=config.inner_episodes,
+        episode_length=config.episode_length,
+    )
+    return by_episode(record, jnp.ones_like(co_players.naive))
