@@ -236,7 +236,7 @@ def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized
 
 def expected_returns(
     game: MatrixGame,
-    *tables: Float[ArrayLike, "... h"],
+    *tables: Float[ArrayLike, "... _"],
     discount: ArrayLike | None = None,
     horizon: int | None = None,
     normalized: bool = True,
@@ -265,12 +265,12 @@ def expected_returns(
         return returns if normalized else returns / delta[..., None]
     occupied = _chains.finite_occupancy(arrays, delta, memory, horizon)
     returns = (occupied[..., None, :] * _chains.by_context(payoffs, memory)).sum(-1)
-    mass = ((1 - delta)[..., None] ** np.arange(horizon)).sum(-1)
+    mass = ((1 - delta)[..., None] ** np.arange(horizon, dtype=delta.dtype)).sum(-1)
     return returns if normalized else returns * mass[..., None]
 
 
 def state_occupancy(
-    *tables: Float[ArrayLike, "... h"], discount: ArrayLike | None = None, horizon: int | None = None
+    *tables: Float[ArrayLike, "... _"], discount: ArrayLike | None = None, horizon: int | None = None
 ) -> Float[Array, "... states"]:
     """Return the share of (discounted) time spent in each state, as player 1 sees it.
 
@@ -294,7 +294,7 @@ def state_occupancy(
 
 
 def state_values(
-    game: MatrixGame, *tables: Float[ArrayLike, "... h"], discount: ArrayLike, player: int = 0
+    game: MatrixGame, *tables: Float[ArrayLike, "... _"], discount: ArrayLike, player: int = 0
 ) -> Float[Array, "... h"]:
     """Return the player's expected return from each of its contexts on, per step (times 1 − γ).
 
@@ -305,7 +305,7 @@ def state_values(
 
 
 def advantages(
-    game: MatrixGame, *tables: Float[ArrayLike, "... h"], discount: ArrayLike, player: int = 0
+    game: MatrixGame, *tables: Float[ArrayLike, "... _"], discount: ArrayLike, player: int = 0
 ) -> Float[Array, "... h 2"]:
     """Return Q(context, action) − V(context) for cooperating and defecting, un-normalised, in payoff units.
 
@@ -325,7 +325,7 @@ def _value_arguments(
 
 def return_gradient(
     game: MatrixGame,
-    *tables: Float[ArrayLike, "... h"],
+    *tables: Float[ArrayLike, "... _"],
     discount: ArrayLike,
     player: int = 0,
     wrt: int = 0,

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
+from ipd_theory._checks import to_float
 
 MAX_MEMORY = 3
 
@@ -28,15 +29,15 @@ def num_contexts(memory: int, num_players: int = 2) -> int:
     return sum((2**num_players) ** length for length in range(memory + 1))
 
 
-def memory_of(strategy: Array, num_players: int = 2, name: str = "strategy") -> int:
+def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: str = "strategy") -> int:
     """Return how many outcomes a strategy [..., h] remembers.
 
     Raises:
         ValueError: naming `name`, if the last axis has no valid length.
     """
     lengths = tuple(num_contexts(n, num_players) for n in range(MAX_MEMORY + 1))
-    _checks.last_axis(name, strategy, lengths, f"the contexts of memory 0 to {MAX_MEMORY}")
-    return lengths.index(strategy.shape[-1])
+    _checks.last_axis(name, jnp.asarray(strategy), lengths, f"the contexts of memory 0 to {MAX_MEMORY}")
+    return lengths.index(jnp.shape(strategy)[-1])
 
 
 def contexts(memory: int, num_players: int = 2) -> list[str]:
@@ -71,7 +72,7 @@ def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"
     return np.concatenate(tables)
 
 
-def extend(strategy: Float[Array, "... h"], memory: int, num_players: int = 2) -> Float[Array, "... h2"]:
+def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 2) -> Float[Array, "... h2"]:
     """Return the same behaviour [..., h'] written as a table with a longer memory.
 
     Args:
@@ -88,17 +89,18 @@ def extend(strategy: Float[Array, "... h"], memory: int, num_players: int = 2) -
     index = [np.arange(num_contexts(old, num_players))]
     for length in range(old + 1, memory + 1):
         index.append(num_contexts(old, num_players) - K**old + np.arange(K**length) % K**old)
-    return strategy[..., np.concatenate(index)]
+    return jnp.asarray(strategy)[..., np.concatenate(index)]
 
 
-def tremble(strategy: Float[Array, "... h"], error: ArrayLike) -> Float[Array, "... h"]:
+def tremble(strategy: Float[ArrayLike, "... h"], error: ArrayLike) -> Float[Array, "... h"]:
     """Return the strategy [..., h] whose every intended action is flipped with probability `error` [...].
 
     Raises:
         ValueError: if `error` leaves [0, 1].
     """
-    flip = _checks.in_range("error", jnp.asarray(error, strategy.dtype), 0.0, 1.0)[..., None]
-    return (1 - flip) * strategy + flip * (1 - strategy)
+    table = to_float(strategy)
+    flip = _checks.in_range("error", jnp.asarray(error, table.dtype), 0.0, 1.0)[..., None]
+    return (1 - flip) * table + flip * (1 - table)
 
 
 def all_pure(memory: int = 1, num_players: int = 2) -> Float[Array, "n h"]:

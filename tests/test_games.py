@@ -1,0 +1,65 @@
+import jax
+import jax.numpy as jnp
+import nashpy
+import numpy as np
+import pytest
+
+from ipd_theory import MatrixGame, games, prisoners_dilemma
+
+
+def test_payoffs_are_those_of_a_bimatrix_game():
+    game = prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0)
+    np.testing.assert_array_equal(game.payoffs[0], [[3, 0], [5, 1]])
+    np.testing.assert_array_equal(game.payoffs[1], [[3, 5], [0, 1]])
+    np.testing.assert_array_equal(game.outcome_payoffs, [[3, 0, 5, 1], [3, 5, 0, 1]])
+    np.testing.assert_array_equal(prisoners_dilemma().outcome_payoffs[0], [1, -1, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("game", "pure"),
+    [
+        (games.axelrod(), {(1, 1)}),
+        (games.donation_game(3.0, 1.0), {(1, 1)}),
+        (games.stag_hunt(), {(0, 0), (1, 1)}),
+        (games.chicken(), {(0, 1), (1, 0)}),
+        (games.battle_of_the_sexes(), {(0, 0), (1, 1)}),
+        (games.matching_pennies(), set()),
+    ],
+)
+def test_pure_equilibria_of_the_classic_games(game, pure):
+    equilibria = nashpy.Game(*np.asarray(game.payoffs)).vertex_enumeration()
+    found = {tuple(int(np.argmax(s)) for s in pair) for pair in equilibria if all(np.max(s) > 0.999 for s in pair)}
+    assert found == pure
+
+
+def test_public_goods_between_two_is_a_donation_game():
+    # A contribution of 1 returns m/2 to each: benefit m/2, net cost 1 − m/2.
+    game, donation = games.public_goods(2, 1.5), games.donation_game(0.75, 0.25)
+    np.testing.assert_allclose(game.payoffs, donation.payoffs)
+    three = games.public_goods(3, 2.0)
+    assert three.payoffs.shape == (3, 2, 2, 2)
+    assert float(three.payoffs[1, 0, 1, 0]) == pytest.approx(2 * 2 / 3)  # two contributors, player 2 rides free
+
+
+def test_games_batch_and_pass_through_transformations():
+    batch = prisoners_dilemma(T=jnp.linspace(1.5, 3.0, 4))
+    assert batch.payoffs.shape == (4, 2, 2, 2)
+    gradient = jax.grad(lambda g: g.payoffs[0].sum())(prisoners_dilemma())
+    np.testing.assert_array_equal(gradient.payoffs, [[[1, 1], [1, 1]], [[0, 0], [0, 0]]])
+    temptations = jax.vmap(lambda g: g.payoffs[0, 1, 0])(batch)
+    np.testing.assert_allclose(temptations, jnp.linspace(1.5, 3.0, 4))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MatrixGame(jnp.zeros((2, 2))), r"payoffs has shape \(2, 2\)"),
+        (lambda: MatrixGame(jnp.zeros((2, 2, 2, 2)), num_players=3), r"its last 4 axes must be \(3, 2, 2, 2\)"),
+        (lambda: MatrixGame(jnp.full((2, 2, 2), jnp.nan)), "payoffs must be finite"),
+        (lambda: prisoners_dilemma(R=5.0), "T > R > P > S; got T=2.0, R=5.0"),
+        (lambda: games.public_goods(1, 2.0), "num_players must be 2 or more; got 1"),
+    ],
+)
+def test_bad_payoffs_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
