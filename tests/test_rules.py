@@ -243,11 +243,11 @@ def test_advantage_alignment_is_its_enumeration(same_step):
     np.testing.assert_allclose(got, want, atol=2e-6)
 
 
-def test_a_fixed_choice_is_the_chosen_rule():
+def test_a_mixture_is_the_weighted_sum():
     x, y = pairs(9, 3)
-    options = (rules.naive(), rules.lola_as_published(2.0))
-    for index, rule in enumerate(options):
-        np.testing.assert_array_equal(of(rules.choice(options, index), x, y), of(rule, x, y))
+    parts = (rules.naive(), rules.lola_as_published(2.0), rules.still())
+    got = of(rules.mixture(parts, (0.25, 0.75, 9.0)), x, y)
+    np.testing.assert_allclose(got, 0.25 * of(parts[0], x, y) + 0.75 * of(parts[1], x, y), rtol=1e-12)
 
 
 def test_learning_is_the_updates_one_by_one_and_timescales_freeze():

@@ -25,7 +25,7 @@ class Learning(NamedTuple):
         problem_step: [..., 2] the step (from 0) at which it arose, −1 for none.
         residual: [..., 2] the largest residual of each player's inner solver.
 
-    Where a player's step is not finite, both players of the pair stay where they are from then on.
+    A player whose step is not finite stays where it is from then on.
     """
 
     logits: Float[Array, "... 2 5"]
@@ -36,28 +36,88 @@ class Learning(NamedTuple):
 
     def problems(self) -> list[str]:
         """Return one line for each kind of problem that arose: what, in how many pairs, from which step."""
-        lines = []
-        for player in (0, 1):
-            codes, steps = self.problem[..., player].ravel(), self.problem_step[..., player].ravel()
-            for problem in Problem:
-                met = codes == problem
-                if problem != Problem.NONE and met.any():
-                    what = problem.name.lower().replace("_", " ")
-                    first = int(jnp.where(met, steps, jnp.iinfo(steps.dtype).max).min())
-                    lines.append(
-                        f"player {player + 1}: {what} in {int(met.sum())} of {met.size} pairs, first at step {first}"
-                    )
-        return lines
+        return [
+            f"player {player + 1}: {line}"
+            for player in (0, 1)
+            for line in describe_problems(self.problem[..., player], self.problem_step[..., player])
+        ]
 
 
-class _State(NamedTuple):
-    logits: tuple[Array, Array]
-    memory: tuple[Any, Any]
-    optimiser: tuple[Any, Any]
+def describe_problems(problem: Int[Array, "*pairs"], problem_step: Int[Array, "*pairs"]) -> list[str]:
+    """Return one line for each kind of problem among pairs: what, in how many of them, from which step."""
+    lines = []
+    for kind in Problem:
+        met = problem == kind
+        if kind != Problem.NONE and met.any():
+            first = int(jnp.where(met, problem_step, jnp.iinfo(problem_step.dtype).max).min())
+            what = kind.name.lower().replace("_", " ")
+            lines.append(f"{what} in {int(met.sum())} of {met.size} pairs, first at step {first}")
+    return lines
+
+
+class Player(NamedTuple):
+    """One player while it learns: what it plays, what its rule and optimiser remember, what went wrong."""
+
+    logits: Array
+    memory: Any
+    optimiser: Any
     stopped: Array
     problem: Array
     problem_step: Array
     residual: Array
+
+
+def enter(rule: Rule, optimiser: optax.GradientTransformation, logits: Array, other_logits: Array) -> Player:
+    """Return a player before its first step."""
+    none = jnp.zeros((), jnp.int32)
+    memory, zero = rule.init(logits, other_logits), jnp.zeros((), logits.dtype)
+    return Player(logits, memory, optimiser.init(logits), jnp.array(False), none, none - 1, zero)
+
+
+def advance(
+    rule: Rule, optimiser: optax.GradientTransformation, view: Any, player: Player, other_logits: Array, t: Array
+) -> Player:
+    """Return the player after one step of its rule against the other's present logits.
+
+    Args:
+        rule: its rule.
+        optimiser: what turns the rule's direction into a step.
+        view: the game from the player's side.
+        player: as it is before the step.
+        other_logits: the other's parameters before the step.
+        t: the number of the step.
+    """
+    direction, memory, info = rule.update(view, player.logits, other_logits, player.memory)
+    change, remembered = optimiser.update(-direction, player.optimiser, player.logits)
+    moved = player.logits + change
+    finite = jnp.isfinite(moved).all()
+    problem = jnp.where(finite | (info.problem != Problem.NONE), info.problem, Problem.NOT_FINITE).astype(jnp.int32)
+    first = (player.problem == Problem.NONE) & (problem != Problem.NONE) & ~player.stopped
+    return Player(
+        logits=jnp.where(finite & ~player.stopped, moved, player.logits),
+        memory=memory,
+        optimiser=remembered,
+        stopped=player.stopped | ~finite,
+        problem=jnp.where(first, problem, player.problem),
+        problem_step=jnp.where(first, t, player.problem_step),
+        residual=jnp.maximum(player.residual, jnp.where(player.stopped, 0, info.residual)),
+    )
+
+
+def advance_in_turn(
+    rule: Rule,
+    optimiser: optax.GradientTransformation,
+    every: int,
+    view: Any,
+    player: Player,
+    other_logits: Array,
+    t: Array,
+) -> Player:
+    """Return `advance(…)` at steps divisible by `every`, else the player as it was."""
+    moved = advance(rule, optimiser, view, player, other_logits, t)
+    if every == 1:
+        return moved
+    return jax.tree.map(functools.partial(jnp.where, t % every == 0), moved, player)
 
 
 def _learn_pair(
@@ -71,51 +131,22 @@ def _learn_pair(
 ) -> Learning:
     """Return what becomes of one pair; see `learn`."""
 
-    def move(i: int, state: _State, t: Array) -> tuple[Array, Any, Any, Array, Array, Array]:
-        own, other = state.logits[i], state.logits[1 - i]
-        seen = view if i == 0 else view.swapped()
-        direction, memory, info = rules[i].update(seen, own, other, state.memory[i])
-        change, optimiser = optimisers[i].update(-direction, state.optimiser[i], own)
-        finite = jnp.isfinite(own + change).all()
-        moves = t % every[i] == 0
-        new = jnp.where(moves & finite & ~state.stopped, own + change, own)
-        keep = functools.partial(jnp.where, moves)
-        memory = jax.tree.map(keep, memory, state.memory[i])
-        optimiser = jax.tree.map(keep, optimiser, state.optimiser[i])
-        problem = jnp.where(finite | (info.problem != Problem.NONE), info.problem, Problem.NOT_FINITE)
-        problem = jnp.where(moves, problem, Problem.NONE).astype(jnp.int32)
-        return new, memory, optimiser, moves & ~finite, problem, jnp.where(moves, info.residual, 0)
+    def earned(first: Player, second: Player) -> Array:
+        return jnp.stack([view.own(first.logits, second.logits), view.other(first.logits, second.logits)])
 
-    def earned(logits: tuple[Array, Array]) -> Array:
-        return jnp.stack([view.own(*logits), view.other(*logits)])
-
-    def step(state: _State, t: Array) -> tuple[_State, Array]:
-        new, memory, optimiser, failed, problem, residual = zip(*(move(i, state, t) for i in (0, 1)), strict=True)
-        first = (state.problem == Problem.NONE) & (jnp.stack(problem) != Problem.NONE) & ~state.stopped
-        next_state = _State(
-            logits=tuple(jnp.where(failed[0] | failed[1], old, x) for x, old in zip(new, state.logits, strict=True)),
-            memory=memory,
-            optimiser=optimiser,
-            stopped=state.stopped | failed[0] | failed[1],
-            problem=jnp.where(first, jnp.stack(problem), state.problem),
-            problem_step=jnp.where(first, t, state.problem_step),
-            residual=jnp.maximum(state.residual, jnp.where(state.stopped, 0, jnp.stack(residual))),
+    def step(players: tuple[Player, Player], t: Array) -> tuple[tuple[Player, Player], Array]:
+        first, second = players
+        moved = (
+            advance_in_turn(rules[0], optimisers[0], every[0], view, first, second.logits, t),
+            advance_in_turn(rules[1], optimisers[1], every[1], view.swapped(), second, first.logits, t),
         )
-        return next_state, earned(state.logits)
+        return moved, earned(first, second)
 
-    none = jnp.zeros(2, jnp.int32)
-    state = _State(
-        logits=(x, y),
-        memory=(rules[0].init(x, y), rules[1].init(y, x)),
-        optimiser=(optimisers[0].init(x), optimisers[1].init(y)),
-        stopped=jnp.array(False),
-        problem=none,
-        problem_step=none - 1,
-        residual=jnp.zeros(2, x.dtype),
-    )
-    state, returns = jax.lax.scan(step, state, jnp.arange(steps, dtype=jnp.int32))
-    returns = jnp.concatenate([returns, earned(state.logits)[None]])
-    return Learning(jnp.stack(state.logits), returns, state.problem, state.problem_step, state.residual)
+    players = enter(rules[0], optimisers[0], x, y), enter(rules[1], optimisers[1], y, x)
+    players, returns = jax.lax.scan(step, players, jnp.arange(steps, dtype=jnp.int32))
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(p._replace(memory=(), optimiser=()) for p in players))
+    returns = jnp.concatenate([returns, earned(*players)[None]])
+    return Learning(both.logits, returns, both.problem, both.problem_step, both.residual)
 
 
 def over_pairs(function: Callable[..., Any], view: RepeatedGame, x: Array, y: Array) -> Any:

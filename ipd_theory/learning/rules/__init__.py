@@ -1,7 +1,7 @@
 """Every learning rule of the field, exact, on one interface: see `base` for what a rule is."""
 
 from ipd_theory.learning.rules.anticipation import coala, cola, hola, lola_dice, meta_value, path_gradient
-from ipd_theory.learning.rules.base import Info, Problem, RepeatedGame, Rule, choice, repeated_game
+from ipd_theory.learning.rules.base import Info, Problem, RepeatedGame, Rule, mixture, repeated_game, still
 from ipd_theory.learning.rules.gradients import (
     cgd,
     consensus,
@@ -24,7 +24,6 @@ __all__ = [
     "Rule",
     "advantage_alignment",
     "cgd",
-    "choice",
     "coala",
     "cola",
     "consensus",
@@ -36,11 +35,13 @@ __all__ = [
     "look_ahead",
     "loqa",
     "meta_value",
+    "mixture",
     "naive",
     "path_gradient",
     "pola",
     "repeated_game",
     "sga",
     "sos",
+    "still",
     "symplectic_surgery",
 ]

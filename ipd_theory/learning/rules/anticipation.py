@@ -12,6 +12,7 @@ image, until they stand still. Its residual is measured where the truncation sho
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -152,7 +153,7 @@ def cola_solution(
     size = x.shape[0] + y.shape[0]
 
     def image(coefficients: tuple[Array, ...]) -> tuple[Array, ...]:
-        derivative = functools.partial(_cola_map, view, x, y, step, coefficients)
+        derivative: Callable[[Array], Array] = functools.partial(_cola_map, view, x, y, step, coefficients)
         new = []
         for _ in range(order + 1):
             new.append(derivative(jnp.zeros(size, x.dtype)))

@@ -10,6 +10,7 @@ game from its own side, so any two rules can meet; sources that write losses L =
 """
 
 import enum
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -131,26 +132,32 @@ def solving(field: Callable[[Any, Array, Array], tuple[Array, Info]]) -> Rule:
     return Rule(no_state, update)
 
 
-def choice(rules: tuple[Rule, ...], index: Int[ArrayLike, ""]) -> Rule:
-    """Return rule number `index`, which may be traced: one compiled program then plays any of the rules.
+@functools.cache
+def still() -> Rule:
+    """Return the rule that never moves: a fixed policy."""
+    return stateless(lambda view, x, y: jnp.zeros_like(x))
+
+
+@functools.cache
+def mixture(rules: tuple[Rule, ...], weights: tuple[float, ...]) -> Rule:
+    """Return the rule whose direction is the weighted sum of others'.
 
     Args:
-        rules: the rules to choose from.
-        index: which, from 0.
+        rules: the rules to mix.
+        weights: one for each.
     """
 
     def init(x: Array, y: Array) -> Any:
         return tuple(rule.init(x, y) for rule in rules)
 
-    def branch(i: int) -> Update:
-        def update(view: Any, x: Array, y: Array, states: Any) -> tuple[Array, Any, Info]:
-            direction, state, info = rules[i].update(view, x, y, states[i])
-            return direction, (*states[:i], state, *states[i + 1 :]), info
-
-        return update
-
     def update(view: Any, x: Array, y: Array, states: Any) -> tuple[Array, Any, Info]:
-        return jax.lax.switch(index, [branch(i) for i in range(len(rules))], view, x, y, states)
+        updates = [rule.update(view, x, y, state) for rule, state in zip(rules, states, strict=True)]
+        direction = sum((w * d for w, (d, _, _) in zip(weights, updates, strict=True)), jnp.zeros_like(x))
+        infos = [info for _, _, info in updates]
+        info = Info(
+            jnp.stack([i.residual for i in infos]).max(), jnp.stack([jnp.asarray(i.problem) for i in infos]).max()
+        )
+        return direction, tuple(state for _, state, _ in updates), info
 
     return Rule(init, update)
 

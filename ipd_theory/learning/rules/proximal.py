@@ -38,7 +38,7 @@ def pola(beta_out: float, beta_in: float, tolerance: float = 1e-6, max_steps: in
         tolerance: on the largest entry of the gradients of both problems; the solvers aim a hundred times lower.
         max_steps: of either solver.
     """
-    solver = optimistix.BFGS(rtol=tolerance / 100, atol=tolerance / 100)
+    solver: optimistix.BFGS[Any, Any, Any] = optimistix.BFGS(rtol=tolerance / 100, atol=tolerance / 100)
 
     def their_loss(new: Array, args: tuple[Any, Array, Array]) -> Array:
         view, x, y = args

@@ -1,0 +1,198 @@
+"""`ipd-theory tournament`."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from ipd_theory.commands.console import messages, print_json, progress_bar, results
+
+Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
+
+
+def entrants(step: float) -> dict[str, Any]:
+    """Return the learning rules that may enter, by name; each assumes that the other learns with this step."""
+    from ipd_theory.learning import rules
+
+    return {
+        "naive": rules.naive(),
+        "look-ahead": rules.look_ahead(step),
+        "lola-as-published": rules.lola_as_published(step),
+        "lola": rules.lola_with_look_ahead(step),
+        "lola-dice-3": rules.lola_dice(3, step),
+        "sos": rules.sos(step),
+        "extragradient": rules.extragradient(step),
+        "hola-2": rules.hola(2, step),
+        "loqa": rules.loqa(0.1),
+        "advantage-alignment": rules.advantage_alignment(0.1),
+        "coala-10": rules.coala(10, step),
+        "meta-value-10": rules.meta_value(10, step, 0.9),
+        "consensus": rules.consensus(),
+        "sga": rules.sga(),
+        "cgd": rules.cgd(step),
+        "symplectic-surgery": rules.symplectic_surgery(),
+        "cola": rules.cola(step),
+        "pola": rules.pola(1.0, 1.0),
+    }
+
+
+FIRST_TWELVE = (
+    "naive",
+    "look-ahead",
+    "lola-as-published",
+    "lola",
+    "lola-dice-3",
+    "sos",
+    "extragradient",
+    "hola-2",
+    "loqa",
+    "advantage-alignment",
+    "coala-10",
+    "meta-value-10",
+)
+
+
+def tournament(
+    rules: tuple[str, ...] = FIRST_TWELVE,
+    game: Games = "prisoners-dilemma",
+    seeds: int = 16,
+    steps: int = 200,
+    tail: int = 50,
+    discount: float = 0.95,
+    step: float = 5.0,
+    every: tuple[int, ...] = (),
+    plot: Path | None = None,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Let learning rules play each other and solve the game between them.
+
+    Every rule meets every rule, itself included, from the same random first policies. The table holds what the
+    row's rule earns a step against the column's after learning, with the standard error over seeds. Nash equilibria
+    of that table are certified by their best-response gap; replicator dynamics from equal shares say who survives.
+
+    Args:
+        rules: Which rules; also consensus, sga, cgd, symplectic-surgery, cola and pola (slower).
+        game: The repeated game.
+        seeds: How many random first policies (N(0, 1) logits), 2 or more.
+        steps: Learning steps of each match.
+        tail: Scores average the returns after the last so many steps.
+        discount: γ of the repeated game; returns are averages a step.
+        step: Size of every rule's gradient step, and of the step it assumes of the other.
+        every: For each rule, move at every so manieth step only (frozen in between); 1 for all if not given.
+        plot: Where to draw the payoff matrix with its equilibria, e.g. meta-game.png.
+        seed: Seed of the first policies.
+        json: Print JSON instead of tables.
+    """
+    known = entrants(step)
+    for name in rules:
+        if name not in known:
+            raise ValueError(f"rules: {name!r} is unknown; the rules are {', '.join(known)}")
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    import optax
+
+    from ipd_theory import games
+    from ipd_theory.learning.play import describe_problems
+    from ipd_theory.learning.tournament import is_symmetric, meta_game, play_all
+
+    stage = getattr(games, game.replace("-", "_"))()
+    logits = jax.random.normal(jax.random.key(seed), (seeds, 2, 5))
+    turns = every or (1,) * len(rules)
+    optimiser = optax.sgd(step)
+    with progress_bar(f"{len(rules)} rules, {seeds} seeds, {steps} steps") as progress:
+        outcome = play_all(
+            stage,
+            tuple(known[name] for name in rules),
+            logits,
+            discount=discount,
+            optimisers=(optimiser,) * len(rules),
+            steps=steps,
+            tail=tail,
+            every=turns,
+        )
+        table = meta_game(stage, outcome)
+        progress(1.0)
+
+    setting = {
+        "game": game,
+        "discount": discount,
+        "step": step,
+        "seeds": seeds,
+        "steps": steps,
+        "tail": tail,
+        "every": turns,
+        "moves": "both players step from the same parameters; a rule moves at steps divisible by its entry in every",
+        "first policies": "N(0, 1) logits, the same for every pair of rules",
+        "seed": seed,
+    }
+    solved = _solve(table, is_symmetric(stage))
+    problems = {
+        name: lines
+        for i, name in enumerate(rules)
+        if (lines := describe_problems(outcome.problem[:, i], outcome.problem_step[:, i]))
+    }
+    if plot is not None:
+        _draw(plot, list(rules), table, solved)
+        messages.print(f"drew {plot}", soft_wrap=True)
+    if json:
+        errors = {"standard_errors": table.A_error, "column_standard_errors": table.B_error}
+        payoffs = {"payoffs": table.A, "column_payoffs": table.B}
+        print_json({"rules": list(rules), "setting": setting, **payoffs, **errors, **solved, "problems": problems})
+    else:
+        _print_tables(list(rules), setting, table, solved, problems)
+
+
+def _solve(table: Any, symmetric: bool) -> dict[str, Any]:
+    """Return equilibria and, where both roles are alike, the shares that replicator dynamics reach."""
+    from ipd_theory import equilibria
+
+    found = equilibria.nash_equilibria(table.A, table.B)
+    solved: dict[str, Any] = {"equilibria": [e._asdict() for e in found]}
+    if symmetric:
+        solved["survivors"] = equilibria.survivors(table.A)
+    return solved
+
+
+def _draw(path: Path, names: list[str], table: Any, solved: dict[str, Any]) -> None:
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from paper_figures import meta_game, run
+
+    arrays = {"names": np.array(names), **table._asdict(), **meta_game.equilibrium_arrays(solved["equilibria"])}
+    with plt.style.context(run.STYLE):
+        figure = meta_game.draw(arrays)
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def _mixture(names: list[str], shares: Any) -> str:
+    return " + ".join(
+        f"{share:.3g} {name}" if share < 1 - 1e-9 else name
+        for name, share in zip(names, shares, strict=True)
+        if share > 1e-9
+    )
+
+
+def _print_tables(
+    names: list[str], setting: dict[str, Any], table: Any, solved: dict[str, Any], problems: dict[str, list[str]]
+) -> None:
+    from rich.table import Table
+
+    shown = Table(title="payoff a step of the row's rule against the column's (± standard error)")
+    shown.add_column("")
+    for number, _ in enumerate(names, 1):
+        shown.add_column(str(number), justify="right")
+    for number, (name, row, errors) in enumerate(zip(names, table.A, table.A_error, strict=True), 1):
+        cells = [f"{value:.2f} ±{error:.2f}" for value, error in zip(row, errors, strict=True)]
+        shown.add_row(f"{number} {name}", *cells)
+    results.print(shown)
+    for name, value in setting.items():
+        results.print(f"{name}: {value}", soft_wrap=True)
+    for e in solved["equilibria"]:
+        pair = f"{_mixture(names, e['row'])}  against  {_mixture(names, e['column'])}"
+        results.print(f"equilibrium: {pair}  (best-response gap {e['gap']:.1e})", soft_wrap=True)
+    if "survivors" in solved:
+        results.print(f"replicator survivors: {_mixture(names, solved['survivors'])}", soft_wrap=True)
+    for name, lines in problems.items():
+        results.print(f"{name}: {'; '.join(lines)}", soft_wrap=True)

@@ -1,0 +1,187 @@
+"""Every learning rule against every other, all seeds at once, in one compiled program.
+
+Rule i meets rule j twice, as player 1 and as player 2, from the same first logits for every pair of rules (common
+random numbers). Each rule is traced once and advances all its players side by side: both roles, all opponents,
+all seeds.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from ipd_theory.games import MatrixGame
+from ipd_theory.learning.play import Player, advance_in_turn, enter
+from ipd_theory.learning.rules.base import RepeatedGame, Rule, checked_logits, repeated_game
+
+
+class Tournament(NamedTuple):
+    """The outcome of a round robin of n rules over S seeds.
+
+    Args:
+        scores: [2, n, n, S] average return over the last steps of the owner of row i, in role 0 or 1, against
+            the rule of column j.
+        returns: [2, n, n, times] return before and after each step, averaged over seeds.
+        problem: [2, n, n, S] the first `Problem` that the row's rule met.
+        problem_step: [2, n, n, S] when, −1 for never.
+        residual: [2, n, n, S] the largest residual of the row's inner solver.
+    """
+
+    scores: Float[Array, "2 n n seeds"]
+    returns: Float[Array, "2 n n times"]
+    problem: Int[Array, "2 n n seeds"]
+    problem_step: Int[Array, "2 n n seeds"]
+    residual: Float[Array, "2 n n seeds"]
+
+
+def _opponents(logits: Array) -> Array:
+    """Return whom each player faces; `logits` is [n rules, 5, 2 roles, n opponents, S]."""
+    return jnp.swapaxes(logits[:, :, ::-1], 0, 3)
+
+
+@functools.partial(jax.jit, static_argnames=("rules", "optimisers", "steps", "every", "tail"))
+def _play_all(
+    view: RepeatedGame,
+    first: Array,
+    rules: tuple[Rule, ...],
+    optimisers: tuple[optax.GradientTransformation, ...],
+    steps: int,
+    every: tuple[int, ...],
+    tail: int,
+) -> Tournament:
+    """Return the tournament from first logits [S, 2, 5] of both roles, each in its own view."""
+    n, seeds = len(rules), first.shape[0]
+    shape = (2, n, seeds)
+    views = jax.tree.map(lambda a, b: jnp.stack([a, b], -1), view, view.swapped())
+    views = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf[..., None, None], (*leaf.shape[:-1], *shape)).reshape(*leaf.shape[:-1], -1),
+        views,
+    )
+    batched = functools.partial(jax.vmap, in_axes=-1, out_axes=-1)
+
+    def gathered(players: tuple[Player, ...]) -> Array:
+        return jnp.stack([player.logits.reshape(-1, *shape) for player in players])
+
+    def faced(players: tuple[Player, ...]) -> list[Array]:
+        return list(_opponents(gathered(players)).reshape(n, -1, 2 * n * seeds))
+
+    def earned(players: tuple[Player, ...]) -> Array:
+        returns = [batched(RepeatedGame.own)(views, p.logits, y) for p, y in zip(players, faced(players), strict=True)]
+        return jnp.swapaxes(jnp.stack(returns).reshape(n, *shape), 0, 1)
+
+    def step(state: tuple[tuple[Player, ...], Array], t: Array) -> tuple[tuple[tuple[Player, ...], Array], Array]:
+        players, total = state
+        returns = earned(players)
+        moved = []
+        for rule, optimiser, turn, player, other in zip(rules, optimisers, every, players, faced(players), strict=True):
+
+            def move(view: RepeatedGame, player: Player, other: Array, rule: Rule = rule) -> Player:
+                return advance_in_turn(rule, optimiser, turn, view, player, other, t)  # noqa: B023 (used at once)
+
+            moved.append(batched(move)(views, player, other))
+        return (tuple(moved), total + jnp.where(t > steps - tail, returns, 0)), returns.mean(-1)
+
+    starts = jnp.moveaxis(first, 0, -1)  # [2, 5, S]
+    both = jnp.broadcast_to(jnp.moveaxis(starts, 0, 1)[:, :, None], (5, *shape)).reshape(5, -1)
+    other = jnp.broadcast_to(jnp.moveaxis(starts[::-1], 0, 1)[:, :, None], (5, *shape)).reshape(5, -1)
+    players = tuple(
+        batched(functools.partial(enter, rule, optimiser))(both, other)
+        for rule, optimiser in zip(rules, optimisers, strict=True)
+    )
+    zero = jnp.zeros((2, n, n, seeds), first.dtype)
+    (players, total), returns = jax.lax.scan(step, (players, zero), jnp.arange(steps, dtype=jnp.int32))
+    last = earned(players)
+
+    def across(leaves: list[Array]) -> Array:
+        return jnp.swapaxes(jnp.stack(leaves).reshape(n, *shape), 0, 1)
+
+    return Tournament(
+        scores=(total + last) / tail,
+        returns=jnp.moveaxis(jnp.concatenate([returns, last.mean(-1)[None]]), 0, -1),
+        problem=across([p.problem for p in players]),
+        problem_step=across([p.problem_step for p in players]),
+        residual=across([p.residual for p in players]),
+    )
+
+
+def play_all(
+    game: MatrixGame,
+    rules: tuple[Rule, ...],
+    logits: Float[ArrayLike, "seeds 2 _"],
+    *,
+    discount: float,
+    optimisers: tuple[optax.GradientTransformation, ...],
+    steps: int,
+    tail: int = 1,
+    every: tuple[int, ...] | None = None,
+) -> Tournament:
+    """Play every rule against every rule, itself included, in both roles.
+
+    Args:
+        game: the stage game.
+        rules: the n rules.
+        logits: [S, 2, 5] first logits of player 1 and player 2, each in its own view, for each of S seeds.
+        discount: γ in [0, 1]; returns are averages a step.
+        optimisers: what turns each rule's direction into a step, one for each rule.
+        steps: learning steps of each match.
+        tail: scores average the returns after the last `tail` steps, 1 … steps.
+        every: rule i moves at steps divisible by every[i] only and is frozen in between; all move always if None.
+
+    Raises:
+        ValueError: if a shape is wrong, or steps, tail or every are out of range.
+    """
+    (first,) = checked_logits(logits=logits)
+    turns = every or (1,) * len(rules)
+    if not (isinstance(steps, int) and steps >= 1):
+        raise ValueError(f"steps must be a whole number, 1 or more; got {steps}")
+    if not 1 <= tail <= steps:
+        raise ValueError(f"tail must lie in 1 … steps = {steps}; got {tail}")
+    if len(turns) != len(rules) or min(turns) < 1 or len(optimisers) != len(rules):
+        raise ValueError(f"optimisers and every need one entry, 1 or more, for each of {len(rules)} rules; got {turns}")
+    view = repeated_game(game, discount, first.dtype)
+    return _play_all(view, first, rules, optimisers, steps, turns, tail)
+
+
+class MetaGame(NamedTuple):
+    """The bimatrix game between learning rules: payoffs [n, n] and their standard errors over seeds.
+
+    Args:
+        A: what the row's rule earns as player 1 against the column's.
+        B: what the column's rule earns as player 2 against the row's.
+        A_error: standard error of A.
+        B_error: standard error of B.
+    """
+
+    A: Float[np.ndarray, "n n"]
+    B: Float[np.ndarray, "n n"]
+    A_error: Float[np.ndarray, "n n"]
+    B_error: Float[np.ndarray, "n n"]
+
+
+def is_symmetric(game: MatrixGame) -> bool:
+    """Return whether the stage game looks the same from both sides."""
+    return bool((game.payoffs[..., 1, :, :] == jnp.swapaxes(game.payoffs[..., 0, :, :], -1, -2)).all())
+
+
+def meta_game(game: MatrixGame, tournament: Tournament) -> MetaGame:
+    """Return the game between rules; in a symmetric stage game the two roles of a seed are averaged first.
+
+    Args:
+        game: the stage game that was played.
+        tournament: its outcome, 2 seeds or more.
+
+    Raises:
+        ValueError: if there is only one seed, so that there is no standard error.
+    """
+    scores = np.asarray(tournament.scores)
+    seeds = scores.shape[-1]
+    if seeds < 2:
+        raise ValueError(f"seeds must be 2 or more for a standard error; got {seeds}")
+    rows = [scores.mean(0)] * 2 if is_symmetric(game) else list(scores)
+    means = [role.mean(-1) for role in rows]
+    errors = [role.std(-1, ddof=1) / np.sqrt(seeds) for role in rows]
+    return MetaGame(means[0], means[1].T, errors[0], errors[1].T)

@@ -1,0 +1,78 @@
+"""The round robin against pairs played one by one, and the command's output."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import ipd_theory as ipd
+from ipd_theory.learning import rules
+from ipd_theory.learning.play import learn
+from ipd_theory.learning.tournament import play_all
+
+ENTRANTS = (rules.naive(), rules.lola_as_published(4.0), rules.extragradient(4.0))
+
+
+def test_every_match_is_the_pair_played_alone():
+    game = ipd.games.battle_of_the_sexes()
+    logits = jax.random.normal(jax.random.key(0), (2, 2, 5))
+    optimisers, every = (optax.sgd(4.0), optax.sgd(1.0, momentum=0.5), optax.sgd(2.0)), (1, 1, 2)
+    settings = {"discount": 0.9, "steps": 6}
+    out = play_all(game, ENTRANTS, logits, optimisers=optimisers, every=every, tail=2, **settings)
+    for i, j in ((0, 1), (2, 1)):
+        alone = learn(
+            game,
+            (ENTRANTS[i], ENTRANTS[j]),
+            logits[:, 0],
+            logits[:, 1],
+            optimisers=(optimisers[i], optimisers[j]),
+            every=(every[i], every[j]),
+            **settings,
+        )
+        for role, (row, column) in enumerate(((i, j), (j, i))):
+            np.testing.assert_allclose(
+                out.returns[role, row, column], alone.returns[..., role].mean(0), rtol=1e-10, atol=1e-12
+            )
+            np.testing.assert_allclose(
+                out.scores[role, row, column], alone.returns[:, -2:, role].mean(-1), rtol=1e-10, atol=1e-12
+            )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"tail": 9}, "tail"), ({"every": (1,)}, "every"), ({"steps": 0}, "steps")]
+)
+def test_bad_settings_are_one_clear_error(change, message):
+    settings = {"discount": 0.9, "steps": 3, "optimisers": (optax.sgd(1.0),) * 3} | change
+    with pytest.raises(ValueError, match=message):
+        play_all(ipd.prisoners_dilemma(), ENTRANTS, np.zeros((1, 2, 5)), **settings)
+
+
+def run(*arguments):
+    command = [sys.executable, "-c", "from ipd_theory.cli import main; main()", "tournament", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_the_command_prints_the_solved_meta_game(tmp_path):
+    plot = tmp_path / "meta-game.png"
+    quick = ["--rules", "naive", "lola", "--seeds", "4", "--steps", "20", "--tail", "5", "--seed", "1"]
+    done = run(*quick, "--json", "--plot", str(plot))
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["rules"] == ["naive", "lola"]
+    payoffs = np.array(data["payoffs"])
+    assert payoffs.shape == (2, 2)
+    assert (np.array(data["standard_errors"]) > 0).all()
+    for equilibrium in data["equilibria"]:
+        assert equilibrium["gap"] < 1e-8 * 10
+    assert data["setting"]["every"] == [1, 1]
+    assert plot.stat().st_size > 1000
+
+
+def test_the_command_names_an_unknown_rule():
+    done = run("--rules", "nonsense")
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
