@@ -16,6 +16,8 @@ from tests.strategies_for_tests import discount, tables
 AXELROD = games.axelrod()
 AXELROD_PAYOFFS = np.array([[3.0, 0.0, 5.0, 1.0], [3.0, 5.0, 0.0, 1.0]])
 SWAP = [0, 1, 3, 2, 4]
+# Inside jit the error surfaces as either, by whether the call is dispatched asynchronously.
+REFUSED = (ValueError, jax.errors.JaxRuntimeError)
 
 
 def follow(p, q):
@@ -261,11 +263,9 @@ def test_bad_input_is_named_inside_jit_and_under_differentiation():
     good, bad = jnp.full(5, 0.5), jnp.full(5, 0.5).at[2].set(1.25)
     compiled = jax.jit(jax.value_and_grad(payoff))
     assert jnp.isfinite(compiled(good, 0.9)[0])
-    with pytest.raises(
-        jax.errors.JaxRuntimeError, match=r"strategies\[0\] holds 1\.25; every entry must lie in \[0, 1\]"
-    ):
+    with pytest.raises(REFUSED, match=r"strategies\[0\] holds 1\.25; every entry must lie in \[0, 1\]"):
         jax.block_until_ready(compiled(bad, 0.9))
-    with pytest.raises(jax.errors.JaxRuntimeError, match=r"discount holds -0\.5"):
+    with pytest.raises(REFUSED, match=r"discount holds -0\.5"):
         jax.block_until_ready(compiled(good, -0.5))
-    with pytest.raises(ValueError, match=r"strategies\[0\] holds 1\.25"):
+    with pytest.raises(REFUSED, match=r"strategies\[0\] holds 1\.25"):
         jax.block_until_ready(jax.vmap(payoff, (0, None))(jnp.stack([good, bad]), 0.9))
