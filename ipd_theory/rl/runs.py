@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Shaped
 
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config, Meta, Naive, Network
@@ -166,18 +167,17 @@ def read_metrics(directory: Path) -> list[Line]:
 def _summary(window: list[Metrics], iteration: int, begin: float) -> Line:
     """Average the metrics of some iterations; what was not observed in any of them is None."""
 
-    def mean(*values: jax.Array) -> Any:
-        stacked = np.stack([np.asarray(value) for value in values]).astype(float)
+    def mean(*values: Shaped[np.ndarray, "*shape"]) -> Any:
+        stacked = np.stack(values).astype(np.float64)
         seen = np.isfinite(stacked)
         total, count = np.where(seen, stacked, 0).sum(0), seen.sum(0)
-        return _listed(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+        return _with_nulls(np.where(count > 0, total / np.maximum(count, 1), np.nan).tolist())
 
     means = jax.tree.map(mean, *window)
     plain = {name: part._asdict() for name, part in means._asdict().items()}
     return {"iteration": iteration, "seconds": time.monotonic() - begin, **plain}
 
 
-def _listed(x: np.ndarray[Any, Any]) -> Any:
-    if x.ndim:
-        return [_listed(part) for part in x]
-    return float(x) if np.isfinite(x) else None
+def _with_nulls(x: Any) -> Any:
+    """Write NaN, which JSON does not know, as None in nested lists."""
+    return [_with_nulls(part) for part in x] if isinstance(x, list) else None if np.isnan(x) else x
