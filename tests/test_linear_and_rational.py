@@ -146,3 +146,17 @@ def test_bad_rational_problems_are_refused():
         rational.enumerate_rationally(pomdp, (1, 5), half)
     with pytest.raises(ValueError, match="summed in fractions"):
         rational.enumerate_rationally(ShapingPOMDP(pomdp.game, SLOW, jnp.full(5, 0.5), 3, 2, 2), (1, 5), half)
+
+
+def test_coala_pg_tends_to_the_gradient_through_the_expected_steps():
+    """∇J̄ at batch size B is the limit plus c/B plus O(1/B²): extrapolation from B = 3 and 6 removes c."""
+    rng, rate = np.random.default_rng(1), 0.5
+    table, ego = (jnp.asarray(x) for x in rng.normal(size=(2, 5)))
+    game, gradients = ipd.prisoners_dilemma(), {}
+    for B in (3, 6):
+        pomdp = ShapingPOMDP(game, learners.reinforce(rate), table, B, 2, 2)
+        gradients[B] = linear.true_gradient_by_prefix(pomdp, linear.prefixes(pomdp), ego[None]).total
+    limit = enumeration.large_batch_gradient(game, ego, table, rate, 2, 2)
+    plain, extrapolated = (np.linalg.norm(g - limit) for g in (gradients[6], 2 * gradients[6] - gradients[3]))
+    assert plain > 1e-4
+    assert extrapolated < plain / 10

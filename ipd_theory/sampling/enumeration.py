@@ -16,7 +16,6 @@ to visit multisets, K choose B with repetition of them, each with its multinomia
 import functools
 import itertools
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -25,6 +24,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ipd_theory import strategies
+from ipd_theory.games import MatrixGame
+from ipd_theory.returns import expected_returns
+from ipd_theory.sampling.estimators import Weights
 from ipd_theory.sampling.learners import Experience
 from ipd_theory.sampling.shaping_pomdp import (
     SWAP,
@@ -241,7 +243,7 @@ def moments(
     return Moments(mean, (P[:, None] * (g - mean)).T @ (g - mean))
 
 
-def current_part(weights: Callable[[Array], Array]) -> Callable[[Array], Array]:
+def current_part(weights: Weights) -> Weights:
     """Return the part of an estimator that is left when no reward comes after the current inner episode.
 
     Args:
@@ -254,3 +256,39 @@ def current_part(weights: Callable[[Array], Array]) -> Callable[[Array], Array]:
         return jnp.stack(so_far, -2)
 
     return current
+
+
+def large_batch_gradient(
+    game: MatrixGame,
+    ego_logits: Float[Array, " h"],
+    learner_logits: Float[Array, " h"],
+    learning_rate: float,
+    num_inner_episodes: int,
+    episode_length: int,
+) -> Float[Array, " h"]:
+    """Return what ∇J̄ tends to as B → ∞ with a REINFORCE learner: the gradient through its expected steps.
+
+    The learner then moves along ψ_{m+1} = ψ_m + η ∂J²/∂ψ, J the expected sum over an inner episode, and nothing is
+    random but the play inside an episode.
+
+    Args:
+        game: the stage game; ego is player 0.
+        ego_logits: [h], without memory across inner episodes.
+        learner_logits: [h] where the learner starts.
+        learning_rate: η.
+        num_inner_episodes: M.
+        episode_length: T.
+    """
+    T = episode_length
+
+    def sums(ego: Array, learner: Array) -> Array:
+        return T * expected_returns(game, jax.nn.sigmoid(ego), jax.nn.sigmoid(learner), horizon=T)
+
+    def total(ego: Array) -> Array:
+        def episode(learner: Array, _: None) -> tuple[Array, Array]:
+            theirs = jax.grad(lambda x: sums(ego, x)[1])(learner)
+            return learner + learning_rate * theirs, sums(ego, learner)[0]
+
+        return jax.lax.scan(episode, learner_logits, length=num_inner_episodes)[1].sum()
+
+    return jax.grad(total)(ego_logits)

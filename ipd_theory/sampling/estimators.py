@@ -28,6 +28,7 @@ Algorithm 1; Lu et al. 2022 for M-FOS. Time is laid out as [..., B, M, T] throug
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
 Rewards = Shaped[Array, "*batch B M T"] | Shaped[np.ndarray, "*batch B M T"]
+Weights = Callable[[Any], Any]  # an estimator: rewards [..., B, M, T] to weights of the same shape
 
 
 def coala_pg(rewards: Rewards) -> Rewards:

@@ -20,7 +20,6 @@ T = 2 takes 490,314 of them instead of 4^32 meta-episodes.
 """
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -38,6 +37,7 @@ from ipd_theory.sampling.enumeration import (
     multisets,
     taken,
 )
+from ipd_theory.sampling.estimators import Weights
 from ipd_theory.sampling.learners import Experience
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, ego_tables
 
@@ -53,7 +53,7 @@ class LinearForm(NamedTuple):
     right: Float[Array, "q L"]
 
 
-def linear_form(weights: Callable[[Array], Array], shape: tuple[int, int, int]) -> LinearForm:
+def linear_form(weights: Weights, shape: tuple[int, int, int]) -> LinearForm:
     """Return the matrices of a linear estimator that treats all trajectories alike.
 
     Args:
@@ -204,31 +204,28 @@ def moments_by_prefix(
     return Moments(mean, second - mean[:, None] * mean)
 
 
+def _mean_return(pomdp: ShapingPOMDP, before: Array, now: Array, part: Prefixes) -> Array:
+    """Return a chunk's share of J̄; a reward's own episode is played with the logits `now`, the others with `before`."""
+    M, Y = pomdp.num_inner_episodes, 4**pomdp.episode_length
+    roles = [_kinds(pomdp, x, ego_tables(pomdp, x)) for x in (before, now)]
+    other, own = (x.probabilities[part.rows * Y, : M - 1].prod(1) for x in roles)  # [size, M − 1]
+    rewards = roles[0].rewards.reshape(len(roles[0].rewards), M, -1).sum(-1)
+    occurs = part.orders * part.learner
+    total = jnp.zeros((), other.dtype)
+    for m in range(M - 1):
+        factors = [own[:, j] if j == m else other[:, j] for j in range(M - 1)]
+        total += (occurs * functools.reduce(jnp.multiply, factors) * rewards[part.rows * Y, m].mean(1)).sum()
+    index = part.rows[..., None] * Y + jnp.arange(Y)
+    last = roles[1].probabilities[index, -1] * _last_episode(pomdp, part.last_policies)[:, None]
+    return total + (occurs * other.prod(1) * (last * rewards[index, -1]).sum(-1).mean(1)).sum()
+
+
 @jax.jit
 def true_gradient_by_prefix(pomdp: ShapingPOMDP, listed: Prefixes, ego_logits: Float[Array, "E h"]) -> Gradient:
     """Return the gradient of J̄ by differentiating its polynomial, with the last episode's mean reward in closed form.
 
     Arguments are those of `moments_by_prefix`.
     """
-    M, Y = pomdp.num_inner_episodes, 4**pomdp.episode_length
-
-    def mean_return(before: Array, now: Array, part: Prefixes) -> Array:
-        roles = [_kinds(pomdp, x, ego_tables(pomdp, x)) for x in (before, now)]
-        other, own = (x.probabilities[part.rows * Y, : M - 1].prod(1) for x in roles)  # [size, M − 1]
-        rewards = roles[0].rewards.reshape(len(roles[0].rewards), M, -1).sum(-1)
-        occurs = part.orders * part.learner
-        total = jnp.zeros((), other.dtype)
-        for m in range(M - 1):
-            factors = [own[:, j] if j == m else other[:, j] for j in range(M - 1)]
-            total += (occurs * functools.reduce(jnp.multiply, factors) * rewards[part.rows * Y, m].mean(1)).sum()
-        index = part.rows[..., None] * Y + jnp.arange(Y)
-        last = roles[1].probabilities[index, -1] * _last_episode(pomdp, part.last_policies)[:, None]
-        return total + (occurs * other.prod(1) * (last * rewards[index, -1]).sum(-1).mean(1)).sum()
-
-    def chunk(carry: tuple[Array, Array], part: Prefixes) -> tuple[tuple[Array, Array], None]:
-        shaping, current = jax.grad(mean_return, (0, 1))(ego_logits, ego_logits, part)
-        return (carry[0] + shaping, carry[1] + current), None
-
-    zero = jnp.zeros_like(ego_logits)
-    (shaping, current), _ = jax.lax.scan(chunk, (zero, zero), listed)
-    return Gradient(current.ravel(), shaping.ravel())
+    slopes = jax.grad(functools.partial(_mean_return, pomdp), (0, 1))
+    shaping, current = jax.lax.map(lambda part: slopes(ego_logits, ego_logits, part), listed)
+    return Gradient(current.sum(0).ravel(), shaping.sum(0).ravel())

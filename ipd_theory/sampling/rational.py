@@ -14,7 +14,6 @@ with W± the weights of the steps at which ego cooperated or defected in entry i
 probability space: ∇ is the derivative in p, where ∇ log π is rational.
 """
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from jaxtyping import Shaped
 
 from ipd_theory import strategies
 from ipd_theory.sampling.enumeration import meta_trajectories, multisets
+from ipd_theory.sampling.estimators import Weights
 from ipd_theory.sampling.learners import Experience
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
@@ -135,7 +135,7 @@ def true_gradient(everything: RationalEnumeration, ego: Objects) -> list[Fractio
     return [Fraction(int(x.p), int(x.q)) for x in slopes]
 
 
-def expectation(everything: RationalEnumeration, ego: Objects, weights: Callable[[Objects], Objects]) -> list[Fraction]:
+def expectation(everything: RationalEnumeration, ego: Objects, weights: Weights) -> list[Fraction]:
     """Return the mean of the estimate Σ w ∇ log π in probability space, exactly.
 
     Args:

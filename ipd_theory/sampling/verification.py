@@ -14,7 +14,7 @@ probability α at most (Bonferroni). A component that is off by (z + 2.33) s is 
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,13 +33,13 @@ from ipd_theory.sampling.enumeration import (
     moments,
     true_gradient,
 )
+from ipd_theory.sampling.estimators import Weights
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
 
 FALSE_ALARM = 1e-3
 TOLERANCE = 1e-12
 POWER = 0.99
 CHUNK = 20_000
-Weights = Callable[[Any], Any]
 
 
 class Problem(NamedTuple):
