@@ -1,7 +1,7 @@
 """`ipd-theory train`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -75,7 +75,7 @@ def train(
         results.print(f"{directory}: iteration {last['iteration']}, {_rewards(last)}", soft_wrap=True)
 
 
-def _rewards(line: dict[str, dict[str, list[list[list[float | None]]]]]) -> str:
+def _rewards(line: dict[str, Any]) -> str:
     """Write an iteration's mean reward a step by kind of co-player, over seeds, agents and inner episodes."""
     parts = []
     for kind in ("naive", "meta"):

@@ -1,0 +1,105 @@
+"""Environment steps of whole training iterations against a straightforward recurrent PPO loop.
+
+The peer is built as PureJaxRL's `ppo_rnn`: embedding, GRU, two small heads, its training pass a scan over single
+steps, gradients over whole minibatches. Game, co-players' learning, widths, epochs and minibatches are the same.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from ipd_theory.rl import learners, train
+from ipd_theory.rl.config import PRESETS, Config
+from tests.benchmarks import Row, compare
+
+
+class GRUPolicy(eqx.Module):
+    """Dense, GRU, then a hidden layer each for actor and critic."""
+
+    embedding: jax.Array
+    to_gates: jax.Array
+    from_hidden: jax.Array
+    bias: jax.Array
+    actor: tuple[jax.Array, jax.Array]
+    critic: tuple[jax.Array, jax.Array]
+
+    @staticmethod
+    def create(key: jax.Array, width: int = 32) -> "GRUPolicy":
+        """Return a policy for the repeated game, its last layers small."""
+        keys = iter(jax.random.split(key, 7))
+
+        def dense(*shape: int, gain: float = 1.0) -> jax.Array:
+            return gain * jax.random.normal(next(keys), shape, jnp.float32) / shape[0] ** 0.5
+
+        return GRUPolicy(
+            dense(5, width),
+            dense(width, 3 * width),
+            dense(width, 3 * width),
+            jnp.zeros(3 * width, jnp.float32),
+            (dense(width, width), dense(width, 2, gain=0.01)),
+            (dense(width, width), dense(width, 1)),
+        )
+
+    def assemble(self, num_steps: int = 1) -> "GRUPolicy":
+        """Return itself."""
+        return self
+
+    def initial_state(self, *batch: int) -> jax.Array:
+        """Return zero hidden units."""
+        return jnp.zeros((*batch, self.embedding.shape[1]), jnp.float32)
+
+    def step(self, observations: jax.Array, resets: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Advance by one step."""
+        hidden = jnp.where(resets[..., None], 0, hidden)
+        embedded = jax.nn.relu(jax.nn.one_hot(observations, 5, dtype=jnp.float32) @ self.embedding)
+        from_input = jnp.split(embedded @ self.to_gates + self.bias, 3, -1)
+        from_hidden = jnp.split(hidden @ self.from_hidden, 3, -1)
+        reset, update = (jax.nn.sigmoid(a + b) for a, b in zip(from_input[:2], from_hidden[:2], strict=True))
+        candidate = jnp.tanh(from_input[2] + reset * from_hidden[2])
+        hidden = update * hidden + (1 - update) * candidate
+        heads = [jax.nn.relu(hidden @ first) @ last for first, last in (self.actor, self.critic)]
+        return jnp.concatenate(heads, -1), hidden
+
+    def sequence(self, observations: jax.Array, resets: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Advance step by step."""
+
+        def step(hidden: jax.Array, at: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            outputs, hidden = self.step(*at, hidden)
+            return hidden, outputs
+
+        hidden, outputs = jax.lax.scan(step, hidden, (observations, resets))
+        return outputs, hidden
+
+
+def peer_state(config: Config) -> train.TrainState:
+    """Return an initial state of GRU agents."""
+    keys = jax.random.split(jax.random.key(0), len(config.methods) + config.num_naive)
+    everyone = jax.vmap(GRUPolicy.create)(keys)
+    P = len(config.methods)
+    meta, naive = (jax.tree.map(lambda x, part=part: x[part], everyone) for part in (slice(0, P), slice(P, None)))
+    transform = learners.optimizer(config.meta.optimizer, config.meta.learning_rate, config.meta.max_gradient_norm)
+    return train.TrainState(meta, jax.vmap(transform.init)(meta), naive, jax.random.key(1), jnp.zeros((), jnp.int32))
+
+
+def run() -> list[Row]:
+    """Time one training iteration of the quick presets."""
+    rows = []
+    for name in ("ipd-shaping-quick", "ipd-mixed-quick"):
+        config = PRESETS[name]
+        whole = dataclasses.replace(config, meta=dataclasses.replace(config.meta, trajectories_at_once=0))
+
+        def compiled(config: Config, state: train.TrainState) -> Any:
+            step = jax.jit(functools.partial(train.iterate, config)).lower(state).compile()
+            memory = step.memory_analysis()
+            peak = (memory.temp_size_in_bytes + memory.output_size_in_bytes) / 2**20 if memory else float("nan")
+            return functools.partial(step, state), peak
+
+        ours, our_peak = compiled(config, train.initial_state(config, jax.random.key(0)))
+        peer, peer_peak = compiled(whole, peer_state(whole))
+        what = f"{name}: {config.steps_per_iteration} steps ({our_peak:.0f} MiB against {peer_peak:.0f} MiB)"
+        rows.append(compare(what, ours, peer, target=3.0, repeats=3))
+    return rows
