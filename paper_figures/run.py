@@ -22,9 +22,17 @@ FIGURES = {
     "3A": "figure_3a",
     "3B": "figure_3b",
     "3C": "figure_3c",
+    "4A": "figure_4a",
+    "4B": "figure_4b",
+    "4C": "figure_4c",
     "8": "figure_8",
     "9": "figure_9",
     "10": "figure_10",
+    "12": "figure_12",
+    "bias-variance": "figure_bias_variance",
+    "convergence": "figure_convergence",
+    "large-batch": "figure_large_batch",
+    "meta-game": "meta_game",
 }
 STYLE = Path(__file__).with_name("ipd_theory.mplstyle")
 

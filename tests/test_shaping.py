@@ -3,10 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.learning import shaping
+from ipd_theory.learning import rules, shaping
+from ipd_theory.learning.play import direction, learn
+from ipd_theory.learning.rules import paths
+from ipd_theory.learning.rules.anticipation import meta_value_weights
 
 GAMES = [ipd.prisoners_dilemma(), ipd.games.battle_of_the_sexes(), ipd.games.matching_pennies()]
 
@@ -88,7 +92,7 @@ def test_a_checkpointed_scan_is_a_scan(length):
         return last + (outputs * jnp.arange(1.0 * length)).sum()
 
     for of in (run, jax.grad(run, 1)):
-        want, got = of(jax.lax.scan, jnp.array(0.3)), of(shaping.checkpointed_scan, jnp.array(0.3))
+        want, got = of(jax.lax.scan, jnp.array(0.3)), of(paths.checkpointed_scan, jnp.array(0.3))
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
@@ -108,3 +112,64 @@ def test_bad_input_is_one_clear_error(change, message):
     settings |= {"num_inner_episodes": 2} | change
     with pytest.raises(ValueError, match=message):
         ipd.shaping_return(GAMES[0], **settings)
+
+
+def test_weights_give_every_objective():
+    x, y = random_pair(5, 3)
+    game, settings = GAMES[1], {"discount": 0.9, "learning_rate": 2.0}
+    returns = walked_path(game, x, y, 0.9, 2.0, 4)
+    for weights in (np.full(5, 0.2), np.eye(5)[4], np.array(meta_value_weights(0.7, 4))):
+        got = shaping.weighted_shaping_return(game, x, y, weights, **settings)
+        np.testing.assert_allclose(got, weights @ np.asarray(returns), rtol=1e-11)
+    assert sum(meta_value_weights(0.7, 4)) == pytest.approx(1.0)
+
+
+def test_the_shaping_part_scales_with_its_weight():
+    """λ = 1 is the exact gradient, λ = 0 leaves the current episodes' part, λ = 1/B lies between in proportion."""
+    x, y = random_pair(6)
+    game, settings = GAMES[0], {"discount": 0.9, "learning_rate": 3.0}
+
+    def gradient(weight):
+        def objective(x):
+            return shaping.weighted_shaping_return(game, x, y, np.full(4, 0.25), shaping_weight=weight, **settings)
+
+        return jax.grad(objective)(x)
+
+    whole, current = gradient(1.0), gradient(0.0)
+    exact = jax.grad(lambda x: ipd.shaping_return(game, x, y, num_inner_episodes=3, **settings))(x)
+    np.testing.assert_allclose(whole, exact, rtol=1e-10)
+    np.testing.assert_allclose(gradient(1 / 16), current + (whole - current) / 16, rtol=1e-10)
+
+
+def test_the_learner_may_run_any_rule_and_both_may_learn():
+    x, y = random_pair(7, 2)
+    game, rule, sgd = GAMES[0], rules.lola_as_published(2.0), optax.sgd(2.0)
+    settings = {"discount": 0.9, "learning_rate": 2.0}
+    alone = learn(game, (rules.still(), rule), x, y, discount=0.9, optimisers=(sgd, sgd), steps=3).returns[..., 0]
+    got = shaping.weighted_shaping_return(game, x, y, np.full(4, 0.25), learner=rule, **settings)
+    np.testing.assert_allclose(got, alone.mean(-1), rtol=1e-11)
+    both = learn(game, (rules.naive(), rule), x, y, discount=0.9, optimisers=(sgd, sgd), steps=3).returns[..., 0]
+    got = shaping.meta_mapg_return(game, x, y, (rules.naive(), rule), num_inner_episodes=3, **settings)
+    np.testing.assert_allclose(got, both.mean(-1), rtol=1e-11)
+
+
+def test_a_long_path_is_differentiated():
+    x, y = random_pair(8)
+
+    def objective(x):
+        return ipd.shaping_return(GAMES[0], x, y, discount=0.9, learning_rate=0.5, num_inner_episodes=300)
+
+    eps = 1e-5 * jnp.eye(5)[1]
+    numeric = (objective(x + eps) - objective(x - eps)) / 2e-5
+    np.testing.assert_allclose(jax.grad(objective)(x)[1], numeric, rtol=1e-6, atol=1e-9)
+
+
+def test_the_good_shepherd_earns_more_than_where_it_began():
+    x, learners = random_pair(9)[0], random_pair(10, 8)[1]
+    settings = {"discount": 0.95, "learning_rate": 5.0, "num_inner_episodes": 10}
+    trained = shaping.good_shepherd(GAMES[0], x, learners, optimiser=optax.sgd(2.0), steps=40, **settings)
+    before, after = (ipd.shaping_return(GAMES[0], v, learners, **settings).mean() for v in (x, trained))
+    assert after > before + 0.1
+    one = shaping.good_shepherd(GAMES[0], x, learners[:1], optimiser=optax.sgd(2.0), steps=1, **settings)
+    want = x + 2.0 * direction(GAMES[0], rules.coala(10, 5.0), x, learners[0], discount=0.95)
+    np.testing.assert_allclose(one, want, rtol=1e-9)

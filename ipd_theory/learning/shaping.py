@@ -8,53 +8,30 @@ The path ψ_0 … ψ_M depends on φ, so φ shapes it. The shaping objective ave
 
     J̄(φ) = 1/(M + 1) Σ_{m=0}^{M} J¹(φ, ψ_m(φ)),
 
-and is differentiated through every step of the learner.
+and is differentiated through every step of the learner. The other objectives of the field weigh the episodes
+differently, Σ_m w_m J¹(φ, ψ_m): all on m = M is LOLA-DiCE's last step, (1 − γ)γ^m the meta-value of Meta-Value
+Learning. A factor λ on the part of the gradient that passes through ψ_m gives what the batch-unaware and M-FOS
+estimators follow on average (λ = 1/B). Where the ego learns along the path as well, so that φ is only where it
+begins, the objective is Meta-MAPG's; a policy that maximises J̄ and then stays fixed is the Good Shepherd's.
 """
 
 import functools
 import math
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
 from ipd_theory._elimination import Columns
 from ipd_theory.games import MatrixGame
+from ipd_theory.learning.play import over_pairs
+from ipd_theory.learning.rules.base import RepeatedGame, Rule, repeated_game
+from ipd_theory.learning.rules.gradients import naive
+from ipd_theory.learning.rules.paths import checkpointed_scan, path_returns, path_returns_of_both
 from ipd_theory.returns import SWAP, memory_one_return, stopping_rate
-
-Step = Callable[[Any, None], tuple[Any, Any]]
-
-
-def checkpointed_scan(step: Step, state: Any, length: int) -> tuple[Any, Any]:
-    """Return `jax.lax.scan(step, state, length=length)` that keeps little for the way back.
-
-    Up to 64 steps keep only the state before each step and compute the rest again, which is also faster than
-    reading it from memory; longer scans run in blocks of about √length and keep the states between blocks.
-
-    Args:
-        step: maps (state, None) to (next state, output).
-        state: the first state, any tree of arrays.
-        length: how many steps, 0 or more.
-    """
-    step = jax.checkpoint(step, prevent_cse=False)
-    if length <= 64:
-        return jax.lax.scan(step, state, length=length)
-    block = math.isqrt(length)
-
-    @functools.partial(jax.checkpoint, prevent_cse=False)
-    def run_block(state: Any, _: None) -> tuple[Any, Any]:
-        return jax.lax.scan(step, state, length=block)
-
-    state, blocks = jax.lax.scan(run_block, state, length=length // block)
-    outputs = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), blocks)
-    if length % block:
-        state, rest = jax.lax.scan(step, state, length=length % block)
-        outputs = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), outputs, rest)
-    return state, outputs
 
 
 def _sigmoid(logits: Columns) -> Columns:
@@ -176,3 +153,161 @@ def checked_shaping_arguments(
     step = _checks.in_range("learning_rate", jnp.asarray(learning_rate, dtype), 0.0, math.inf)
     ego, learner = (x.astype(dtype) for x in arrays)
     return ego, learner, game.outcome_payoffs.astype(dtype), stopping_rate(discount, dtype), step
+
+
+def weighted_shaping_return(
+    game: MatrixGame,
+    logits: Float[ArrayLike, "... _"],
+    learner_logits: Float[ArrayLike, "... _"],
+    weights: Float[ArrayLike, " _"],
+    *,
+    discount: ArrayLike,
+    learning_rate: float,
+    learner: Rule | None = None,
+    shaping_weight: float | None = None,
+) -> Float[Array, "..."]:
+    """Return Σ_m w_m J¹(φ, ψ_m), the ego's average return a step in each episode, weighted.
+
+    Args:
+        game: the stage game, or a batch of them [...].
+        logits: [..., 5] of the ego.
+        learner_logits: [..., 5] of the learner before its first step, in its own view.
+        weights: [M + 1] of the episodes. Equal ones give `shaping_return`, (0, …, 0, 1) LOLA-DiCE's last step,
+            `anticipation.meta_value_weights(γ, M)` the meta-value.
+        discount: [...] γ in [0, 1] of play within an episode.
+        learning_rate: the learner's step η on its rule's direction.
+        learner: the learner's rule, any of `learning.rules`; the naive gradient if None.
+        shaping_weight: λ, a factor on the part of the gradient that passes through the learner's steps.
+
+    Raises:
+        ValueError: if a shape is wrong or a discount leaves [0, 1].
+
+    Source: Foerster et al. 2018 (LOLA-DiCE), Cooijmans et al. 2023 (meta-value), Meulemans et al. 2025 (λ, section 2).
+    """
+    w = np.asarray(weights)
+    view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, max(w.size - 1, 0))
+    if w.ndim != 1 or w.size == 0:
+        raise ValueError(f"weights must be a list of one or more; got shape {w.shape}")
+    returns = _episode_returns(view, x, y, learner or naive(), learning_rate, w.size - 1, shaping_weight)
+    return returns @ jnp.asarray(w, returns.dtype)
+
+
+def meta_mapg_return(
+    game: MatrixGame,
+    logits: Float[ArrayLike, "... _"],
+    other_logits: Float[ArrayLike, "... _"],
+    rules: tuple[Rule, Rule],
+    *,
+    discount: ArrayLike,
+    learning_rate: float,
+    num_inner_episodes: int,
+) -> Float[Array, "..."]:
+    """Return the mean of J¹(φ_m, ψ_m) while both players learn, as a function of where they begin (Meta-MAPG).
+
+    Args:
+        game: the stage game, or a batch of them [...].
+        logits: [..., 5] φ_0, the ego's learned initialisation.
+        other_logits: [..., 5] ψ_0, in its own view.
+        rules: what the ego and the other follow from there.
+        discount: [...] γ in [0, 1] of play within an episode.
+        learning_rate: both players' step.
+        num_inner_episodes: M steps.
+
+    Raises:
+        ValueError: if a shape is wrong, a discount leaves [0, 1], or M is not a whole number ≥ 0.
+
+    Source: Kim et al. 2021.
+    """
+    view, x, y = _checked_view(game, logits, other_logits, discount, learning_rate, num_inner_episodes)
+    return _both_returns(view, x, y, rules, learning_rate, num_inner_episodes).mean(-1)
+
+
+def good_shepherd(
+    game: MatrixGame,
+    logits: Float[ArrayLike, "... _"],
+    learner_logits: Float[ArrayLike, "... learners _"],
+    *,
+    discount: float,
+    learning_rate: float,
+    num_inner_episodes: int,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+) -> Float[Array, "... 5"]:
+    """Return logits [..., 5] of a policy trained to be held fixed while each of a set of naive learners learns.
+
+    Args:
+        game: the stage game.
+        logits: [..., 5] where training starts.
+        learner_logits: [..., learners, 5] the learners it is trained on.
+        discount: γ of play within an episode.
+        learning_rate: the learners' step.
+        num_inner_episodes: M, the learners' steps.
+        optimiser: carries the ascent on the mean shaping return over learners.
+        steps: how many steps of ascent.
+
+    Raises:
+        ValueError: as `shaping_return`.
+
+    Source: Balaguer et al. 2022.
+    """
+    ego, learners, payoffs, delta, step = checked_shaping_arguments(
+        game, logits, learner_logits, discount, learning_rate, num_inner_episodes
+    )
+    return _shepherd(ego, learners, payoffs, delta, step, num_inner_episodes, optimiser, steps)
+
+
+@functools.partial(jax.jit, static_argnames=("num_inner_episodes", "optimiser", "steps"))
+def _shepherd(
+    ego: Array,
+    learners: Array,
+    payoffs: Array,
+    delta: Array,
+    step: Array,
+    num_inner_episodes: int,
+    optimiser: optax.GradientTransformation,
+    steps: int,
+) -> Array:
+    def loss(ego: Array) -> Array:
+        earned = naive_shaping_return(ego[..., None, :], learners, payoffs, delta, step, num_inner_episodes)
+        return -earned.mean(-1).sum()
+
+    def ascend(state: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], None]:
+        ego, memory = state
+        change, memory = optimiser.update(jax.grad(loss)(ego), memory, ego)
+        return (ego + change, memory), None
+
+    (ego, _), _ = jax.lax.scan(ascend, (ego, optimiser.init(ego)), length=steps)
+    return ego
+
+
+def _checked_view(
+    game: MatrixGame, logits: ArrayLike, other: ArrayLike, discount: ArrayLike, rate: ArrayLike, episodes: int
+) -> tuple[RepeatedGame, Array, Array]:
+    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes)
+    return repeated_game(game, discount, x.dtype), x, y
+
+
+@functools.partial(jax.jit, static_argnames=("learner", "learning_rate", "num_steps", "shaping_weight"))
+def _episode_returns(
+    view: RepeatedGame,
+    x: Array,
+    y: Array,
+    learner: Rule,
+    learning_rate: float,
+    num_steps: int,
+    shaping_weight: float | None,
+) -> Array:
+    def of_pair(view: RepeatedGame, x: Array, y: Array) -> Array:
+        return path_returns(view, x, y, learner, learning_rate, num_steps, shaping_weight)
+
+    return over_pairs(of_pair, view, x, y)
+
+
+@functools.partial(jax.jit, static_argnames=("rules", "learning_rate", "num_steps"))
+def _both_returns(
+    view: RepeatedGame, x: Array, y: Array, rules: tuple[Rule, Rule], learning_rate: float, num_steps: int
+) -> Array:
+    def of_pair(view: RepeatedGame, x: Array, y: Array) -> Array:
+        return path_returns_of_both(view, x, y, rules, learning_rate, num_steps)
+
+    return over_pairs(of_pair, view, x, y)

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ipd_theory.learning.paths import last_learner, path_returns
 from ipd_theory.learning.rules.base import Info, Problem, Rule, solving, stateless
 from ipd_theory.learning.rules.gradients import naive
+from ipd_theory.learning.rules.paths import last_learner, path_returns
 
 
 @functools.cache

@@ -111,3 +111,28 @@ def path_returns(
         lambda state, _: (step(state), earned(state[0])), (y, learner.init(y, x)), num_steps
     )
     return jnp.append(returns, earned(state[0]))
+
+
+def path_returns_of_both(
+    view: Any, x: Array, y: Array, rules: tuple[Rule, Rule], learning_rate: ArrayLike, num_steps: int
+) -> Float[Array, " episodes"]:
+    """Return J_own(x_m, y_m), m = 0 … M, while both players learn from (x, y).
+
+    Args:
+        view: the game from the ego's side.
+        x: x_0, the ego's parameters.
+        y: y_0, the other's.
+        rules: the ego's and the other's.
+        learning_rate: both players' step.
+        num_steps: M.
+    """
+
+    def step(state: tuple[Array, Array, Any, Any], nothing: None) -> tuple[tuple[Array, Array, Any, Any], Array]:
+        x, y, mine, theirs = state
+        d_x, mine, _ = rules[0].update(view, x, y, mine)
+        d_y, theirs, _ = rules[1].update(view.swapped(), y, x, theirs)
+        return (x + learning_rate * d_x, y + learning_rate * d_y, mine, theirs), view.own(x, y)
+
+    start = (x, y, rules[0].init(x, y), rules[1].init(y, x))
+    (x, y, _, _), returns = checkpointed_scan(step, start, num_steps)
+    return jnp.append(returns, view.own(x, y))

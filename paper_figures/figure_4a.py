@@ -1,0 +1,23 @@
+"""Figure 4A: two LOLA-DiCE agents cooperate with few look-aheads, and no longer with many."""
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from paper_figures import lola_dice
+from paper_figures.run import Arrays
+
+PRESETS = {
+    "quick": lola_dice.Settings(steps=2000),
+    "paper": lola_dice.Settings(seeds=64, steps=6000),
+}
+
+
+def compute(settings: lola_dice.Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+    """Train pairs with 1, 2, 3, 10 and 20 look-aheads."""
+    return lola_dice.train(settings, seed, progress)
+
+
+def plot(arrays: Arrays, settings: lola_dice.Settings) -> Figure:
+    """Draw reward over training."""
+    return lola_dice.plot(arrays, settings, [str(k) for k in lola_dice.LOOK_AHEADS])

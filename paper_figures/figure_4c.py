@@ -1,0 +1,26 @@
+"""Figure 4C: mixing the naive gradient into many look-aheads brings cooperation back.
+
+The paper's mixing weights 1, 1, 0.75, 0.6, 0.4 are taken as the share of the LOLA-DiCE gradient.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from paper_figures import lola_dice
+from paper_figures.run import Arrays
+
+_MIXED = lola_dice.Settings(steps=2000, naive_weights=(0.0, 0.0, 0.25, 0.4, 0.6))
+PRESETS = {"quick": _MIXED, "paper": dataclasses.replace(_MIXED, seeds=64, steps=6000)}
+
+
+def compute(settings: lola_dice.Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+    """Train pairs with 1, 2, 3, 10 and 20 look-aheads, the naive gradient mixed in."""
+    return lola_dice.train(settings, seed, progress)
+
+
+def plot(arrays: Arrays, settings: lola_dice.Settings) -> Figure:
+    """Draw reward over training."""
+    pairs = zip(lola_dice.LOOK_AHEADS, settings.naive_weights, strict=True)
+    return lola_dice.plot(arrays, settings, [f"{k}, share of LOLA {1 - weight:g}" for k, weight in pairs])
