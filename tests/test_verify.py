@@ -162,6 +162,11 @@ def test_sampling_rejects_a_true_claim_as_seldom_as_stated(problem):
     assert stats.binom.sf(rejected - 1, runs, 0.05) > 1e-4  # false-alarm rate of this test
 
 
+def test_fractions_tell_the_estimators_apart():
+    found = {claim.name: verification.exactly_unbiased(claim.weights) for claim in verification.BUILT_IN}
+    assert found == {"COALA-PG": True, "full": True, "batch-unaware": False, "M-FOS": False}
+
+
 def run(*arguments):
     command = [sys.executable, "-c", "from ipd_theory.cli import main; main()", "verify", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)

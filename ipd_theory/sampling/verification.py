@@ -256,7 +256,8 @@ def exactly_unbiased(weights: Weights, shape: tuple[int, int, int] = (2, 2, 1)) 
         shape: (B, M, T).
     """
     rule = learners.reinforce_in_probabilities(Fraction(1, 16))
-    pomdp = ShapingPOMDP(games.prisoners_dilemma(), rule, jnp.full(5, 0.5), *shape, remember_across_episodes=True)
+    # Not a game with T − R = P − S: there an inner episode of one step cannot be shaped.
+    pomdp = ShapingPOMDP(games.axelrod(), rule, jnp.full(5, 0.5), *shape, remember_across_episodes=True)
     ego = rational.fractions([["1/3", "2/5", "3/7", "1/2", "5/8"]])
     everything = rational.enumerate_rationally(pomdp, (1, 5), rational.fractions(["1/2", "2/3", "1/3", "3/5", "2/5"]))
     return rational.expectation(everything, ego, weights) == rational.true_gradient(everything, ego)
