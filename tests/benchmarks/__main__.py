@@ -22,6 +22,8 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: boo
         names: Which benchmark modules, e.g. returns; all of them if none is named.
         json: Print JSON instead of a table.
     """
+    # On two cores, jax's own batched solve can wait for itself for ever when calls are dispatched asynchronously.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     known = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
     for name in names:
         if name not in known:

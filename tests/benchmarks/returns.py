@@ -1,0 +1,141 @@
+"""Exact returns, gradients and the training loop of Figure 3C against the usual linear solve."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import ipd_theory as ipd
+from ipd_theory.learning import pool as pools
+from tests.benchmarks import Row, compare
+
+PAIRS = 2**20
+SWAP = np.array([0, 1, 3, 2, 4])
+GAME = ipd.prisoners_dilemma()
+
+
+def run() -> list[Row]:
+    """Time all three, in float32 and float64."""
+    rows = []
+    with jax.enable_x64(True):
+        for dtype, target in ((np.float32, 10.0), (np.float64, 5.0)):
+            rows += _returns(np.dtype(dtype), target)
+            rows.append(_gradients(np.dtype(dtype)))
+    rows += [_memory(), _training()]
+    return rows
+
+
+def _pairs(dtype: np.dtype, count: int = PAIRS) -> tuple[np.ndarray, np.ndarray]:
+    p, q = np.random.default_rng(0).random((2, count, 5)).astype(dtype)
+    return p, q
+
+
+def _chain(xp, p, q):
+    q = q[..., SWAP]
+    rows = xp.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], -1)
+    return rows[..., 0, :], rows[..., 1:, :]
+
+
+def numpy_returns(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Both players' returns at γ = 0.95 by numpy's batched solve."""
+    start, transitions = _chain(np, p, q)
+    payoffs = np.asarray(GAME.outcome_payoffs, p.dtype)
+    delta = p.dtype.type(0.05)
+    values = np.linalg.solve(np.eye(4, dtype=p.dtype) - (1 - delta) * transitions, payoffs.T)
+    return delta * np.einsum("...s,...sk->...k", start, values)
+
+
+def jax_return(p: jax.Array, q: jax.Array, delta: jax.Array, payoffs: jax.Array) -> jax.Array:
+    """One player's return by jax's solve."""
+    start, transitions = _chain(jnp, p, q)
+    matrix = jnp.eye(4, dtype=p.dtype) - (1 - delta) * transitions
+    values = jnp.linalg.solve(matrix, jnp.broadcast_to(payoffs, transitions.shape[:-1])[..., None])
+    return delta * (start * values[..., 0]).sum(-1)
+
+
+def _returns(dtype: np.dtype, target: float) -> list[Row]:
+    p, q = _pairs(dtype)
+    on_device = jnp.asarray(p), jnp.asarray(q)
+    name = f"returns of 2^20 pairs, {dtype.name}"
+    return [
+        compare(
+            f"{name}, numpy.linalg.solve",
+            lambda: ipd.expected_returns(GAME, *on_device, discount=0.95),
+            lambda: numpy_returns(p, q),
+            target,
+        )
+    ]
+
+
+def _gradients(dtype: np.dtype) -> Row:
+    p, q = (jnp.asarray(x) for x in _pairs(dtype, PAIRS // 8))
+    delta, payoffs = jnp.asarray(0.05, dtype), GAME.outcome_payoffs[0].astype(dtype)
+    peer = jax.jit(jax.vmap(jax.grad(jax_return), (0, 0, None, None)))
+    return compare(
+        f"gradients of 2^17 pairs, {dtype.name}, vmap(grad) of jax's solve",
+        lambda: ipd.return_gradient(GAME, p, q, discount=0.95),
+        lambda: peer(p, q, delta, payoffs),
+        10.0,
+        repeats=3,
+    )
+
+
+def _memory() -> Row:
+    """Peak bytes of a batch over the bytes of its inputs and outputs; the promise is at most 4."""
+    p, q = (jnp.asarray(x) for x in _pairs(np.dtype(np.float32)))
+    delta = jnp.asarray(0.05, jnp.float32)
+    compiled = ipd.returns._discounted_returns.lower(GAME.outcome_payoffs, [p, q], delta, 1).compile()
+    stats = compiled.memory_analysis()
+    inout = stats.argument_size_in_bytes + stats.output_size_in_bytes
+    ratio = (inout + stats.temp_size_in_bytes) / inout
+    return Row("peak memory of 2^20 returns over inputs and outputs (bytes)", inout * ratio, inout, ratio, 4.0)
+
+
+STEPS, SEEDS, LEARNERS, INNER = 20, 8, 16, 20
+
+
+def peer_training(key: jax.Array, logits: jax.Array, p_naive: jax.Array) -> jax.Array:
+    """Figure 3C's loop for one seed as it is usually written: vmap, grad and a linear solve; logits [2, 5]."""
+    delta, payoffs = jnp.float32(0.05), GAME.outcome_payoffs.astype(jnp.float32)
+    optimizer = optax.adamw(0.005)
+
+    def payoff(x, y, r):
+        return jax_return(jax.nn.sigmoid(x), jax.nn.sigmoid(y), delta, r)
+
+    def shaped(x, y):
+        def episode(y, _):
+            return y + 5.0 * jax.grad(payoff, 1)(x, y, payoffs[1]), payoff(x, y, payoffs[0])
+
+        return jax.lax.scan(episode, y, length=INNER + 1)[1].mean()
+
+    def gradient(logits, learners):
+        def objective(x, other, own_learners):
+            naive = jax.vmap(shaped, (None, 0))(x, own_learners).mean()
+            return p_naive * naive + (1 - p_naive) * payoff(x, other, payoffs[0])
+
+        return jax.vmap(jax.grad(objective))(logits, logits[::-1], learners)
+
+    def step(carry, key):
+        logits, state = carry
+        learners = jax.random.normal(key, (2, LEARNERS, 5), jnp.float32)
+        updates, state = optimizer.update(-gradient(logits, learners), state, logits)
+        return (optax.apply_updates(logits, updates), state), None
+
+    return jax.lax.scan(step, (logits, optimizer.init(logits)), jax.random.split(key, STEPS))[0][0]
+
+
+def _training() -> Row:
+    with jax.enable_x64(False):
+        keys = jax.random.split(jax.random.key(0), SEEDS)
+        pool = pools.Pool(jnp.array([[0.25], [0.0]]), num_learners=LEARNERS, num_inner_episodes=INNER)
+        state = pools.init(pool, keys)
+        delta = jnp.broadcast_to(jnp.float32(0.05), (2, SEEDS))
+        peer = jax.jit(jax.vmap(jax.vmap(peer_training, (0, 0, None)), (None, 0, 0)))
+        p_naive = jnp.array([0.25, 0.0])
+        return compare(
+            f"{STEPS} steps of Figure 3C's training ({2 * SEEDS} pools), the loop with jax's solve",
+            lambda: pools._advance(pool, delta, state, STEPS).logits,
+            lambda: peer(keys, state.logits, p_naive),
+            8.0,
+            repeats=3,
+        )
