@@ -57,8 +57,9 @@ class RepeatedGame(NamedTuple):
 
     def columns(self, x: Array, y: Array) -> tuple[Columns, Columns]:
         """Return both players' cooperation probabilities as columns, in the owner's order."""
-        p, q = jax.nn.sigmoid(x), jax.nn.sigmoid(y)
-        return tuple(p[i] for i in range(5)), tuple(q[i] for i in SWAP)
+        # `split` has `concatenate` for its transpose; indexing would pad and add five arrays on the way back.
+        p, q = (jax.lax.split(jax.nn.sigmoid(v), (1,) * 5) for v in (x, y))
+        return tuple(column[0] for column in p), tuple(q[i][0] for i in SWAP)
 
     def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
         p, q = self.columns(x, y)
