@@ -46,7 +46,8 @@ def _train(
     def step(carry: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], Array]:
         logits, state = carry
         mean, now = (linear.moments_by_prefix(pomdp, listed, logits, form).mean for form in forms)
-        updates, state = optimizer.update(-mean.reshape(logits.shape), state)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
+            updates, state = optimizer.update(-mean.reshape(logits.shape), state)
         return (logits + updates, state), jnp.linalg.norm(mean - now) / jnp.linalg.norm(now)
 
     return jax.lax.scan(step, (start, optimizer.init(start)), length=settings.steps)[1]
