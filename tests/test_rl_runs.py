@@ -178,6 +178,50 @@ def test_seeds_side_by_side_are_the_seeds_one_by_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(a[1], b[0], atol=1e-4)
 
 
+SHARED = """
+import jax, dataclasses, functools
+jax.config.update("jax_num_cpu_devices", 2)
+import jax.numpy as jnp, numpy as np
+from jax.sharding import PartitionSpec
+from ipd_theory.rl import learners, runs
+from ipd_theory.rl.config import Meta
+from ipd_theory.rl.hawk import Hawk
+from tests.test_rl_runs import TINY
+mesh = runs.mesh_for(TINY)
+assert mesh.devices.size == 2
+rng = np.random.default_rng(0)
+integers = [jnp.asarray(rng.integers(0, high, (6, 8)), jnp.int32) for high in (5, 2)]
+data = learners.Trajectories(*integers, *(jnp.asarray(rng.normal(size=(6, 8)), jnp.float32) for _ in range(4)))
+settings = Meta(epochs=1, minibatches=1, optimizer="sgd", learning_rate=1.0)
+policy = Hawk(jax.random.key(0), 5, 3, width=4, expanded_width=4)
+state = learners.optimizer("sgd", 1.0, 1.0).init(policy)
+update = functools.partial(learners.ppo_update, settings=settings)
+alone = update(policy, state, data, jax.random.key(1))
+split = functools.partial(update, axis="meta_batch")
+specs = (PartitionSpec(), PartitionSpec(), PartitionSpec(None, "meta_batch"), PartitionSpec())
+shared = jax.shard_map(split, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(), check_vma=False)
+together = shared(policy, state, data, jax.random.key(1))
+for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+naive = jnp.array([True, False, True, True])
+rewards, values = jnp.asarray(rng.normal(size=(2, 4, 2, 3, 2)), jnp.float32)
+advantages = functools.partial(
+    learners.meta_advantages, method="coala", settings=dataclasses.replace(settings, normalize_advantages=True)
+)
+spec = PartitionSpec("meta_batch")
+shared = jax.shard_map(
+    functools.partial(advantages, axis="meta_batch"), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False
+)
+for a, b in zip(advantages(rewards, values, naive), shared(rewards, values, naive), strict=True):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+"""
+
+
+@pytest.mark.slow
+def test_devices_that_share_the_data_take_the_whole_update() -> None:
+    subprocess.run([sys.executable, "-c", SHARED], cwd=Path(__file__).parents[1], check=True)
+
+
 KILLABLE = """
 import sys
 from pathlib import Path

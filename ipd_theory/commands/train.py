@@ -20,6 +20,7 @@ def train(
     log_every: int = 10,
     checkpoint_every: int = 200,
     max_minutes: float = float("inf"),
+    cpu_devices: int = 1,
     json: bool = False,
 ) -> None:
     """Train sequence-model agents on the iterated prisoner's dilemma by reinforcement learning alone.
@@ -35,15 +36,20 @@ def train(
         log_every: Iterations averaged into one line of metrics.
         checkpoint_every: Iterations between checkpoints, a multiple of log-every.
         max_minutes: Wall-clock minutes after which to save a checkpoint and stop.
+        cpu_devices: Split the meta-batch over so many processor cores; the number changes a run's random numbers.
         json: Print the last line of metrics as JSON instead of a summary.
     """
+    import jax
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from ipd_theory.rl import runs
 
     run: Config = config
-    if seeds < 1:
-        raise ValueError(f"seeds must be 1 or more; got {seeds}")
+    for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
+        if count < 1:
+            raise ValueError(f"{name} must be 1 or more; got {count}")
+    if cpu_devices > 1:
+        jax.config.update("jax_num_cpu_devices", cpu_devices)
     directory = out or Path("runs") / f"{'+'.join(run.methods)}-seed{seed}"
     columns = ("iteration {task.completed:.0f}/{task.total:.0f}", BarColumn(), "{task.description}")
     with Progress(

@@ -124,6 +124,7 @@ def meta_advantages(
     naive: Bool[Array, " G"],
     method: Method,
     settings: Meta,
+    axis: str | None = None,
 ) -> tuple[Float[Array, "G B M T"], Float[Array, "G B M T"]]:
     """Return advantages and value targets [G, B, M, T] of a meta agent, for losses that average over B.
 
@@ -136,6 +137,7 @@ def meta_advantages(
         naive: [G] whether the co-player learns within the meta-episode.
         method: the estimator.
         settings: discounts and scales.
+        axis: the mesh axis over which devices share the co-players, if they do.
     """
     rewards = settings.reward_scale * rewards
     credit = {"coala": estimators.COALA_PG, "batch_unaware": estimators.INDEPENDENT, "m_fos": estimators.M_FOS}[method]
@@ -149,18 +151,30 @@ def meta_advantages(
     targets = estimators.lambda_returns(rewards, values, discount=settings.discount, td_lambda=settings.td_lambda)
     centred = jnp.where(
         naive[:, None, None, None],
-        _standardise(advantages, naive, settings.normalize_advantages),
-        _standardise(advantages, ~naive, settings.normalize_advantages),
+        _standardise(advantages, naive, settings.normalize_advantages, axis),
+        _standardise(advantages, ~naive, settings.normalize_advantages, axis),
     )
     return centred, targets
 
 
-def _standardise(x: Float[Array, "G B M T"], which: Bool[Array, " G"], scale: bool) -> Float[Array, "G B M T"]:
+def _standardise(
+    x: Float[Array, "G B M T"], which: Bool[Array, " G"], scale: bool, axis: str | None
+) -> Float[Array, "G B M T"]:
     """Return x less its mean over the co-players in `which`, and over its deviation there if `scale`."""
     weight = jnp.broadcast_to(which[:, None, None, None], x.shape).astype(x.dtype)
-    count = jnp.maximum(weight.sum(), 1)
-    x = x - (weight * x).sum() / count
-    return x / (jnp.sqrt((weight * x * x).sum() / count) + 1e-8) if scale else x
+    count = jnp.maximum(sum_over(axis, weight.sum()), 1)
+    x = x - sum_over(axis, (weight * x).sum()) / count
+    return x / (jnp.sqrt(sum_over(axis, (weight * x * x).sum()) / count) + 1e-8) if scale else x
+
+
+def sum_over(axis: str | None, x: Any) -> Any:
+    """Return the sum of every device's x along a mesh axis, or x itself without one."""
+    return x if axis is None else jax.lax.psum(x, axis)
+
+
+def mean_over(axis: str | None, x: Any) -> Any:
+    """Return the mean of every device's x along a mesh axis, or x itself without one."""
+    return x if axis is None else jax.lax.pmean(x, axis)
 
 
 class Trajectories(NamedTuple):
@@ -214,7 +228,12 @@ def _mean_over_chunks(function: Callable[[Data], Any], data: Data, at_once: int)
 
 
 def ppo_update(
-    policy: Policy, state: LearnerState, data: Trajectories, key: Key[Array, ""], settings: Meta
+    policy: Policy,
+    state: LearnerState,
+    data: Trajectories,
+    key: Key[Array, ""],
+    settings: Meta,
+    axis: str | None = None,
 ) -> tuple[Policy, LearnerState, PPOInfo]:
     """Return the policy and optimiser state after all epochs of PPO over the data, and the mean losses.
 
@@ -224,6 +243,7 @@ def ppo_update(
         data: [time, N] whole meta-trajectories.
         key: shuffles trajectories into minibatches.
         settings: of the algorithm.
+        axis: the mesh axis over which devices share the trajectories, if they do; each shuffles its own.
     """
     transform = optimizer(settings.optimizer, settings.learning_rate, settings.max_gradient_norm)
     columns = data.actions.shape[1]
@@ -238,7 +258,7 @@ def ppo_update(
         network_gradient, losses = _mean_over_chunks(
             lambda chunk: gradient_of_loss(network, chunk, settings), part, settings.trajectories_at_once
         )
-        (gradient,) = transpose(network_gradient)
+        gradient, losses = mean_over(axis, (*transpose(network_gradient), losses))
         policy_loss, value_loss, share = losses
         info = PPOInfo(policy_loss, value_loss, optax.tree.norm(gradient), share)
         return descend(transform, gradient, state, policy), info

@@ -30,15 +30,36 @@ def initial_states(config: Config, seeds: tuple[int, ...]) -> TrainState:
     return create(jnp.asarray(seeds, jnp.uint32))
 
 
-def iterate_seeds(config: Config, states: TrainState) -> tuple[TrainState, Metrics]:
+def iterate_seeds(config: Config, states: TrainState, axis: str | None = None) -> tuple[TrainState, Metrics]:
     """Do one iteration of every seed; a single seed is not batched, which would cost speed."""
+    once = functools.partial(iterate, config, axis=axis)
     if states.iteration.shape[0] > 1:
-        return jax.vmap(functools.partial(iterate, config))(states)
-    result = iterate(config, jax.tree.map(lambda x: x[0], states))
+        return jax.vmap(once)(states)
+    result = once(jax.tree.map(lambda x: x[0], states))
     return jax.tree.map(lambda x: x[None], result)
 
 
-_iterate_seeds = jax.jit(iterate_seeds, static_argnums=0, donate_argnums=1)
+@functools.partial(jax.jit, static_argnums=(0, 2), donate_argnums=1)
+def iterate_on(config: Config, states: TrainState, mesh: jax.sharding.Mesh | None) -> tuple[TrainState, Metrics]:
+    """Do one iteration of every seed, the meta-batch split over the devices of a mesh of one axis, if any."""
+    if mesh is None:
+        return iterate_seeds(config, states)
+    (axis,) = mesh.axis_names
+    everywhere = jax.sharding.PartitionSpec()
+    once = functools.partial(iterate_seeds, config, axis=axis)
+    split = jax.shard_map(once, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
+    return split(states)
+
+
+def mesh_for(config: Config) -> jax.sharding.Mesh | None:
+    """Return a mesh of as many devices as divide the meta-batch with its minibatches, None for one device."""
+
+    def fits(devices: int) -> bool:
+        share, rest = divmod(config.meta_batch, devices)
+        return rest == 0 and share * config.batch % config.meta.minibatches == 0
+
+    count = max(filter(fits, range(1, jax.device_count() + 1)))
+    return jax.make_mesh((count,), ("meta_batch",), devices=jax.devices()[:count]) if count > 1 else None
 
 
 def train(
@@ -52,6 +73,8 @@ def train(
     report: Callable[[Line], None] = lambda line: None,
 ) -> Path:
     """Train until the last iteration or until time is up, going on from the latest checkpoint if there is one.
+
+    The meta-batch is split over all of jax's devices; how many there are changes the random numbers of a run.
 
     Args:
         config: the run.
@@ -78,7 +101,9 @@ def train(
         states = initial_states(config, seeds)
         if checkpoints.latest() is not None:
             states = checkpoints.restore(states)
-        done = int(states.iteration[0])
+        done, mesh = int(states.iteration[0]), mesh_for(config)
+        if mesh is not None:
+            states = jax.device_put(states, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
         log = directory / "metrics.jsonl"
         kept = [line for line in read_metrics(directory) if line["iteration"] <= done]
         log.write_text("".join(json.dumps(line) + "\n" for line in kept))
@@ -86,7 +111,7 @@ def train(
             since = time.monotonic()
             window = []
             for _ in range(min(log_every, config.iterations - done)):
-                states, metrics = _iterate_seeds(config, states)
+                states, metrics = iterate_on(config, states, mesh)
                 window.append(metrics)
             done += len(window)
             window = jax.device_get(window)

@@ -26,6 +26,7 @@ from ipd_theory.rl.learners import (
     meta_advantages,
     optimizer,
     ppo_update,
+    sum_over,
 )
 from ipd_theory.rl.rollout import CoPlayers, MetaEpisode, play
 
@@ -89,9 +90,19 @@ def initial_state(config: Config, key: Key[Array, ""]) -> TrainState:
     return TrainState(meta, jax.vmap(transform.init)(meta), naive, key, jnp.zeros((), jnp.int32))
 
 
-def draw_co_players(config: Config, state: TrainState, agent: Int[Array, ""], key: Key[Array, ""]) -> CoPlayers:
-    """Draw a meta-batch for one agent: naive with p_naive, else another meta agent, uniformly within each kind."""
-    P, K, G = len(config.methods), max(config.num_naive, 1), config.meta_batch
+def draw_co_players(
+    config: Config, state: TrainState, agent: Int[Array, ""], key: Key[Array, ""], shares: int = 1
+) -> CoPlayers:
+    """Draw a meta-batch for one agent: naive with p_naive, else another meta agent, uniformly within each kind.
+
+    Args:
+        config: of the run.
+        state: with the pool to draw from.
+        agent: who will play them.
+        key: of the draw.
+        shares: among how many devices the meta-batch is split; one share is drawn.
+    """
+    P, K, G = len(config.methods), max(config.num_naive, 1), config.meta_batch // shares
     kind_key, naive_key, meta_key = jax.random.split(key, 3)
     naive = jax.random.uniform(kind_key, (G,), jnp.float32) < config.p_naive
     other = jax.random.randint(meta_key, (G,), 0, max(P - 1, 1), jnp.int32)
@@ -108,8 +119,16 @@ def _over_agents(function: Callable[..., Any], *args: Any) -> Any:
     return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], args)))
 
 
-def iterate(config: Config, state: TrainState) -> tuple[TrainState, Metrics]:
-    """Play and learn once; the run is this function of (config, key) repeated, so seeds can be vmapped."""
+def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple[TrainState, Metrics]:
+    """Play and learn once; the run is this function of (config, key) repeated, so seeds can be vmapped.
+
+    Args:
+        config: of the run.
+        state: before.
+        axis: the mesh axis over which devices share the meta-batch, inside `jax.shard_map`; the state is the same on
+            all of them.
+    """
+    shares = 1 if axis is None else jax.lax.axis_size(axis)
     environment, learner = environment_of(config), a2c(config.naive)
     P = len(config.methods)
     key, dynamic_key, *agent_keys = jax.random.split(state.key, 2 + P)
@@ -119,7 +138,7 @@ def iterate(config: Config, state: TrainState) -> tuple[TrainState, Metrics]:
 
     def episode(agent: Array, policy: Policy, key: Key[Array, ""]) -> tuple[MetaEpisode, Bool[Array, " G"]]:
         draw_key, play_key = jax.random.split(key)
-        co_players = draw_co_players(config, state, agent, draw_key)
+        co_players = draw_co_players(config, state, agent, draw_key, shares)
         record = play(
             environment,
             policy,
@@ -132,22 +151,27 @@ def iterate(config: Config, state: TrainState) -> tuple[TrainState, Metrics]:
         )
         return record, co_players.naive
 
+    if axis is not None:
+        agent_keys = [jax.random.fold_in(key, jax.lax.axis_index(axis)) for key in agent_keys]
     play_keys, update_keys = jnp.moveaxis(jax.vmap(jax.random.split)(jnp.stack(agent_keys)), 1, 0)
     record, naive = _over_agents(episode, jnp.arange(P, dtype=jnp.int32), state.meta, play_keys)
-    data = [trajectories(config, jax.tree.map(lambda x, i=i: x[i], record), naive[i], i) for i in range(P)]
-    update = functools.partial(ppo_update, settings=config.meta)
+    data = [trajectories(config, jax.tree.map(lambda x, i=i: x[i], record), naive[i], i, axis) for i in range(P)]
+    update = functools.partial(ppo_update, settings=config.meta, axis=axis)
     meta, optimizers, losses = _over_agents(
         update, state.meta, state.optimizers, jax.tree.map(lambda *x: jnp.stack(x), *data), update_keys
     )
-    metrics = Metrics(jax.vmap(by_episode)(record, naive), jax.vmap(by_episode)(record, ~naive), losses)
+    averages = jax.vmap(functools.partial(by_episode, axis=axis))
+    metrics = Metrics(averages(record, naive), averages(record, ~naive), losses)
     return TrainState(meta, optimizers, state.naive, key, state.iteration + 1), metrics
 
 
-def trajectories(config: Config, record: MetaEpisode, naive: Bool[Array, " G"], agent: int) -> Trajectories:
+def trajectories(
+    config: Config, record: MetaEpisode, naive: Bool[Array, " G"], agent: int, axis: str | None = None
+) -> Trajectories:
     """Return one agent's meta-episode [M, T, G, B] as PPO's data [M T, G B], with its advantages and targets."""
     rewards = jnp.transpose(record.rewards[:, :, 0], (2, 3, 0, 1))
     values = jnp.transpose(record.values, (2, 3, 0, 1))
-    advantages, targets = meta_advantages(rewards, values, naive, config.methods[agent], config.meta)
+    advantages, targets = meta_advantages(rewards, values, naive, config.methods[agent], config.meta, axis)
 
     def by_time(x: Array) -> Array:
         M, T, G, B, *rest = x.shape
@@ -163,12 +187,12 @@ def trajectories(config: Config, record: MetaEpisode, naive: Bool[Array, " G"], 
     )
 
 
-def by_episode(record: MetaEpisode, which: Bool[Array, " G"]) -> ByEpisode:
+def by_episode(record: MetaEpisode, which: Bool[Array, " G"], axis: str | None = None) -> ByEpisode:
     """Return one agent's averages [M] over the co-players in `which`; NaN if there are none."""
-    count = which.sum().astype(jnp.float32)
+    count = sum_over(axis, which.sum().astype(jnp.float32))
 
     def mean(x: Float[Array, "M T G B"]) -> Float[Array, " M"]:
-        total = x.mean((1, 3)) @ which.astype(jnp.float32)
+        total = sum_over(axis, x.mean((1, 3)) @ which.astype(jnp.float32))
         return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
 
     actions = record.actions.astype(jnp.float32)
