@@ -134,6 +134,9 @@ def test_the_commands_train_and_evaluate(
     assert printed["iteration"] == 20
     assert runs.read_config(tmp_path / "run") == (TINY, (5,))
     assert same(runs.read_states(tmp_path / "run"), runs.read_states(uninterrupted))
+    events = list((tmp_path / "run" / "events").iterdir())
+    assert len(events) == 1
+    assert b"against_naive/reward/seed_5/agent_1" in events[0].read_bytes()
     played = call(f"evaluate {tmp_path / 'run'} --meta-episodes 1 --json")["pairings"]
     defector = next(row for row in played if row["ego"] == "always defect")
     assert defector["defection"] == [1.0, 1.0]

@@ -21,6 +21,7 @@ def train(
     checkpoint_every: int = 200,
     max_minutes: float = float("inf"),
     cpu_devices: int = 1,
+    wandb_project: str | None = None,
     json: bool = False,
 ) -> None:
     """Train sequence-model agents on the iterated prisoner's dilemma by reinforcement learning alone.
@@ -37,12 +38,14 @@ def train(
         checkpoint_every: Iterations between checkpoints, a multiple of log-every.
         max_minutes: Wall-clock minutes after which to save a checkpoint and stop.
         cpu_devices: Split the meta-batch over so many processor cores; the number changes a run's random numbers.
+        wandb_project: Track the run in this Weights & Biases project, too (needs wandb).
         json: Print the last line of metrics as JSON instead of a summary.
     """
     import jax
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from ipd_theory.rl import runs
+    from ipd_theory.rl.tracking import trackers
 
     run: Config = config
     for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
@@ -52,13 +55,17 @@ def train(
         jax.config.update("jax_num_cpu_devices", cpu_devices)
     directory = out or Path("runs") / f"{'+'.join(run.methods)}-seed{seed}"
     columns = ("iteration {task.completed:.0f}/{task.total:.0f}", BarColumn(), "{task.description}")
-    with Progress(
-        *(TextColumn(c) if isinstance(c, str) else c for c in columns), TimeElapsedColumn(), console=messages
-    ) as bar:
+    with (
+        Progress(
+            *(TextColumn(c) if isinstance(c, str) else c for c in columns), TimeElapsedColumn(), console=messages
+        ) as bar,
+        trackers(directory, wandb_project) as track,
+    ):
         task = bar.add_task("compiling", total=run.iterations)
         begun_at: list[tuple[int, float]] = []
 
         def report(line: runs.Line) -> None:
+            track(line)
             begun_at.append((line["iteration"], line["seconds"]))
             (first, begin), (last, now) = begun_at[0], begun_at[-1]
             left = (run.iterations - last) * (now - begin) / max(last - first, 1) / 60

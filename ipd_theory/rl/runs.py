@@ -59,7 +59,10 @@ def mesh_for(config: Config) -> jax.sharding.Mesh | None:
         return rest == 0 and share * config.batch % config.meta.minibatches == 0
 
     count = max(filter(fits, range(1, jax.device_count() + 1)))
-    return jax.make_mesh((count,), ("meta_batch",), devices=jax.devices()[:count]) if count > 1 else None
+    if count == 1:
+        return None
+    automatic = (jax.sharding.AxisType.Auto,)
+    return jax.make_mesh((count,), ("meta_batch",), axis_types=automatic, devices=jax.devices()[:count])
 
 
 def train(
@@ -96,7 +99,10 @@ def train(
         raise ValueError(f"checkpoint_every={checkpoint_every} must be a positive multiple of log_every={log_every}")
     begin = time.monotonic()
     _describe(config, seeds, directory)
-    checkpoints = Checkpoints(directory / "checkpoints")
+    folder = directory / "checkpoints"
+    if not folder.exists() and iterations_done(directory) >= config.iterations:
+        return directory  # a finished run of which only the record was kept
+    checkpoints = Checkpoints(folder)
     try:
         states = initial_states(config, seeds)
         if checkpoints.latest() is not None:
@@ -146,6 +152,8 @@ def _describe(config: Config, seeds: tuple[int, ...], directory: Path) -> None:
         differing = [name for name in described if name != "iterations" and there.get(name) != described[name]]
         if differing:
             raise ValueError(f"directory {directory} holds a run with other settings: {', '.join(differing)}")
+        if there["iterations"] >= config.iterations:
+            return
     path.write_text(json.dumps(described, indent=2) + "\n")
 
 
@@ -189,6 +197,12 @@ def read_metrics(directory: Path) -> list[Line]:
     return [json.loads(line) for line in lines[:-1]]
 
 
+def iterations_done(directory: Path) -> int:
+    """Return the last iteration of a run's metrics, 0 if there is none."""
+    lines = read_metrics(directory)
+    return int(lines[-1]["iteration"]) if lines else 0
+
+
 def _summary(window: list[Metrics], iteration: int, begin: float) -> Line:
     """Average the metrics of some iterations; what was not observed in any of them is None."""
 
@@ -204,5 +218,5 @@ def _summary(window: list[Metrics], iteration: int, begin: float) -> Line:
 
 
 def _with_nulls(x: Any) -> Any:
-    """Write NaN, which JSON does not know, as None in nested lists."""
-    return [_with_nulls(part) for part in x] if isinstance(x, list) else None if np.isnan(x) else x
+    """Write NaN, which JSON does not know, as None in nested lists, and numbers to six digits."""
+    return [_with_nulls(part) for part in x] if isinstance(x, list) else None if np.isnan(x) else float(f"{x:.6g}")

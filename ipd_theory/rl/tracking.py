@@ -1,0 +1,59 @@
+"""Metrics for dashboards: TensorBoard events if tensorboardX is installed, Weights & Biases if wandb is."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ipd_theory.rl.runs import Line, read_config
+
+
+def scalars(line: Line, seeds: tuple[int, ...]) -> dict[str, float]:
+    """Return a line of metrics as named numbers by seed and agent, averaged over inner episodes."""
+    named = {"steps_per_second": float(line["steps_per_second"])}
+    for kind in ("against_naive", "against_meta", "losses"):
+        for what, by_seed in line[kind].items():
+            for seed, by_agent in zip(seeds, by_seed, strict=True):
+                for agent, value in enumerate(by_agent):
+                    numbers = [x for x in (value if isinstance(value, list) else [value]) if x is not None]
+                    if numbers:
+                        named[f"{kind}/{what}/seed_{seed}/agent_{agent}"] = sum(numbers) / len(numbers)
+    return named
+
+
+@contextmanager
+def trackers(directory: Path, wandb_project: str | None = None) -> Iterator[Callable[[Line], None]]:
+    """Give a function that writes a line of metrics to every tracker there is, for `runs.train`'s `report`.
+
+    Args:
+        directory: of the run; TensorBoard events go to its subfolder `events`.
+        wandb_project: Weights & Biases project; None for no tracking there.
+
+    Raises:
+        ValueError: if a project is named and wandb is not installed.
+    """
+    writers: list[Callable[[int, dict[str, float]], None]] = []
+    closers: list[Callable[[], Any]] = []
+    if importlib.util.find_spec("tensorboardX"):
+        events = importlib.import_module("tensorboardX").SummaryWriter(str(directory / "events"))
+        writers.append(lambda step, named: [events.add_scalar(name, x, step) for name, x in named.items()] and None)
+        closers.append(events.close)
+    if wandb_project is not None:
+        if not importlib.util.find_spec("wandb"):
+            raise ValueError(f"wandb_project={wandb_project!r} needs the package wandb, which is not installed")
+        run = importlib.import_module("wandb").init(project=wandb_project, name=directory.name, dir=str(directory))
+        writers.append(lambda step, named: run.log(named, step=step))
+        closers.append(run.finish)
+
+    def write(line: Line) -> None:
+        named = scalars(line, read_config(directory)[1])
+        for writer in writers:
+            writer(line["iteration"], named)
+
+    try:
+        yield write
+    finally:
+        for close in closers:
+            close()
