@@ -1,4 +1,8 @@
-"""Figure 4B: the frozen policy of a LOLA-DiCE agent with 20 look-aheads extorts a fresh naive learner."""
+"""Figure 4B: the frozen policy of a LOLA-DiCE agent with 20 look-aheads extorts a fresh naive learner.
+
+The quick preset (16 seeds) ends at 1.11 ± 0.01 for the frozen policy (0.99 at least), 0.72 ± 0.03 for the learner. In
+the median the policy is (0.02, 0.94, 0.08, 0.69, 0.02): it never opens, and after its own defection it mostly forgives.
+"""
 
 import dataclasses
 from collections.abc import Callable

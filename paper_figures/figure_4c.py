@@ -1,6 +1,8 @@
 """Figure 4C: mixing the naive gradient into many look-aheads brings cooperation back.
 
-The paper's mixing weights 1, 1, 0.75, 0.6, 0.4 are taken as the share of the LOLA-DiCE gradient.
+The paper's mixing weights 1, 1, 0.75, 0.6, 0.4 are taken as the share of the LOLA-DiCE gradient. The
+quick preset (16 seeds) ends at 0.83 ± 0.02 for 3 look-aheads (0.71 ± 0.04 unmixed), 0.79 ± 0.06 for 10 (0.30 ± 0.06
+unmixed) and 0.35 ± 0.10 for 20 (0.13 ± 0.02 unmixed), where some pairs cooperate and more than half defect.
 """
 
 import dataclasses

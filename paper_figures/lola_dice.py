@@ -80,12 +80,12 @@ def train(settings: Settings, seed: int, progress: Callable[[float], None]) -> d
 
 
 def plot(arrays: dict[str, np.ndarray[Any, Any]], settings: Settings, labels: list[str]) -> Figure:
-    """Draw reward over training, a curve for each number of look-aheads, with standard errors."""
-    figure, axes = subplots()
+    """Draw reward over training, a curve for each number of look-aheads, with quartiles over seeds."""
+    figure, axes = subplots(figsize=(4.6, 2.5))
     for i, (label, (colour, style)) in enumerate(zip(labels, STYLES, strict=True)):
         curve(axes, arrays["steps"], arrays["rewards"][:, i], label, colour, style)
     axes.set_ylim(-0.1, 1.1)
     label_training(axes)
     note_bands(axes, settings.seeds)
-    axes.legend(title="look-aheads", title_fontsize=7, loc="best")
+    axes.legend(title="look-aheads", title_fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
