@@ -124,14 +124,15 @@ def _chain_return_jvp(
 
 
 def discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
-    """Return the normalised returns [..., n] for outcome payoffs [..., n, K]."""
-    n = len(tables)
+    """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
     probabilities = outcome_probabilities(tables, memory)
     *opening, start = opening_levels(probabilities, memory)
     transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
     last = payoffs.shape[-1] ** memory
     recent = by_context(payoffs, memory)[..., -last:]
-    total = jnp.stack([chain_return(start, transitions, delta, recent[..., i, :]) for i in range(n)], -1)
+    total = jnp.stack(
+        [chain_return(start, transitions, delta, recent[..., i, :]) for i in range(payoffs.shape[-2])], -1
+    )
     for t, level in reversed(list(enumerate(opening, 1))):
         now = by_context(payoffs, t)[..., -level.shape[-1] :]
         total = delta[..., None] * (level[..., None, :] * now).sum(-1) + (1 - delta)[..., None] * total

@@ -198,17 +198,18 @@ def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = No
     return [strategies.extend(x, memory, n) for x in checked], memory
 
 
-def _columns(x: Array) -> Columns:
-    return tuple(x[..., i] for i in range(x.shape[-1]))
+def _columns(x: Array, order: Sequence[int] | None = None) -> Columns:
+    return tuple(x[..., i] for i in order or range(x.shape[-1]))
 
 
 @functools.partial(jax.jit, static_argnames="memory")
 def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
-    """Return the normalised returns [..., n] for outcome payoffs [..., n, K]."""
+    """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
     if len(tables) != 2 or memory != 1:
         return _chains.discounted_returns(payoffs, tables, delta, memory)
-    p, q = _columns(tables[0]), _columns(tables[1][..., SWAP])
-    return jnp.stack([memory_one_return(p, q, delta, _columns(payoffs[..., i, :])) for i in range(2)], -1)
+    # One more axis, over the players whose returns are asked for, keeps all of it one elementwise loop.
+    p, q = _columns(tables[0][..., None, :]), _columns(tables[1][..., None, :], SWAP)
+    return memory_one_return(p, q, delta[..., None], _columns(payoffs))
 
 
 @functools.partial(jax.jit, static_argnames="memory")
@@ -216,7 +217,7 @@ def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arr
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
     if len(tables) != 2 or memory != 1:
         return _chains.discounted_occupancy(tables, delta, memory)
-    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1][..., SWAP]), delta), -1)
+    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], SWAP), delta), -1)
 
 
 def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
@@ -367,6 +368,6 @@ def _gradient(
 ) -> Array:
     def total(x: Array) -> Array:
         changed = [strategies.extend(x, memory, len(tables)) if i == wrt else t for i, t in enumerate(tables)]
-        return _discounted_returns(payoffs, changed, delta, memory)[..., player].sum()
+        return _discounted_returns(payoffs[..., player : player + 1, :], changed, delta, memory).sum()
 
     return jax.grad(total)(table)

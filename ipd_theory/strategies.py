@@ -86,6 +86,8 @@ def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 
     old, K = memory_of(strategy, num_players), 2**num_players
     if old > memory:
         raise ValueError(f"memory={memory} is shorter than the strategy's own memory of {old}")
+    if old == memory:
+        return jnp.asarray(strategy)
     index = [np.arange(num_contexts(old, num_players))]
     for length in range(old + 1, memory + 1):
         index.append(num_contexts(old, num_players) - K**old + np.arange(K**length) % K**old)
