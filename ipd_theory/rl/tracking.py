@@ -38,7 +38,12 @@ def trackers(directory: Path, wandb_project: str | None = None) -> Iterator[Call
     closers: list[Callable[[], Any]] = []
     if importlib.util.find_spec("tensorboardX"):
         events = importlib.import_module("tensorboardX").SummaryWriter(str(directory / "events"))
-        writers.append(lambda step, named: [events.add_scalar(name, x, step) for name, x in named.items()] and None)
+
+        def add_scalars(step: int, named: dict[str, float]) -> None:
+            for name, x in named.items():
+                events.add_scalar(name, x, step)
+
+        writers.append(add_scalars)
         closers.append(events.close)
     if wandb_project is not None:
         if not importlib.util.find_spec("wandb"):
