@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ipd_theory import strategies
-from ipd_theory._elimination import eliminate, occupancy, relative_values
+from ipd_theory._elimination import eliminate, eliminate_to_root, occupancy, relative_values
 
 
 def outcome_probabilities(tables: Sequence[Array], memory: int) -> Float[Array, "... h K"]:
@@ -81,26 +81,29 @@ def _chain_occupancy_jvp(
         + (start - jnp.einsum("...i,...ij->...j", d, transitions)) * delta_dot[..., None]
     )
     # For a source that adds up to zero, this solve is the transpose of the one for relative values.
-    _, solve = jax.vjp(functools.partial(relative_values, chain), d)
+    rooted = eliminate_to_root(start, transitions, delta[..., 0])
+    _, solve = jax.vjp(functools.partial(relative_values, rooted), d)
     return d, solve(source)[0]
 
 
 @jax.custom_jvp
-def chain_values(transitions: Array, delta: Array, payoffs: Array) -> Array:
-    """Return w [..., n], payoff of the state included, less the value of the last state."""
-    return relative_values(eliminate(transitions, delta), payoffs)
+def chain_values(start: Array, transitions: Array, delta: Array, payoffs: Array) -> Array:
+    """Return w [..., n], payoff of the state included, less the value of the state visited most from the start."""
+    return relative_values(eliminate_to_root(start, transitions, delta), payoffs)
 
 
 @chain_values.defjvp
-def _chain_values_jvp(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+def _chain_values_jvp(
+    primals: tuple[Array, Array, Array, Array], tangents: tuple[Array, Array, Array, Array]
+) -> tuple[Array, Array]:
     """ẇ are the values for the payoffs γ Ṁw − δ̇ Mw + ṙ."""
-    transitions, delta, payoffs = primals
-    transitions_dot, delta_dot, payoffs_dot = tangents
-    chain = eliminate(transitions, delta)
-    w = relative_values(chain, payoffs)
+    start, transitions, delta, payoffs = primals
+    _, transitions_dot, delta_dot, payoffs_dot = tangents
+    rooted = eliminate_to_root(start, transitions, delta)
+    w = relative_values(rooted, payoffs)
     source = (1 - delta)[..., None] * jnp.einsum("...ij,...j->...i", transitions_dot, w) + payoffs_dot
     source = source - delta_dot[..., None] * jnp.einsum("...ij,...j->...i", transitions, w)
-    return w, relative_values(chain, source)
+    return w, relative_values(rooted, source)
 
 
 @jax.custom_jvp
@@ -116,7 +119,7 @@ def _chain_return_jvp(
     """The policy gradient theorem: J̇ = d·ṙ + γ dᵀṀw + δ ṡ_0·w + δ̇ (s_0 − Mᵀd)·w."""
     start, transitions, delta, payoffs = primals
     start_dot, transitions_dot, delta_dot, payoffs_dot = tangents
-    d, w = chain_occupancy(start, transitions, delta), chain_values(transitions, delta, payoffs)
+    d, w = chain_occupancy(start, transitions, delta), chain_values(start, transitions, delta, payoffs)
     moves = jnp.einsum("...i,...ij,...j->...", d, transitions_dot, w)
     restarts = ((start - jnp.einsum("...i,...ij->...j", d, transitions)) * w).sum(-1)
     tangent = (d * payoffs_dot).sum(-1) + (1 - delta) * moves + delta * (start_dot * w).sum(-1) + restarts * delta_dot
@@ -187,19 +190,21 @@ def values(payoffs: Array, tables: list[Array], delta: Array, memory: int, playe
     """Return normalised values [..., h] and un-normalised Q − V [..., h, 2], both in the player's own view."""
     n, K = len(tables), payoffs.shape[-1]
     probabilities = outcome_probabilities(tables, memory)
+    start = opening_levels(probabilities, memory)[-1]
     transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
     gamma = (1 - delta)[..., None]
     rewards = by_context(payoffs[..., player, :], memory)
     settled = rewards[..., -(K**memory) :]
-    w = chain_values(transitions, delta, settled)
+    w = chain_values(start, transitions, delta, settled)
     last_state = (jnp.arange(K**memory) == K**memory - 1).astype(w.dtype)
-    last_return = chain_return(last_state, transitions, delta, settled)
+    # The return from the state that w is relative to: there w is 0.
+    root_return = chain_return(last_state, transitions, delta, settled) - delta * w[..., -1]
 
     levels = [w]  # values of the contexts of length memory, …, 1, reward of the context included
     for length in reversed(range(1, memory)):
         first, end = strategies.num_contexts(length - 1, n), strategies.num_contexts(length, n)
         onward = (probabilities[..., first:end, :] * levels[0].reshape(*w.shape[:-1], -1, K)).sum(-1)
-        levels.insert(0, rewards[..., first - 1 : end - 1] - last_return[..., None] + gamma * onward)
+        levels.insert(0, rewards[..., first - 1 : end - 1] - root_return[..., None] + gamma * onward)
     # A full history and an outcome lead to the history that drops its oldest outcome.
     shifted = jnp.concatenate([w] * K, -1)
     after = jnp.concatenate([*levels, shifted], -1).reshape(*w.shape[:-1], -1, K)
@@ -211,4 +216,4 @@ def values(payoffs: Array, tables: list[Array], delta: Array, memory: int, playe
     value = (probabilities * after).sum(-1)
     gains = jnp.stack([given(1.0) - value, given(0.0) - value], -1)
     own = np.argsort(strategies.view(memory, player, n))
-    return (last_return[..., None] + delta[..., None] * value)[..., own], gains[..., own, :]
+    return (root_return[..., None] + delta[..., None] * value)[..., own], gains[..., own, :]

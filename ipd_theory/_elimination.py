@@ -10,20 +10,24 @@ Every quantity is a sum of products of non-negative numbers, so each keeps its r
 however close the chain is to reducible (Grassmann, Taksar & Heyman 1985; Alfa, Xue & Ye 2002). The diagonal of M
 is never read. The limit of means is the same computation with a vanishing δ.
 
-Values grow as 1/δ while only their differences matter, so they are computed relative to the last state: with J
-the normalised return from the last state, w_i − w_last solves the chain with rewards r − J and w_last = 0.
+Values grow as 1/δ while only their differences matter, so they are computed relative to one state, the root: with
+J the normalised return from the root, w_i − w_root solves the chain with rewards r − J and w_root = 0. The root must
+be a state that the chain keeps coming back to. From a transient one, rounding in J is added up over 1/δ steps:
+in float32 and for δ = 1e-10 that loses everything. So a first elimination finds where the time is spent, and a
+second one, with that state last, is used for values.
 
 Each solve has two forms: columns (tuples of arrays, one per state, unrolled so that XLA fuses everything into
 one elementwise loop over the batch) for chains of few states, and arrays (a loop over states) for longer ones.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 Columns = tuple[Array, ...]
 
@@ -99,8 +103,41 @@ def occupancy_columns(chain: ColumnElimination, start: Columns) -> Columns:
     return tuple(occupancy)
 
 
-def relative_value_columns(chain: ColumnElimination, rewards: Columns) -> Columns:
-    """Return each state's un-normalised value minus that of the last state."""
+class RootedColumns(NamedTuple):
+    """A chain eliminated down to the state it visits most, which has traded places with the last.
+
+    `is_root[k]` [...] tells whether that was state k < n − 1.
+    """
+
+    chain: ColumnElimination
+    is_root: tuple[Array, ...]
+
+
+def eliminate_columns_to_root(start: Columns, transitions: Sequence[Sequence[Array]], delta: Array) -> RootedColumns:
+    """Censor all states but the one visited most: values relative to a transient one would lose 1/δ digits."""
+    n = len(transitions)
+    visits = occupancy_columns(eliminate_columns(transitions, delta), start)
+    most = functools.reduce(jnp.maximum, visits)
+    is_root: list[Array] = []
+    found = visits[-1] == most
+    for k in range(n - 1):
+        is_root.append((visits[k] == most) & ~found)
+        found = found | is_root[-1]
+    rows = [_trade_places(row, is_root) for row in transitions]
+    columns = [_trade_places(column, is_root) for column in zip(*rows, strict=True)]
+    return RootedColumns(eliminate_columns(list(zip(*columns, strict=True)), delta), tuple(is_root))
+
+
+def _trade_places(xs: Sequence[Array], is_root: Sequence[Array]) -> Columns:
+    """Exchange the root's entry with the last."""
+    *others, last = xs
+    root = functools.reduce(lambda x, k: jnp.where(is_root[k], others[k], x), range(len(others)), last)
+    return (*(jnp.where(here, last, x) for here, x in zip(is_root, others, strict=True)), root)
+
+
+def relative_value_columns(rooted: RootedColumns, rewards: Columns) -> Columns:
+    """Return each state's un-normalised value minus that of the root."""
+    chain, rewards = rooted.chain, _trade_places(rewards, rooted.is_root)
     n = len(rewards)
     zero = jnp.zeros_like(chain.last)
     from_last = occupancy_columns(chain, (zero,) * (n - 1) + (zero + 1,))
@@ -114,7 +151,7 @@ def relative_value_columns(chain: ColumnElimination, rewards: Columns) -> Column
         values[k] = surplus[k] * chain.per_pivot[k]
         for j in range(k + 1, n - 1):
             values[k] = values[k] + chain.out[k][j] * values[j]
-    return tuple(values)
+    return _trade_places(values, rooted.is_root)
 
 
 def _at(x: Array, k: Array, axis: int) -> Array:
@@ -173,9 +210,31 @@ def occupancy(chain: Elimination, start: Float[Array, "*#batch n"]) -> Float[Arr
     return jax.lax.fori_loop(0, n, backward, chain.delta[..., None] * entering)
 
 
-def relative_values(chain: Elimination, rewards: Float[Array, "*#batch n"]) -> Float[Array, "*batch n"]:
-    """Return each state's un-normalised value [..., n] minus that of the last state."""
+class Rooted(NamedTuple):
+    """As `RootedColumns`: `order` [..., n] exchanges the root and the last state."""
+
+    chain: Elimination
+    order: Int[Array, "*batch n"]
+
+
+def eliminate_to_root(
+    start: Float[Array, "*#batch n"], transitions: Float[Array, "*batch n n"], delta: Float[Array, "*#batch"]
+) -> Rooted:
+    """Censor all states but the one visited most: values relative to a transient one would lose 1/δ digits."""
+    state = jnp.arange(transitions.shape[-1])
+    last = state[-1]
+    visits = occupancy(eliminate(transitions, delta), start)
+    root = jnp.argmax(visits, -1, keepdims=True)
+    order = jnp.where(state == root, last, jnp.where(state == last, root, state))
+    rows = jnp.take_along_axis(transitions, order[..., :, None], -2)
+    return Rooted(eliminate(jnp.take_along_axis(rows, order[..., None, :], -1), delta), order)
+
+
+def relative_values(rooted: Rooted, rewards: Float[Array, "*#batch n"]) -> Float[Array, "*batch n"]:
+    """Return each state's un-normalised value [..., n] minus that of the root."""
+    chain, order = rooted
     n = chain.factors.shape[-1]
+    rewards = jnp.take_along_axis(jnp.broadcast_to(rewards, order.shape), order, -1)
     state = jnp.arange(n)
     from_last = occupancy(chain, (state == n - 1).astype(chain.factors.dtype))
     last_return = (from_last * rewards).sum(-1)
@@ -192,4 +251,4 @@ def relative_values(chain: Elimination, rewards: Float[Array, "*#batch n"]) -> F
 
     surplus = jax.lax.fori_loop(0, n - 1, forward, rewards - last_return[..., None])
     values = surplus * jnp.where(state < n - 1, chain.per_pivot, 0)
-    return jax.lax.fori_loop(0, n - 1, backward, values)
+    return jnp.take_along_axis(jax.lax.fori_loop(0, n - 1, backward, values), order, -1)

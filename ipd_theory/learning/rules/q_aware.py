@@ -17,6 +17,7 @@ Advantages and values are sums Σ γ^t r here, whatever the scale of the returns
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +25,9 @@ from jax.lax import stop_gradient
 from jaxtyping import Array
 
 from ipd_theory._elimination import (
-    ColumnElimination,
     Columns,
     eliminate_columns,
+    eliminate_columns_to_root,
     occupancy_columns,
     relative_value_columns,
 )
@@ -34,17 +35,17 @@ from ipd_theory.learning.rules.base import RepeatedGame, Rule, stateless
 from ipd_theory.returns import SWAP
 
 
-def _chain(p: Columns, q: Columns, delta: Array) -> tuple[Columns, ColumnElimination]:
-    """Return the start distribution and the eliminated chain over CC, CD, DC, DD."""
+def _start_and_moves(p: Columns, q: Columns) -> tuple[Columns, Sequence[Columns]]:
+    """Return the start distribution and the transitions over CC, CD, DC, DD."""
     start, *rows = ((a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)) for a, b in zip(p, q, strict=True))
-    return start, eliminate_columns(rows, delta)
+    return start, rows
 
 
 def others_value_gaps(view: RepeatedGame, x: Array, y: Array) -> Array:
     """Return Δ [5], the other's Q(s, C) − Q(s, D) in each of its own contexts."""
     p, q = view.columns(x, y)
-    _, chain = _chain(p, q, view.delta)
-    w_cc, w_cd, w_dc, w_dd = relative_value_columns(chain, tuple(view.other_payoffs[i] for i in range(4)))
+    rooted = eliminate_columns_to_root(*_start_and_moves(p, q), view.delta)
+    w_cc, w_cd, w_dc, w_dd = relative_value_columns(rooted, tuple(view.other_payoffs[i] for i in range(4)))
     gaps = [a * (w_cc - w_cd) + (1 - a) * (w_dc - w_dd) for a in p]
     return jnp.stack([gaps[i] for i in SWAP])
 
@@ -77,13 +78,15 @@ def alignment_term(view: RepeatedGame, x: Array, y: Array, same_step: bool, as_p
         as_published: κ = γ and A1 of the joint action; otherwise κ = 1 and A1 averaged over the owner's action.
     """
     columns = view.columns(x, y)
-    start, chain = _chain(*columns, view.delta)
+    start, rows = _start_and_moves(*columns)
+    occupied = occupancy_columns(eliminate_columns(rows, view.delta), start)
+    rooted = eliminate_columns_to_root(start, rows, view.delta)
     p, q = (jnp.stack(side) for side in columns)
     joint = jnp.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], -1)
     gamma = 1 - view.delta
-    visits = jnp.stack([jnp.ones_like(view.delta), *(gamma / view.delta * d for d in occupancy_columns(chain, start))])
+    visits = jnp.stack([jnp.ones_like(view.delta), *(gamma / view.delta * d for d in occupied)])
     w1, w2 = (
-        jnp.stack(relative_value_columns(chain, tuple(payoffs[i] for i in range(4))))
+        jnp.stack(relative_value_columns(rooted, tuple(payoffs[i] for i in range(4))))
         for payoffs in (view.own_payoffs, view.other_payoffs)
     )
     A1, A2 = (w[None, :] - (joint @ w)[:, None] for w in (w1, w2))  # [5 contexts, 4 joint actions]
