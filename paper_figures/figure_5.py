@@ -97,7 +97,7 @@ def _band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], label: s
 def plot(arrays: Arrays, settings: Settings) -> Figure:
     """Draw the three panels."""
     panels = 3 if settings.mixed else 2
-    figure, axes = plt.subplots(1, panels, figsize=(2.4 * panels, 2.3))
+    figure, axes = plt.subplots(1, panels, figsize=(2.4 * panels, 2.7))
     iteration = arrays["shaping iteration"]
     for method, label in METHODS.items():
         _band(axes[0], iteration, arrays[f"shaping {method} reward"].mean(-1), label)
@@ -109,5 +109,8 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     axes[1].set(xlabel="inner episode", ylabel="share of defection", ylim=(0, 1.02), title="B  within a meta-episode")
     if settings.mixed:
         axes[2].set(xlabel="iteration", ylabel="reward a step", title="C  meta against meta, mixed pool")
-    axes[0].legend(title="mean ± s.d. over seeds", title_fontsize=6)
+    axes[1].set_xticks([1, *range(5, late.shape[-1] + 1, 5)])
+    handles, labels = axes[0].get_legend_handles_labels()
+    title = "mean over seeds, band ± one standard deviation"
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, title=title, title_fontsize=7)
     return figure
