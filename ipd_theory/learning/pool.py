@@ -221,7 +221,8 @@ def _update(pool: Pool, delta: Array, state: PoolState) -> PoolState:
         return -objective(pool, delta, logits, state.logits, learner_logits).sum()
 
     gradient, flat = jax.grad(loss)(state.logits).reshape(-1, 5), state.logits.reshape(-1, 5)
-    step, optimizer_state = jax.vmap(pool.optimizer.update)(gradient, state.optimizer_state, flat)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes dtypes, whatever the caller's setting
+        step, optimizer_state = jax.vmap(pool.optimizer.update)(gradient, state.optimizer_state, flat)
     return PoolState(optax.apply_updates(flat, step).reshape(state.logits.shape), optimizer_state, rest)
 
 
