@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from ipd_theory.rl.hawk import AssembledHawk, Hawk, TabulatedHawk, decay_parameter, linear_recurrence
+from ipd_theory.rl.hawk import AssembledHawk, Hawk, TabulatedHawk, decay_parameter
+from ipd_theory.rl.recurrence import linear_recurrence
 
 OBSERVATIONS, OUTPUTS = 5, 3
 PATHS = {"direct": 1, "table of windows": 10**6}

@@ -28,6 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from ipd_theory.rl.recurrence import bounded_sqrt, linear_recurrence
+
 DecayInitialization = Literal["squared", "effective"]
 DECAY_SCALE = 8.0
 DECAY_RANGE = (0.9, 0.999)
@@ -66,51 +68,6 @@ class RMSNorm(eqx.Module):
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         """Return the normalised x."""
         return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-6) * (1 + self.scale)
-
-
-@jax.custom_jvp
-def _bounded_sqrt(x: Array) -> Array:
-    """√x whose derivative is kept below 1000: √(1 − a²) is steep where a unit forgets nothing."""
-    return jnp.sqrt(x)
-
-
-@_bounded_sqrt.defjvp
-def _bounded_sqrt_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    root = jnp.sqrt(primals[0])
-    return root, tangents[0] * 0.5 / jnp.maximum(root, 0.5e-3)
-
-
-@jax.custom_vjp
-def linear_recurrence(
-    decay: Float[Array, "time *batch"], inputs: Float[Array, "time *batch"], start: Float[Array, "*batch"]
-) -> Float[Array, "time *batch"]:
-    """Return h_t = decay_t h_{t−1} + inputs_t for every t, from h_{−1} = start.
-
-    Its transpose is the same recurrence backwards in time, which is several times faster than differentiating
-    the loop. Reverse mode only, of any order.
-    """
-
-    def step(h: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
-        h = at[0] * h + at[1]
-        return h, h
-
-    return jax.lax.scan(step, start, (decay, inputs))[1]
-
-
-def _linear_recurrence_forward(decay: Array, inputs: Array, start: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    hidden = linear_recurrence(decay, inputs, start)
-    return hidden, (decay, hidden, start)
-
-
-def _linear_recurrence_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
-    decay, hidden, start = residuals
-    next_decay = jnp.concatenate([decay[1:], jnp.zeros_like(decay[:1])])
-    adjoint = linear_recurrence(next_decay[::-1], cotangent[::-1], jnp.zeros_like(start))[::-1]
-    before = jnp.concatenate([start[None], hidden[:-1]])
-    return adjoint * before, adjoint, decay[0] * adjoint[0]
-
-
-linear_recurrence.defvjp(_linear_recurrence_forward, _linear_recurrence_backward)
 
 
 def decay_parameter(key: Key[Array, ""], width: int, initialization: DecayInitialization) -> Float[Array, " width"]:
@@ -174,7 +131,7 @@ class Gates(eqx.Module):
         """Return the decay and the input of the recurrence [*batch, width]; `fresh` where nothing came before."""
         recurrence, input_gate = jnp.split(jax.nn.sigmoid(merged(v)), 2, -1)
         log_decay = -DECAY_SCALE * recurrence * jax.nn.softplus(self.decay_parameter)
-        scale = _bounded_sqrt(-jnp.expm1(2 * log_decay))
+        scale = bounded_sqrt(-jnp.expm1(2 * log_decay))
         first = fresh[..., None]
         return jnp.where(first, 0, jnp.exp(log_decay)), jnp.where(first, 1, scale) * input_gate * v
 

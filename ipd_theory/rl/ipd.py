@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.games import MatrixGame
-from ipd_theory.returns import SWAP
 
 State = Any
+OTHER_VIEW = (0, 1, 3, 2, 4)  # observations as the other player names them: CD and DC swapped
 
 
 class Environment(NamedTuple):
@@ -48,7 +48,7 @@ def iterated(game: MatrixGame) -> Environment:
     if game.num_players != 2 or game.payoffs.ndim != 3:
         raise ValueError(f"game must be one game between two players; its payoffs have shape {game.payoffs.shape}")
     payoffs = game.payoffs.reshape(2, 4).astype(jnp.float32)
-    other_view = jnp.asarray(SWAP, jnp.int32)
+    other_view = jnp.asarray(OTHER_VIEW, jnp.int32)
 
     def reset(key: Key[Array, ""], batch: tuple[int, ...]) -> Int[Array, "*batch"]:
         return jnp.zeros(batch, jnp.int32)
