@@ -37,7 +37,7 @@ def plot(arrays: Arrays, settings: figure_9.Settings) -> Figure:
     """Draw rewards, with the shaping of fresh learners as an inset, and the agents' logits over training."""
     figure, (rewards, logits) = subplots(1, 2, figsize=(6.8, 2.5))
     figure_9.draw_rewards(rewards, arrays)
-    rewards.set_ylim(0.0, 1.15)
+    rewards.set_ylim(0.0, 1.05)
     pools.note_bands(rewards, settings.seeds)
     inset = rewards.inset_axes((0.5, 0.14, 0.46, 0.4))
     episodes = np.arange(len(arrays["path"]))
@@ -47,6 +47,6 @@ def plot(arrays: Arrays, settings: figure_9.Settings) -> Figure:
     inset.set_xlabel("inner episode", fontsize=5, labelpad=1)
     inset.tick_params(labelsize=5)
     inset.legend(fontsize=5, loc="lower right")
-    rewards.legend(loc="upper right", ncol=2)
+    rewards.legend(loc="lower left", fontsize=6)
     figure_9.draw_logits(logits, arrays)
     return figure

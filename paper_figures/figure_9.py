@@ -42,13 +42,14 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     figure, (rewards, logits) = subplots(1, 2, figsize=(6.8, 2.5))
     draw_rewards(rewards, arrays)
     pools.note_bands(rewards, settings.seeds)
-    inset = rewards.inset_axes((0.52, 0.16, 0.42, 0.36))
+    rewards.set_ylim(-0.85, 1.12)
+    inset = rewards.inset_axes((0.6, 0.1, 0.37, 0.24))
     early = arrays["steps"] <= settings.steps / 6
     draw_rewards(inset, {name: x[early] for name, x in arrays.items()})
     inset.set_title("escape", fontsize=6, pad=2)
     inset.tick_params(labelsize=5)
     inset.set(xlabel="", ylabel="")
-    rewards.legend(loc="upper left", bbox_to_anchor=(0.0, 1.0))
+    rewards.legend(loc="lower left")
     draw_logits(logits, arrays)
     return figure
 
@@ -66,4 +67,4 @@ def draw_logits(axes: Axes, arrays: Arrays) -> None:
         pools.curve(axes, arrays["steps"], arrays["logits"][..., i], name, f"C{i}")
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     pools.label_training(axes, "logit of cooperating after …")
-    axes.legend(ncol=2, loc="upper left")
+    axes.legend(ncol=5, loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=1.0, handlelength=1.2)
