@@ -32,7 +32,7 @@ def compute(settings: pools.Settings, seed: int, progress: Callable[[float], Non
         "against_naive": history["against_naive"][-1],
         "learned": learned,
         "learned_residual": np.asarray(fit.residual),
-        "learned_chi": np.asarray(fit.chi),
+        "learned_slope": 1 / np.asarray(fit.chi),  # finite where χ is not
         "random_residual": np.asarray(family(random).residual),
     }
 
@@ -45,7 +45,7 @@ def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     for name, color in (("random", "0.6"), ("learned", "C1")):
         label = f"{name}, n = {settings.seeds}"
         axes.hist(arrays[f"{name}_residual"], bins, color=color, alpha=0.75, label=label)
-    chi = np.percentile(arrays["learned_chi"], [25, 50, 75])
+    chi = 1 / np.percentile(arrays["learned_slope"], [75, 50, 25])
     axes.set_title(f"learned: χ = {chi[1]:.2f} (quartiles {chi[0]:.2f}, {chi[2]:.2f})", fontsize=6, color="0.4")
     axes.set_xlabel("squared distance to the extortion family")
     axes.set_ylabel("policies")

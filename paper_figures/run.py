@@ -64,7 +64,7 @@ def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
 def _load(path: Path, settings: dict[str, Any]) -> Arrays | None:
     """Return the arrays in `path` if they were made with these settings."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as opened, np.load(opened) as file:
             same = json.loads(str(file["settings"])) == settings
             return {name: file[name] for name in file.files if name != "settings"} if same else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

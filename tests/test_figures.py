@@ -1,0 +1,143 @@
+"""The figures' runner: data kept with its settings, nothing lost, bad names refused; the pool figures draw."""
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ipd_theory import cli
+from paper_figures import run
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    points: int = 3
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """A figure of our own that counts how often it is computed."""
+    calls = []
+
+    def compute(settings, seed, progress):
+        calls.append(seed)
+        progress(1.0)
+        if seed == 13:
+            raise KeyboardInterrupt
+        return {"x": np.arange(settings.points) * (np.nan if seed == 7 else 1.0)}
+
+    def plot(arrays, settings):
+        figure, axes = plt.subplots()
+        axes.plot(arrays["x"])
+        return figure
+
+    figure = SimpleNamespace(PRESETS={"quick": Settings(), "paper": Settings(5)}, compute=compute, plot=plot)
+    monkeypatch.setattr(run, "module_of", lambda name: figure)
+    return SimpleNamespace(calls=calls, figure=figure)
+
+
+def test_data_is_stored_with_its_settings_and_used_again(counted, tmp_path):
+    assert run.stored("3A", "quick", 0, tmp_path) is None
+    arrays = run.compute("3A", "quick", 0, tmp_path)
+    again = run.stored("3A", "quick", 0, tmp_path)
+    np.testing.assert_array_equal(arrays["x"], again["x"])
+    described = json.loads((tmp_path / "data" / "3A-quick-seed0.json").read_text())
+    assert described == {"figure": "3A", "seed": 0, "points": 3}
+    counted.figure.PRESETS["quick"] = Settings(4)  # other settings: the old data does not count
+    assert run.stored("3A", "quick", 0, tmp_path) is None
+
+
+def test_half_a_file_counts_as_none(counted, tmp_path):
+    run.compute("3A", "quick", 0, tmp_path)
+    path = tmp_path / "data" / "3A-quick-seed0.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    assert run.stored("3A", "quick", 0, tmp_path) is None
+
+
+def test_interrupts_and_nan_leave_nothing_behind_and_nothing_lost(counted, tmp_path):
+    run.compute("3A", "quick", 0, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run.compute("3A", "quick", 13, tmp_path)
+    with pytest.raises(FloatingPointError, match="figure 3A: x came out with NaN"):
+        run.compute("3A", "quick", 7, tmp_path)
+    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["3A-quick-seed0.json", "3A-quick-seed0.npz"]
+    assert run.stored("3A", "quick", 0, tmp_path) is not None
+
+
+def command(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["ipd-theory", *map(str, arguments)])
+    cli.main()
+
+
+def test_the_command_computes_draws_and_goes_on(counted, tmp_path, monkeypatch, capsys):
+    command(monkeypatch, "figures", "3a", "--out", tmp_path)
+    out, err = capsys.readouterr()
+    assert out.split() == [str(tmp_path / "3A.png"), str(tmp_path / "3A.pdf")]
+    assert "figure 3A: computed (quick, seed 0)" in err
+    command(monkeypatch, "figures", "3A", "--out", tmp_path, "--replot")
+    assert "drawn from stored data" in capsys.readouterr().err
+    assert counted.calls == [0]
+    assert (tmp_path / "3A.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("figures", "99"), "figure name '99' is unknown; the figures are 3A"),
+        (("figures", "3A", "--replot", "--seed", "5"), "--replot: no stored data of figure 3A"),
+        (("returns", "TFT", "NOBODY"), "Q 'NOBODY' is no strategy"),
+        (("returns", "TFT", "1,1,1"), "Q '1,1,1' has 3 entries; it must have 5"),
+        (("returns", "TFT", "0,0,0,0,2"), "strategies[1] holds 2.0; every entry must lie in [0, 1]"),
+        (("returns", "TFT", "TFT", "--discount", "1.5"), "discount holds 1.5"),
+        (("returns", "TFT", "TFT", "--payoffs", "1,2,x,4"), "--payoffs holds 'x', which is not a number"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_status_2(arguments, message, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command(monkeypatch, *arguments)
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert message in err.replace("\n", " ")
+
+
+def test_returns_prints_a_table_and_json(monkeypatch, capsys):
+    command(
+        monkeypatch, "returns", "0.5,0.9,0.3,0.9,0.3", "0.2,0.7,0.1,0.7,0.1", "--discount", "1", "--payoffs", "3,0,5,1"
+    )
+    assert "1.941406" in capsys.readouterr().out
+    command(
+        monkeypatch,
+        "returns",
+        "0.5,9/10,0.3,0.9,0.3",
+        "0.2,0.7,0.1,0.7,0.1",
+        "--discount",
+        "1",
+        "--payoffs",
+        "3,0,5,1",
+        "--json",
+    )
+    data = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose(data["returns"], [497 / 256, 657 / 256])
+    np.testing.assert_allclose(np.sum(data["occupancy"]), 1)
+    assert data["settings"]["discount"] == 1
+
+
+@pytest.mark.parametrize("name", ["3A", "3B", "3C", "8", "9", "10"])
+def test_pool_figures_compute_and_draw(name, tmp_path, monkeypatch):
+    """A very short run of each, through to PNG and PDF."""
+    module = run.module_of(name)
+    short = {"steps": 2, "record_every": 1, "seeds": 2, "num_learners": 2, "num_inner_episodes": 2}
+    if name == "3B":
+        short["steps_before"] = 2
+    settings = dataclasses.replace(module.PRESETS["quick"], **short)
+    monkeypatch.setitem(module.PRESETS, "quick", settings)
+    arrays = run.compute(name, "quick", 0, tmp_path)
+    for path in run.draw(name, "quick", 0, tmp_path, arrays):
+        assert path.stat().st_size > 5000
+    assert not plt.get_fignums()
