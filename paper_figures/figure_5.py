@@ -32,18 +32,22 @@ class Settings:
 
     Args:
         shaping: preset of the runs against naive learners only.
+        shaping_meta_batch: their meta-batch.
         shaping_iterations: their length.
         shaping_seeds: seeds of each method, every entry one run of seeds side by side.
         mixed: preset of the runs in a mixed pool; none if empty.
+        mixed_meta_batch: their meta-batch.
         mixed_iterations: their length.
         mixed_seeds: seeds of each method.
         last: iterations at the end over which panel B averages.
     """
 
     shaping: str
+    shaping_meta_batch: int
     shaping_iterations: int
     shaping_seeds: tuple[tuple[int, ...], ...]
     mixed: str
+    mixed_meta_batch: int
     mixed_iterations: int
     mixed_seeds: tuple[tuple[int, ...], ...]
     last: int = 100
@@ -51,18 +55,18 @@ class Settings:
 
 FIVE = ((0,), (1,), (2,), (3,), (4,))
 PRESETS = {
-    "quick": Settings("ipd-shaping-quick", 1500, FIVE, "ipd-mixed-quick", 600, FIVE),
-    "paper": Settings("ipd-shaping", 3000, ((0, 1, 2),), "ipd-mixed", 3000, ((0, 1, 2),)),
+    "quick": Settings("ipd-shaping-quick", 8, 200, FIVE, "", 8, 200, FIVE, last=40),
+    "paper": Settings("ipd-shaping", 128, 3000, ((0, 1, 2),), "ipd-mixed", 128, 3000, ((0, 1, 2),)),
 }
 
 
-def _lines(preset: str, iterations: int, method: Method, seeds: tuple[int, ...]) -> list[runs.Line]:
+def _lines(preset: str, meta_batch: int, iterations: int, method: Method, seeds: tuple[int, ...]) -> list[runs.Line]:
     """Return the metrics of one run, recorded or trained now."""
-    config = replace(with_method(TRAINING[preset], method), iterations=iterations)
+    config = replace(with_method(TRAINING[preset], method), meta_batch=meta_batch, iterations=iterations)
     name = f"{preset}-{method}-{'-'.join(map(str, seeds))}"
     recorded = RECORDED / name
     here = recorded if runs.iterations_done(recorded) >= iterations else Path("runs") / name
-    lines = runs.read_metrics(runs.train(config, here, seeds, log_every=20, checkpoint_every=200))
+    lines = runs.read_metrics(runs.train(config, here, seeds, log_every=10, checkpoint_every=200))
     return [line for line in lines if line["iteration"] <= iterations]
 
 
@@ -74,13 +78,23 @@ def _series(lines: list[runs.Line], kind: str, what: str) -> np.ndarray[Any, Any
 def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
     """Read or train every run; the seeds are those of the settings."""
     pools = [
-        ("shaping", settings.shaping, settings.shaping_iterations, settings.shaping_seeds, "against_naive"),
-        ("mixed", settings.mixed, settings.mixed_iterations, settings.mixed_seeds, "against_meta"),
+        (
+            "shaping",
+            "against_naive",
+            (settings.shaping, settings.shaping_meta_batch, settings.shaping_iterations),
+            settings.shaping_seeds,
+        ),
+        (
+            "mixed",
+            "against_meta",
+            (settings.mixed, settings.mixed_meta_batch, settings.mixed_iterations),
+            settings.mixed_seeds,
+        ),
     ]
-    wanted = [(pool, method) for pool in pools if pool[1] for method in METHODS]
+    wanted = [(pool, method) for pool in pools if pool[2][0] for method in METHODS]
     arrays: Arrays = {}
-    for i, ((name, preset, iterations, seeds, kind), method) in enumerate(wanted):
-        each = [_lines(preset, iterations, method, group) for group in seeds]
+    for i, ((name, kind, training, seeds), method) in enumerate(wanted):
+        each = [_lines(*training, method, group) for group in seeds]
         arrays[f"{name} iteration"] = np.array([line["iteration"] for line in each[0]])
         for what in ("reward", "defection"):
             arrays[f"{name} {method} {what}"] = np.concatenate([_series(lines, kind, what) for lines in each])

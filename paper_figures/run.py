@@ -25,6 +25,7 @@ FIGURES = {
     "4A": "figure_4a",
     "4B": "figure_4b",
     "4C": "figure_4c",
+    "5": "figure_5",
     "8": "figure_8",
     "9": "figure_9",
     "10": "figure_10",
