@@ -68,11 +68,11 @@ def _returns(dtype: np.dtype, target: float) -> list[Row]:
 
 
 def _gradients(dtype: np.dtype) -> Row:
-    p, q = (jnp.asarray(x) for x in _pairs(dtype, PAIRS // 64))
+    p, q = (jnp.asarray(x) for x in _pairs(dtype, PAIRS // 256))
     delta, payoffs = jnp.asarray(0.05, dtype), GAME.outcome_payoffs[0].astype(dtype)
     peer = jax.jit(jax.vmap(jax.grad(jax_return), (0, 0, None, None)))
     return compare(
-        f"gradients of 2^14 pairs, {dtype.name}, vmap(grad) of jax's solve",
+        f"gradients of 2^12 pairs, {dtype.name}, vmap(grad) of jax's solve",
         lambda: ipd.return_gradient(GAME, p, q, discount=0.95),
         lambda: peer(p, q, delta, payoffs),
         10.0,
