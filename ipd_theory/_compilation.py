@@ -1,4 +1,4 @@
-"""`jax.jit` for closed forms on a CPU: what is shared is computed once.
+"""`jax.jit` for closed forms on a CPU: what is shared is computed once, and every core has work.
 
 XLA fuses elementwise operations into loops, and on a CPU evaluates a value again in each loop that reads it. In nested
 derivatives, where everything is shared many times over, that is tens of thousands of operations in place of two
@@ -7,19 +7,29 @@ thousand. `kept` says where a value is worth storing. XLA takes such barriers ou
 It also moves what does not change out of a loop before it looks for common subexpressions. Every copy of 1 − γ then
 becomes a variable of the loop of its own, and what is computed from two copies is computed twice. These loops have
 hardly anything to move out, so that pass is left out as well.
+
+What remains are many short loops over the batch. Sharing each out among the cores costs more than it brings, so a
+large batch is cut into blocks that stay in cache, and each core runs the whole program on one block after another. The
+cores take them from threads: programs that come from one thread run one after the other.
 """
 
 import functools
+import math
+import os
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
 _LEFT_OUT = ("cse_barrier_expander", "while-loop-invariant-code-motion")
+_BLOCK = 1024
 
 
 def kept(values: T) -> T:
@@ -28,10 +38,15 @@ def kept(values: T) -> T:
     return stored
 
 
-def compiled(*static_argnames: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return `jax.jit` with these static arguments that leaves out two passes on a CPU.
 
     Inside other compiled code, whose options rule, and on other devices it is plain `jax.jit`.
+
+    Args:
+        *static_argnames: as for `jax.jit`.
+        ranks: where the function works on a batch, how many axes each positional array has besides the batch axes.
+            Those broadcast, and come first in all results; a large batch is then done in blocks.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -42,8 +57,46 @@ def compiled(*static_argnames: str) -> Callable[[Callable[P, R]], Callable[P, R]
         @functools.wraps(function)
         def call(*arguments: P.args, **named: P.kwargs) -> R:
             traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named)))
-            return (plain if traced or jax.default_backend() != "cpu" else on_cpu)(*arguments, **named)
+            if traced or jax.default_backend() != "cpu":
+                return plain(*arguments, **named)
+            axes = _batch_axes(arguments, ranks) if ranks else ()
+            if math.prod(axes) <= _BLOCK:
+                return on_cpu(*arguments, **named)
+            blocks: R = _in_blocks(functools.partial(on_cpu.lower, **named), arguments, ranks, axes)
+            return blocks
 
         return call
 
     return decorate
+
+
+def _batch_axes(arguments: Any, ranks: tuple[int, ...]) -> tuple[int, ...]:
+    shapes = [x.shape[: x.ndim - rank] for x, rank in zip(jax.tree.leaves(arguments), ranks, strict=True)]
+    return np.broadcast_shapes(*shapes)
+
+
+def _flat(x: Any, rank: int, axes: tuple[int, ...]) -> Any:
+    """Return an array with its batch axes, if it has any, as one, broadcast."""
+    own = x.shape[x.ndim - rank :]
+    return x if x.ndim == rank else np.broadcast_to(x, (*axes, *own)).reshape(-1, *own)
+
+
+def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """Return the function's results, from blocks of one size; the last one is filled up with its last element."""
+    count = math.prod(axes)
+    num_blocks = math.ceil(count / _BLOCK)
+    size = math.ceil(count / num_blocks)
+    leaves, tree = jax.tree.flatten(arguments)
+
+    flat = [_flat(x, rank, axes) for x, rank in zip(leaves, ranks, strict=True)]
+
+    def block(i: int) -> Any:
+        elements = np.arange(i * size, (i + 1) * size)
+        parts = [x if x.ndim == rank else x.take(elements, 0, mode="clip") for x, rank in zip(flat, ranks, strict=True)]
+        return jax.device_put(jax.tree.unflatten(tree, parts))
+
+    blocks = [block(i) for i in range(num_blocks)]
+    program = lower(*blocks[0]).compile()  # here, under the configuration of the caller's thread
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        parts = list(threads.map(lambda operands: jax.block_until_ready(program(*operands)), blocks))
+    return jax.tree.map(lambda *x: jnp.concatenate(x)[:count].reshape(*axes, *x[0].shape[1:]), *parts)

@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory._compilation import compiled
 from ipd_theory.games import MatrixGame
-from ipd_theory.learning.rules.base import Problem, RepeatedGame, Rule, checked_logits, repeated_game
+from ipd_theory.learning.rules.base import PAIR_RANKS, Problem, RepeatedGame, Rule, checked_logits, repeated_game
 
 Optimisers = tuple[optax.GradientTransformation, optax.GradientTransformation]
 
@@ -156,7 +156,7 @@ def over_pairs(function: Callable[..., Any], view: RepeatedGame, x: Array, y: Ar
     return pairs_first(batched(function)(*pairs), shape)
 
 
-@compiled("rules", "optimisers", "steps", "every")
+@compiled("rules", "optimisers", "steps", "every", ranks=PAIR_RANKS)
 def learn_unchecked(
     view: RepeatedGame,
     x: Array,
@@ -233,7 +233,7 @@ def learn(
         if not all(isinstance(count, int) and count >= 1 for count in counts):
             raise ValueError(f"{name} must be whole numbers, 1 or more; got {counts}")
     view = repeated_game(game, discount, x.dtype, normalized)
-    learning: Learning = learn_unchecked(view, x, y, rules, optimisers, steps, every)
+    learning: Learning = learn_unchecked(view, x, y, rules=rules, optimisers=optimisers, steps=steps, every=every)
     return learning
 
 
@@ -248,11 +248,11 @@ def direction(
 ) -> Float[Array, "... 5"]:
     """Return what a fresh rule ascends at given logits; arguments and errors are those of `learn`."""
     x, y = checked_logits(logits=logits, other_logits=other_logits)
-    ascended: Array = _direction(repeated_game(game, discount, x.dtype, normalized), x, y, rule)
+    ascended: Array = _direction(repeated_game(game, discount, x.dtype, normalized), x, y, rule=rule)
     return ascended
 
 
-@compiled("rule")
+@compiled("rule", ranks=PAIR_RANKS)
 def _direction(view: RepeatedGame, x: Array, y: Array, rule: Rule) -> Array:
     def one(view: RepeatedGame, x: Array, y: Array) -> Array:
         return rule.update(view, x, y, rule.init(x, y))[0]

@@ -29,7 +29,7 @@ from ipd_theory._folding import Columns
 from ipd_theory._memory_one import SWAP, memory_one_return
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.play import over_pairs
-from ipd_theory.learning.rules.base import RepeatedGame, Rule, repeated_game
+from ipd_theory.learning.rules.base import PAIR_RANKS, RepeatedGame, Rule, repeated_game
 from ipd_theory.learning.rules.gradients import naive
 from ipd_theory.learning.rules.paths import checkpointed_scan, path_returns, path_returns_of_both, scale_gradient
 from ipd_theory.returns import stopping_rate
@@ -121,7 +121,7 @@ def naive_shaping_return(
     return (total + played(m, learner)) / (last + 1)
 
 
-_compiled_naive_shaping_return = compiled("num_inner_episodes")(naive_shaping_return)
+_compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
 
 
 def shaping_return(
@@ -158,7 +158,8 @@ def shaping_return(
         game, logits, learner_logits, discount, learning_rate, num_inner_episodes
     )
     scale = jnp.ones_like(delta) if normalized else _sum_scale(discount, delta)
-    returns = _compiled_naive_shaping_return(ego, learner, payoffs, delta, step * scale, num_inner_episodes)
+    arguments = (ego, learner, payoffs, delta, step * scale)
+    returns = _compiled_naive_shaping_return(*arguments, num_inner_episodes=num_inner_episodes)
     return returns * scale
 
 
@@ -223,7 +224,15 @@ def weighted_shaping_return(
     view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, max(w.size - 1, 0))
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must be a list of one or more; got shape {w.shape}")
-    returns = _episode_returns(view, x, y, learner or naive(), learning_rate, w.size - 1, shaping_weight)
+    returns = _episode_returns(
+        view,
+        x,
+        y,
+        learner=learner or naive(),
+        learning_rate=learning_rate,
+        num_steps=w.size - 1,
+        shaping_weight=shaping_weight,
+    )
     return _finite(returns) @ jnp.asarray(w, returns.dtype)
 
 
@@ -331,7 +340,7 @@ def _finite(returns: Array) -> Array:
     return _checks.in_range("returns along the learner's path", returns, -largest, largest)
 
 
-@compiled("learner", "learning_rate", "num_steps", "shaping_weight")
+@compiled("learner", "learning_rate", "num_steps", "shaping_weight", ranks=PAIR_RANKS)
 def _episode_returns(
     view: RepeatedGame,
     x: Array,

@@ -27,6 +27,7 @@ from ipd_theory.games import MatrixGame
 from ipd_theory.returns import stopping_rate
 
 OUTCOME_SWAP = np.array([0, 2, 1, 3])  # CC, CD, DC, DD as the other player names them
+PAIR_RANKS = (1, 1, 0, 0, 1, 1)  # axes of the arrays of a `RepeatedGame` and of two players' logits, for one pair
 
 
 @runtime_checkable
