@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -67,8 +66,9 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return runs.train(TINY, tmp_path_factory.mktemp("run") / "whole", (5,), **EVERY)
 
 
-def without_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in line.items() if k not in ("seconds", "steps_per_second")} for line in lines]
+def without_machine(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    machine = ("seconds", "steps_per_second", "devices", "bytes_per_device")
+    return [{k: v for k, v in line.items() if k not in machine} for line in lines]
 
 
 def test_a_run_stopped_at_three_random_moments_resumes_to_the_bit(uninterrupted: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_run_stopped_at_three_random_moments_resumes_to_the_bit(uninterrupted:
         assert saved is None or moment - saved <= EVERY["checkpoint_every"] + EVERY["log_every"]
     runs.train(TINY, directory, (5,), **EVERY)
     assert same(runs.read_states(directory), runs.read_states(uninterrupted))
-    assert without_times(runs.read_metrics(directory)) == without_times(runs.read_metrics(uninterrupted))
+    assert without_machine(runs.read_metrics(directory)) == without_machine(runs.read_metrics(uninterrupted))
 
 
 def test_the_same_call_on_a_finished_run_changes_nothing(uninterrupted: Path) -> None:
@@ -139,6 +139,11 @@ def test_the_commands_train_and_evaluate(
     events = list((tmp_path / "run" / "events").iterdir())
     assert len(events) == 1
     assert b"against_naive/reward/seed_5/agent_1" in events[0].read_bytes()
+    states = sum(x.nbytes for x in jax.tree.leaves(runs.read_states(uninterrupted)))
+    would = call(f"train {OPTIONS} --out {tmp_path / 'dry'} --seed 5 --dry-run --json")
+    assert would == {name: printed[name] for name in ("devices", "bytes_per_device")}
+    assert would["bytes_per_device"] > states
+    assert not (tmp_path / "dry").exists()
     played = call(f"evaluate {tmp_path / 'run'} --meta-episodes 1 --json")["pairings"]
     defector = next(row for row in played if row["ego"] == "always defect")
     assert defector["defection"] == [1.0, 1.0]
@@ -183,89 +188,6 @@ def test_seeds_side_by_side_are_the_seeds_one_by_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(a[1], b[0], atol=1e-4)
 
 
-SHARED = """
-import jax, dataclasses, functools
-jax.config.update("jax_num_cpu_devices", 2)
-import jax.numpy as jnp, numpy as np
-from jax.sharding import PartitionSpec
-from ipd_theory.rl import learners, runs
-from ipd_theory.rl.config import Meta
-from ipd_theory.rl.hawk import Hawk
-from tests.test_rl_runs import TINY
-mesh = runs.mesh_for(TINY)
-assert mesh.devices.size == 2
-rng = np.random.default_rng(0)
-integers = [jnp.asarray(rng.integers(0, high, (6, 8)), jnp.int32) for high in (5, 2)]
-data = learners.Trajectories(*integers, *(jnp.asarray(rng.normal(size=(6, 8)), jnp.float32) for _ in range(4)))
-settings = Meta(epochs=1, minibatches=1, optimizer="sgd", learning_rate=1.0)
-policy = Hawk(jax.random.key(0), 5, 3, width=4, expanded_width=4)
-state = learners.optimizer("sgd", 1.0, 1.0).init(policy)
-update = functools.partial(learners.ppo_update, settings=settings)
-alone = update(policy, state, data, jax.random.key(1))
-split = functools.partial(update, axis="meta_batch")
-specs = (PartitionSpec(), PartitionSpec(), PartitionSpec(None, "meta_batch"), PartitionSpec())
-shared = jax.shard_map(split, mesh=mesh, in_specs=specs, out_specs=PartitionSpec(), check_vma=False)
-together = shared(policy, state, data, jax.random.key(1))
-for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
-    np.testing.assert_allclose(a, b, atol=1e-5)
-naive = jnp.array([True, False, True, True])
-rewards, values = jnp.asarray(rng.normal(size=(2, 4, 2, 3, 2)), jnp.float32)
-advantages = functools.partial(
-    learners.meta_advantages, method="coala", settings=dataclasses.replace(settings, normalize_advantages=True)
-)
-spec = PartitionSpec("meta_batch")
-shared = jax.shard_map(
-    functools.partial(advantages, axis="meta_batch"), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False
-)
-for a, b in zip(advantages(rewards, values, naive), shared(rewards, values, naive), strict=True):
-    np.testing.assert_allclose(a, b, atol=1e-5)
-"""
-
-
-@pytest.mark.slow
-def test_devices_that_share_the_data_take_the_whole_update() -> None:
-    subprocess.run([sys.executable, "-c", SHARED], cwd=Path(__file__).parents[1], check=True)
-
-
-PROCESS = """
-import sys, dataclasses
-from pathlib import Path
-import jax
-address, number, directory = sys.argv[1:]
-if address == "alone":
-    jax.config.update("jax_num_cpu_devices", 2)
-else:
-    jax.distributed.initialize(address, 2, int(number))
-from ipd_theory.rl import runs
-from tests.test_rl_runs import TINY
-assert runs.mesh_for(TINY).devices.size == 2
-for iterations in (2, 4):  # the second call goes on from the first one's checkpoint
-    config = dataclasses.replace(TINY, iterations=iterations)
-    runs.train(config, Path(directory), (5,), log_every=2, checkpoint_every=2)
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_of_one_device_are_one_process_of_two(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-
-    def start(address: str, number: int, directory: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", PROCESS, address, str(number), str(directory)]
-        environ = {**os.environ, "JAX_PLATFORMS": "cpu"}
-        return subprocess.Popen(command, cwd=Path(__file__).parents[1], env=environ)
-
-    processes = [start(address, number, tmp_path / "two") for number in range(2)]
-    assert [process.wait(300) for process in processes] == [0, 0]
-    assert start("alone", 0, tmp_path / "one").wait(300) == 0
-    two, one = (runs.read_states(tmp_path / name) for name in ("two", "one"))
-    assert int(two.iteration[0]) == 4
-    for a, b in zip(jax.tree.leaves(two.meta), jax.tree.leaves(one.meta), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
-    assert without_times(runs.read_metrics(tmp_path / "two")) == without_times(runs.read_metrics(tmp_path / "one"))
-
-
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
     uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,13 +195,15 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     directory = tmp_path / "spoilt"
     shutil.copytree(uninterrupted, directory)
     shutil.rmtree(directory / "checkpoints" / "20")
-    honest = runs.iterate_on
+    honest = runs.compiled_iteration
 
-    def spoilt(config: Config, states: Any, mesh: Any) -> Any:
+    def spoilt(*args: Any) -> runs.Program:
+        program = honest(*args)
         bias = lambda s: s.meta.decoder.readout.bias  # noqa: E731
-        return honest(config, eqx.tree_at(bias, states, bias(states).at[0, 1].set(jnp.inf)), mesh)
+        spoil = lambda states: eqx.tree_at(bias, states, bias(states).at[0, 1].set(jnp.inf))  # noqa: E731
+        return program._replace(step=lambda states: program.step(spoil(states)))
 
-    monkeypatch.setattr(runs, "iterate_on", spoilt)
+    monkeypatch.setattr(runs, "compiled_iteration", spoilt)
     with pytest.raises(
         FloatingPointError, match="a loss was not finite by iteration 18; the last good checkpoint is 16"
     ):

@@ -1,11 +1,15 @@
 """`ipd-theory train`."""
 
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from ipd_theory.commands.console import messages, print_json, results
+from ipd_theory.commands.console import messages, only_results_on_stdout, print_json, results
 from ipd_theory.rl.config import PRESETS, Config
 
 # Every field of the chosen preset is an option of its own.
@@ -25,12 +29,22 @@ def train(
     processes: int = 1,
     process: int = 0,
     wandb_project: str | None = None,
+    dry_run: bool = False,
     json: bool = False,
 ) -> None:
     """Train sequence-model agents by reinforcement learning alone, on the iterated prisoner's dilemma or CleanUp-lite.
 
     The run's folder gets config.json, metrics.jsonl, TensorBoard events and checkpoints. Run the same command again
     to go on from the latest checkpoint.
+
+    Several processes, on one machine or many, share a run when each is given the same command but for its own number,
+    and a folder that all of them see; say for two, each with all the devices of its machine:
+
+      ipd-theory train ipd-mixed --out runs/a --coordinator HOST:PORT --processes 2 --process 0
+
+      ipd-theory train ipd-mixed --out runs/a --coordinator HOST:PORT --processes 2 --process 1
+
+    When one of them ends, all do; start all of them again to go on.
 
     Args:
         config: Settings to start from; every one can be changed by an option of its own.
@@ -41,15 +55,15 @@ def train(
         checkpoint_every: Iterations between checkpoints, a multiple of log-every.
         max_minutes: Wall-clock minutes after which to save a checkpoint and stop.
         cpu_devices: Split the meta-batch over so many processor cores; the number changes a run's random numbers.
-        coordinator: HOST:PORT of the first of several processes that share the meta-batch; start the same command in
-            each of them, on a common folder.
-        processes: How many they are.
-        process: Which of them this is, counted from 0.
+        coordinator: HOST:PORT at which process 0 of several is to be reached by the others: its machine, any free port.
+        processes: How many processes share the run.
+        process: Which of them this is, counted from 0, which alone writes metrics.
         wandb_project: Track the run in this Weights & Biases project, too (needs wandb).
-        json: Print the last line of metrics as JSON instead of a summary.
+        dry_run: Compile, say how much memory an iteration takes on each device, and stop before anything is written.
+        json: Print the result as JSON.
     """
     import jax
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.markup import escape
 
     from ipd_theory.rl import runs
     from ipd_theory.rl.tracking import trackers
@@ -60,41 +74,100 @@ def train(
             raise ValueError(f"{name} must be 1 or more; got {count}")
     if cpu_devices > 1:
         jax.config.update("jax_num_cpu_devices", cpu_devices)
-    if coordinator is not None:
-        jax.distributed.initialize(coordinator, processes, process)
+    _join(coordinator, processes, process)
+    every_seed = tuple(range(seed, seed + seeds))
+    if dry_run:
+        program = runs.compiled_iteration(run, every_seed, runs.mesh_for(run))
+        if json:
+            print_json({"devices": program.devices, "bytes_per_device": program.memory})
+        else:
+            results.print(_memory(program), soft_wrap=True)
+        return
     directory = out or Path("runs") / f"{'+'.join(run.methods)}-seed{seed}"
-    columns = ("iteration {task.completed:.0f}/{task.total:.0f}", BarColumn(), "{task.description}")
-    with (
-        Progress(
-            *(TextColumn(c) if isinstance(c, str) else c for c in columns), TimeElapsedColumn(), console=messages
-        ) as bar,
-        trackers(directory, wandb_project) as track,
-    ):
-        task = bar.add_task("compiling", total=run.iterations)
-        begun_at: list[tuple[int, float]] = []
+    tracked = trackers(directory, wandb_project) if process == 0 else contextlib.nullcontext(lambda line: None)
+    try:
+        with only_results_on_stdout(), tracked as track, _progress(run.iterations) as (announce, show):
 
-        def report(line: runs.Line) -> None:
-            track(line)
-            begun_at.append((line["iteration"], line["seconds"]))
-            (first, begin), (last, now) = begun_at[0], begun_at[-1]
-            left = (run.iterations - last) * (now - begin) / max(last - first, 1) / 60
-            description = f"{_rewards(line)} · {line['steps_per_second']:,.0f} steps/s · {left:.1f} min left"
-            bar.update(task, completed=line["iteration"], description=description)
+            def report(line: runs.Line) -> None:
+                track(line)
+                show(line)
 
-        runs.train(
-            run,
-            directory,
-            tuple(range(seed, seed + seeds)),
-            log_every=log_every,
-            checkpoint_every=checkpoint_every,
-            max_minutes=max_minutes,
-            report=report,
-        )
+            runs.train(
+                run,
+                directory,
+                every_seed,
+                log_every=log_every,
+                checkpoint_every=checkpoint_every,
+                max_minutes=max_minutes,
+                announce=announce,
+                report=report,
+            )
+    except FloatingPointError as error:
+        messages.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except jax.errors.JaxRuntimeError as error:
+        if processes == 1:
+            raise
+        what = f"process {process} lost the others: one of them has ended, or its machine is not reached"
+        messages.print(f"[bold red]error:[/] {what}; start all again to go on. ({escape(str(error))})", soft_wrap=True)
+        os._exit(1)  # An orderly end would wait for the others, and abort.
+    if process > 0:
+        return
     last = runs.read_metrics(directory)[-1]
     if json:
         print_json({"directory": str(directory), **last})
     else:
         results.print(f"{directory}: iteration {last['iteration']}, {_rewards(last)}", soft_wrap=True)
+
+
+def _join(coordinator: str | None, processes: int, process: int) -> None:
+    """Join the other processes of a run, if there are several."""
+    import jax
+
+    if not 0 <= process < processes:
+        raise ValueError(f"process must lie in 0 to processes - 1 = {processes - 1}; got {process}")
+    if (coordinator is None) != (processes == 1):
+        raise ValueError(f"coordinator goes with several processes; got {coordinator} with processes={processes}")
+    if coordinator is not None:
+        if not coordinator.rpartition(":")[2].isdigit():
+            raise ValueError(f"coordinator must be HOST:PORT; got {coordinator}")
+        jax.config.update("jax_enable_preemption_service", False)  # which would catch SIGTERM and go on
+        jax.distributed.initialize(coordinator, processes, process)
+
+
+@contextlib.contextmanager
+def _progress(iterations: int) -> Iterator[tuple[Callable[[Any], None], Callable[[dict[str, Any]], None]]]:
+    """Show how far a run is; gives the functions to call with its compiled program and with each line of metrics."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    count, what = map(TextColumn, ("iteration {task.completed:.0f}/{task.total:.0f}", "{task.description}"))
+    with Progress(count, BarColumn(), what, TimeElapsedColumn(), console=messages) as bar:
+        task = bar.add_task("compiling", total=iterations)
+        begun_at: list[tuple[int, float]] = []
+
+        def announce(program: Any) -> None:
+            messages.print(_memory(program))
+            bar.update(task, description="training")
+
+        def show(line: dict[str, Any]) -> None:
+            begun_at.append((line["iteration"], line["seconds"]))
+            (first, begin), (last, now) = begun_at[0], begun_at[-1]
+            left = (iterations - last) * (now - begin) / max(last - first, 1) / 60
+            description = f"{_rewards(line)} · {line['steps_per_second']:,.0f} steps/s · {left:.1f} min left"
+            bar.update(task, completed=line["iteration"], description=description)
+
+        yield announce, show
+
+
+def _memory(program: Any) -> str:
+    """Write how much memory a compiled iteration takes on each device."""
+    import jax
+
+    device = jax.local_devices()[0]
+    limit = (device.memory_stats() or {}).get("bytes_limit")
+    of = f" of {limit / 2**20:,.0f}" if limit else ""
+    devices = "the one device" if program.devices == 1 else f"each of {program.devices} devices"
+    return f"an iteration takes {program.memory / 2**20:,.1f}{of} MiB on {devices} ({device.device_kind})"
 
 
 def _rewards(line: dict[str, Any]) -> str:

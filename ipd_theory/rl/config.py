@@ -1,4 +1,18 @@
-"""Every setting of a training run, and the paper's presets (Meulemans et al. 2025, tables of appendix F)."""
+"""Every setting of a training run, and the paper's presets (Meulemans et al. 2025, tables of appendix F).
+
+Memory that an iteration of one seed takes on one device, as the compiler lays it out on a CPU:
+
+| preset | as the paper | `-quick` |
+|---|---|---|
+| `ipd-shaping` | 1,434 MiB | 11 MiB |
+| `ipd-mixed` | 2,166 MiB | 22 MiB |
+| `cleanup-shaping` | 24.6 GiB | 51 MiB |
+| `cleanup-mixed` | 12.7 GiB | 43 MiB |
+
+A GPU's compiler schedules and lays out otherwise: there this is an estimate. `ipd-theory train PRESET --dry-run` says
+what it is for any settings on the devices at hand. What playing takes is bounded by `co_players_at_once`, what learning
+takes by `meta.trajectories_at_once`.
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal

@@ -1,16 +1,18 @@
 """Run directories: the loop that trains seeds side by side and leaves its settings, metrics and checkpoints behind.
 
 A directory holds `config.json`, `metrics.jsonl` (one line each `log_every` iterations: averages over them, with axes
-[seed, meta agent, …]) and `checkpoints/`. The same call goes on where the latest checkpoint was taken.
+[seed, meta agent, …], beside how fast that went and in how much memory) and `checkpoints/`. The same call goes on
+where the latest checkpoint was taken.
 """
 
 import dataclasses
 import functools
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,17 +56,57 @@ def iterate_on(config: Config, states: TrainState, mesh: jax.sharding.Mesh | Non
 
 
 def mesh_for(config: Config) -> jax.sharding.Mesh | None:
-    """Return a mesh of as many devices as divide the meta-batch with its minibatches, None for one device."""
+    """Return a mesh of as many devices as divide the meta-batch with its minibatches, None for one device.
+
+    Raises:
+        ValueError: if that leaves out all devices of some process.
+    """
 
     def fits(devices: int) -> bool:
         share, rest = divmod(config.meta_batch, devices)
         return rest == 0 and share * config.batch % config.meta.minibatches == 0
 
     count = max(filter(fits, range(1, jax.device_count() + 1)))
+    devices = jax.devices()[:count]
+    if len({device.process_index for device in devices}) < jax.process_count():
+        raise ValueError(
+            f"meta_batch={config.meta_batch} (batch={config.batch}, meta.minibatches={config.meta.minibatches}) splits "
+            f"over {count} of {jax.device_count()} devices, too few for {jax.process_count()} processes"
+        )
     if count == 1:
         return None
     automatic = (jax.sharding.AxisType.Auto,)
-    return jax.make_mesh((count,), ("meta_batch",), axis_types=automatic, devices=jax.devices()[:count])
+    return jax.make_mesh((count,), ("meta_batch",), axis_types=automatic, devices=devices)
+
+
+class Program(NamedTuple):
+    """One iteration of every seed, compiled.
+
+    `step` takes the states and gives them up; `devices` is how many devices share it, and `memory` the bytes that it
+    takes on each of them, states and results included.
+    """
+
+    step: Callable[[TrainState], tuple[TrainState, Metrics]]
+    devices: int
+    memory: int
+
+
+@functools.lru_cache
+def compiled_iteration(config: Config, seeds: tuple[int, ...], mesh: jax.sharding.Mesh | None = None) -> Program:
+    """Compile `iterate_on` for the states of some seeds without running anything.
+
+    The memory is what the compiler lays out: buffers that live at the same time, not what libraries take beside them.
+    """
+    states = jax.eval_shape(lambda: initial_states(config, seeds))
+    if mesh is not None:
+        everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+        states = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=everywhere), states)
+    step = iterate_on.lower(config, states, mesh).compile()
+    sizes = step.memory_analysis()
+    assert sizes is not None  # as on CPUs, GPUs and TPUs
+    arguments_and_results = sizes.argument_size_in_bytes + sizes.output_size_in_bytes - sizes.alias_size_in_bytes
+    devices = 1 if mesh is None else mesh.size
+    return Program(step, devices, arguments_and_results + sizes.temp_size_in_bytes)
 
 
 def _everywhere(states: TrainState, mesh: jax.sharding.Mesh) -> TrainState:
@@ -86,6 +128,7 @@ def train(
     log_every: int = 10,
     checkpoint_every: int = 200,
     max_minutes: float = float("inf"),
+    announce: Callable[[Program], None] = lambda program: None,
     report: Callable[[Line], None] = lambda line: None,
 ) -> Path:
     """Train until the last iteration or until time is up, going on from the latest checkpoint if there is one.
@@ -101,6 +144,7 @@ def train(
         log_every: iterations averaged into one line of metrics.
         checkpoint_every: iterations between checkpoints, a multiple of `log_every`.
         max_minutes: wall-clock time after which to save and stop.
+        announce: called with the compiled iteration before the first one is run.
         report: called with each line of metrics.
 
     Returns:
@@ -122,26 +166,34 @@ def train(
         states = initial_states(config, seeds)
         if checkpoints.latest() is not None:
             states = checkpoints.restore(states)
-        done, mesh = int(states.iteration[0]), mesh_for(config)
-        if mesh is not None:
-            states = _everywhere(states, mesh)
+        done = int(states.iteration[0])
         log = directory / "metrics.jsonl"
         kept = [line for line in read_metrics(directory) if line["iteration"] <= done]
         first = jax.process_index() == 0
         if first:
-            log.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            _write_whole(log, "".join(json.dumps(line) + "\n" for line in kept))
+        if done >= config.iterations:
+            return directory
+        mesh = mesh_for(config)
+        if mesh is not None:
+            states = _everywhere(states, mesh)
+        program = compiled_iteration(config, seeds, mesh)
+        announce(program)
         while done < config.iterations:
             since = time.monotonic()
             window = []
             for _ in range(min(log_every, config.iterations - done)):
-                states, metrics = iterate_on(config, states, mesh)
+                states, metrics = program.step(states)
                 window.append(metrics)
             done += len(window)
             window = jax.device_get(window)
             line = _summary(window, done, begin)
-            line["steps_per_second"] = (
-                len(seeds) * len(window) * config.steps_per_iteration / (time.monotonic() - since)
-            )
+            steps = len(seeds) * len(window) * config.steps_per_iteration
+            line |= {
+                "steps_per_second": steps / (time.monotonic() - since),
+                "devices": program.devices,
+                "bytes_per_device": program.memory,
+            }
             if not all(np.isfinite(loss).all() for metrics in window for loss in metrics.losses):
                 raise FloatingPointError(
                     f"a loss was not finite by iteration {done}; the last good checkpoint is {checkpoints.latest()}"
@@ -179,7 +231,14 @@ def _describe(config: Config, seeds: tuple[int, ...], directory: Path) -> None:
         if there["iterations"] >= config.iterations:
             return
     if jax.process_index() == 0:
-        path.write_text(json.dumps(described, indent=2) + "\n")
+        _write_whole(path, json.dumps(described, indent=2) + "\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file under another name and rename it: a kill, or another process that reads, meets no half of it."""
+    partial = path.with_name(f".{path.name}-{os.getpid()}")
+    partial.write_text(text)
+    os.replace(partial, path)
 
 
 def read_config(directory: Path) -> tuple[Config, tuple[int, ...]]:
