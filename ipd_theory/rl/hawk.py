@@ -45,7 +45,9 @@ class Linear(eqx.Module):
 
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
         """Return x W + b."""
-        return x @ self.weight + self.bias
+        # As one matrix of rows: of products over more axes XLA makes transposed copies for the weight's gradient.
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ self.weight
+        return rows.reshape(*x.shape[:-1], rows.shape[-1]) + self.bias
 
 
 def _unbiased(weight: Float[Array, "inputs outputs"]) -> Linear:

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl.config import Meta, Method, Naive
@@ -203,13 +204,17 @@ def _standardise(
 
 
 def sum_over(axis: str | None, x: Any) -> Any:
-    """Return the sum of every device's x along a mesh axis, or x itself without one."""
-    return x if axis is None else jax.lax.psum(x, axis)
+    """Return the sum of every device's tree x along a mesh axis, or x itself without one."""
+    if axis is None:
+        return x
+    # As one vector: on CPUs devices wait for each other once for every array.
+    flat, restored = ravel_pytree(x)
+    return restored(jax.lax.psum(flat, axis))
 
 
 def mean_over(axis: str | None, x: Any) -> Any:
-    """Return the mean of every device's x along a mesh axis, or x itself without one."""
-    return x if axis is None else jax.lax.pmean(x, axis)
+    """Return the mean of every device's tree x along a mesh axis, or x itself without one."""
+    return x if axis is None else jax.tree.map(lambda total: total / jax.lax.axis_size(axis), sum_over(axis, x))
 
 
 class Trajectories(NamedTuple):

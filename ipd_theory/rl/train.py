@@ -207,14 +207,11 @@ def trajectories(
 
 def by_episode(record: MetaEpisode, which: Bool[Array, " G"], axis: str | None = None) -> ByEpisode:
     """Return one agent's averages [M] over the co-players in `which`; NaN if there are none."""
-    count = sum_over(axis, which.sum().astype(jnp.float32))
-
-    def mean(x: Float[Array, "M T G"]) -> Float[Array, " M"]:
-        total = sum_over(axis, x.mean(1) @ which.astype(jnp.float32))
-        return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
-
     mine, theirs = jnp.moveaxis(record.rewards.mean(-1), -1, 0)
-    return {name: mean(x) for name, x in {"reward": mine, "co_player_reward": theirs, **record.measures}.items()}
+    measures = {"reward": mine, "co_player_reward": theirs, **record.measures}
+    weight = which.astype(jnp.float32)
+    totals, count = sum_over(axis, ({name: x.mean(1) @ weight for name, x in measures.items()}, weight.sum()))
+    return {name: jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan) for name, total in totals.items()}
 
 
 def against_naive(config: Config, ego: Policy, naive: Policy, key: Key[Array, ""]) -> ByEpisode:
