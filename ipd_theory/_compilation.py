@@ -81,13 +81,18 @@ def _flat(x: Any, rank: int, axes: tuple[int, ...]) -> Any:
     return x if x.ndim == rank else np.broadcast_to(x, (*axes, *own)).reshape(-1, *own)
 
 
-def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...], axes: tuple[int, ...]) -> Any:
-    """Return the function's results, from blocks of one size; the last one is filled up with its last element."""
+@functools.partial(jax.jit, static_argnames="axes")
+def _joined(parts: list[Any], axes: tuple[int, ...]) -> Any:
     count = math.prod(axes)
-    num_blocks = math.ceil(count / _BLOCK)
+    return jax.tree.map(lambda *x: jnp.concatenate(x)[:count].reshape(*axes, *x[0].shape[1:]), *parts)
+
+
+def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """Return the function's results, from as many blocks of one size for each core; what fills them up is dropped."""
+    count, cores = math.prod(axes), os.cpu_count() or 1
+    num_blocks = cores * math.ceil(count / (cores * _BLOCK))
     size = math.ceil(count / num_blocks)
     leaves, tree = jax.tree.flatten(arguments)
-
     flat = [_flat(x, rank, axes) for x, rank in zip(leaves, ranks, strict=True)]
 
     def block(i: int) -> Any:
@@ -97,6 +102,6 @@ def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...]
 
     blocks = [block(i) for i in range(num_blocks)]
     program = lower(*blocks[0]).compile()  # here, under the configuration of the caller's thread
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(cores) as threads:
         parts = list(threads.map(lambda operands: jax.block_until_ready(program(*operands)), blocks))
-    return jax.tree.map(lambda *x: jnp.concatenate(x)[:count].reshape(*axes, *x[0].shape[1:]), *parts)
+    return _joined(parts, axes)
