@@ -182,6 +182,10 @@ _QUICK = Config(
     meta=Meta(learning_rate=5e-4, trajectories_at_once=16),
 )
 
+# Naive learners that start as the agents are cannot be told from them at first, so that what shapes learners meets
+# agents too. With the fixed ones of `ipd-mixed`, agents of small runs find out who is who and defect on each other.
+_MIXED_QUICK = replace(_QUICK, iterations=400, methods=("coala",) * 2, p_naive=0.5, dynamic_naive=True)
+
 # COALA-PG's settings. The paper gives the baselines others: `paper_figures.cleanup_runs.tuned`.
 _CLEANUP_SHAPING = Config(
     meta_batch=512,
@@ -237,7 +241,7 @@ PRESETS = {
     "ipd-shaping": Config(gradient_parts_every=10),
     "ipd-mixed": Config(methods=("coala",) * 4, p_naive=0.75),
     "ipd-shaping-quick": _QUICK,
-    "ipd-mixed-quick": replace(_QUICK, iterations=1200, methods=("coala",) * 2, p_naive=0.75),
+    "ipd-mixed-quick": _MIXED_QUICK,
     "cleanup-shaping": _CLEANUP_SHAPING,
     "cleanup-mixed": _CLEANUP_MIXED,
     "cleanup-shaping-quick": _CLEANUP_SHAPING_QUICK,
