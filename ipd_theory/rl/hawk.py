@@ -45,9 +45,15 @@ class Linear(eqx.Module):
 
     def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
         """Return x W + b."""
-        # As one matrix of rows: of products over more axes XLA makes transposed copies for the weight's gradient.
-        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ self.weight
-        return rows.reshape(*x.shape[:-1], rows.shape[-1]) + self.bias
+        return _product(x, self.weight) + self.bias
+
+
+def _product(
+    x: Float[Array, "*batch inputs"], weight: Float[Array, "inputs outputs"]
+) -> Float[Array, "*batch outputs"]:
+    """Return x W as a product of two matrices; of more axes XLA makes transposed copies for the weight's gradient."""
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ weight
+    return rows.reshape(*x.shape[:-1], rows.shape[-1])
 
 
 def _unbiased(weight: Float[Array, "inputs outputs"]) -> Linear:
@@ -67,9 +73,10 @@ class RMSNorm(eqx.Module):
 
     scale: Float[Array, " width"]
 
-    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
-        """Return the normalised x."""
-        return x * jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-6) * (1 + self.scale)
+    def then(self, layer: Linear, x: Float[Array, "*batch width"]) -> Float[Array, "*batch outputs"]:
+        """Return layer(norm(x)): the scale goes to the weights, and rows are divided after the product."""
+        inverse_size = jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-6)
+        return inverse_size * _product(x, (1 + self.scale)[:, None] * layer.weight) + layer.bias
 
 
 def decay_parameter(key: Key[Array, ""], width: int, initialization: DecayInitialization) -> Float[Array, " width"]:
@@ -105,8 +112,7 @@ class Encoder(eqx.Module):
     def __call__(self, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Array]:
         """Return the residual stream, the multiplicative branch and the recurrence's input, each [*batch, width]."""
         x = self.embedding(features)
-        normed = self.norm(x)
-        return x, gelu(self.to_branch(normed)), self.to_recurrence(normed)
+        return x, gelu(self.norm.then(self.to_branch, x)), self.norm.then(self.to_recurrence, x)
 
 
 class Gates(eqx.Module):
@@ -156,9 +162,9 @@ class Decoder(eqx.Module):
     ) -> Float[Array, "*batch outputs"]:
         """Return the readout [*batch, outputs]."""
         x = x + self.from_recurrence(branch * hidden)
-        first, second = jnp.split(self.up(self.norm(x)), 2, -1)
+        first, second = jnp.split(self.norm.then(self.up, x), 2, -1)
         x = x + self.down(gelu(first) * second)
-        return self.readout(self.final_norm(x))
+        return self.final_norm.then(self.readout, x)
 
 
 class HawkState(NamedTuple):
