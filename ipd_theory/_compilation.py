@@ -81,12 +81,6 @@ def _flat(x: Any, rank: int, axes: tuple[int, ...]) -> Any:
     return x if x.ndim == rank else np.broadcast_to(x, (*axes, *own)).reshape(-1, *own)
 
 
-@functools.partial(jax.jit, static_argnames="axes")
-def _joined(parts: list[Any], axes: tuple[int, ...]) -> Any:
-    count = math.prod(axes)
-    return jax.tree.map(lambda *x: jnp.concatenate(x)[:count].reshape(*axes, *x[0].shape[1:]), *parts)
-
-
 def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     """Return the function's results, from as many blocks of one size for each core; what fills them up is dropped."""
     count, cores = math.prod(axes), os.cpu_count() or 1
@@ -104,4 +98,10 @@ def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...]
     program = lower(*blocks[0]).compile()  # here, under the configuration of the caller's thread
     with ThreadPoolExecutor(cores) as threads:
         parts = list(threads.map(lambda operands: jax.block_until_ready(program(*operands)), blocks))
-    return _joined(parts, axes)
+
+    def joined(*blocks: Any) -> Any:
+        # On the host, where a CPU's arrays are: to compile a join of a thousand arrays takes long.
+        whole = np.concatenate([np.asarray(x) for x in blocks])[:count]
+        return jnp.asarray(whole.reshape(*axes, *whole.shape[1:]))
+
+    return jax.tree.map(joined, *parts)
