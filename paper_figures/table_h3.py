@@ -36,8 +36,7 @@ class Settings:
 
 
 PRESETS = {
-    # As far as a minute goes: agents that have barely begun to learn.
-    "quick": Settings("ipd-mixed-quick", 60, ((0,),), last=20),
+    "quick": Settings("ipd-mixed-quick", 400, ((0,), (1,), (2,), (3,), (4,)), last=100),
     "paper": Settings("ipd-mixed", 3000, ((0, 1, 2, 3, 4),), last=100),
 }
 

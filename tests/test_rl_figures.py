@@ -18,7 +18,10 @@ def nothing(done: float) -> None:
 
 
 def test_recorded_runs_shape_and_both_figures_show_them() -> None:
-    """Five seeds: COALA-PG above 0.9 a step and above both baselines by 0.3 and by three standard errors."""
+    """Five seeds: COALA-PG above 0.9 a step against learners, ahead of both baselines by 0.3 and three standard errors.
+
+    In mixed pools its agents cooperate with each other, in most seeds, and the baselines' in none.
+    """
     settings = figure_5.PRESETS["quick"]
     arrays = figure_5.compute(settings, 0, nothing)
     late = arrays["shaping iteration"] > settings.shaping_iterations - settings.last
@@ -31,6 +34,16 @@ def test_recorded_runs_shape_and_both_figures_show_them() -> None:
         assert ahead > 3 * np.sqrt((final["coala"].var(ddof=1) + final[method].var(ddof=1)) / 5)
     defection = arrays["shaping coala defection"][:, late].mean(1)
     assert (defection[:, -5:].mean(1) > defection[:, :5].mean(1) + 0.2).all()
+
+    late = arrays["mixed iteration"] > settings.mixed_iterations - settings.last
+    among_each_other = {method: arrays[f"mixed {method} reward"][:, late].mean((1, 2)) for method in recorded.METHODS}
+    cooperative = among_each_other["coala"]
+    assert cooperative.shape == (5,)
+    assert cooperative.mean() > 0.7
+    assert np.median(cooperative) > 0.7
+    for method in ("batch_unaware", "m_fos"):
+        assert np.abs(among_each_other[method]).max() < 0.05
+        assert cooperative.mean() - among_each_other[method].mean() > 3 * cooperative.std(ddof=1) / np.sqrt(5)
 
     file = recorded.RECORDED / "ipd-shaping-quick-coala-3" / "metrics.jsonl"
     line = json.loads(file.read_text().splitlines()[6])
