@@ -8,14 +8,15 @@ At the quick presets, five seeds, all methods at the same settings and none tune
 run of 1500 (seed 0) rises to 1.26 by iteration 500, stays above it, and ends at 1.31.
 
 In the quick mixed pools COALA-PG agents cooperate with each other, 0.77 ± 0.15 (seeds 0.98, 0.78, 0.99, 0.90 and
-0.19), and the baselines' earn 0.00 in all seeds. The pair at 0.78 is not even: one earns 0.55, the other 1.01, and so
-it is after 800 iterations. Their naive learners start as the agents are, which the paper does in CleanUp-lite only. It
-is what brings cooperation about here: of fixed initialisations agents find out who is who within the first inner
-episode, shape the learners, and defect on each other (two agents, one run each: 1.32 and 0.00 after 1240 iterations
-with p_naive 0.75; 0.68 and 0.00 after 340 with 0.25). The exact pools of memory-one agents (Figure 3C) cannot tell them
-apart, and there, too, extortion leads to cooperation. The setting was chosen among three values of p_naive, one run of
-a method each: at 0.75 all three methods cooperate (COALA-PG 0.98 and M-FOS 0.99 by 200 iterations, batch-unaware agents
-1.05 and 0.63 by 400); at 0.25 COALA-PG and M-FOS had both fallen to defection by 60 and were followed no further.
+0.19), and the baselines' earn 0.00 in all seeds. Continued to 800 iterations, the pair at 0.78 still is not even
+(0.51 and 1.14), and the one at 0.19 still defects (0.00 and 0.34). Their naive learners start as the agents are,
+which the paper does in CleanUp-lite only. It is what brings cooperation about here: of fixed initialisations agents
+find out who is who within the first inner episode, shape the learners, and defect on each other (two agents, one run
+each: 1.32 and 0.00 after 1240 iterations with p_naive 0.75; 0.68 and 0.00 after 340 with 0.25). The exact pools of
+memory-one agents (Figure 3C) cannot tell them apart, and there, too, extortion leads to cooperation. The setting was
+chosen among three values of p_naive, one run of a method each: at 0.75 all three methods cooperate (COALA-PG 0.98 and
+M-FOS 0.99 by 200 iterations, batch-unaware agents 1.05 and 0.63 by 400); at 0.25 COALA-PG and M-FOS had both fallen
+to defection by 60 and were followed no further.
 
 The runs are recorded in `runs/` beside this file (settings and metrics of every seed); a run that is not there, or
 has too few iterations, is trained, which takes minutes a seed for `quick` and a GPU for `paper`.
