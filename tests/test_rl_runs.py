@@ -256,8 +256,9 @@ def test_presets_are_the_papers_tables(name: str) -> None:
         assert (config.iterations, config.meta_batch, config.batch) == (3000, 128, 16)
         assert (config.inner_episodes, config.episode_length, config.num_naive) == (20, 10, 10)
         assert (config.meta.learning_rate, config.meta.epochs, config.meta.minibatches) == (3e-4, 4, 2)
-    assert config.p_naive == (1.0 if "shaping" in name else 0.75)
-    assert not config.dynamic_naive
+        assert config.p_naive == (1.0 if "shaping" in name else 0.75)
+        assert not config.dynamic_naive
+    assert (config.p_naive == 1) == ("shaping" in name)
 
 
 @pytest.mark.parametrize(
