@@ -3,10 +3,12 @@
 The quick preset ends at (mean ± standard error over 16 seeds) 0.82 ± 0.02 and 0.82 ± 0.02 for 1 and 2 look-aheads,
 0.71 ± 0.04 for 3, 0.30 ± 0.06 for 10 and 0.13 ± 0.02 for 20.
 
-As in the paper 1 and 2 look-aheads cooperate (above 0.75) and 20 do not: they earn 0.69 less. In between ours is lower
-than cooperation: 3 look-aheads end 0.04 below 0.75 and 0.11 below 2 look-aheads (2.5 standard errors), and 10 end 0.52
-below, nearer to 20 than to 3. From 3 on the paper, too, mixes the naive gradient in to cooperate (Figure 4C). What is
-held against the paper is which curves cooperate, not where they end.
+After 4000 steps (32 seeds) they are at 0.83 ± 0.02, 0.81 ± 0.02, 0.68 ± 0.03, 0.64 ± 0.05 and 0.21 ± 0.04: with 10
+look-aheads half of the pairs have come to cooperate by then, with 20 one of 32.
+
+As in the paper 1 and 2 look-aheads cooperate (above 0.75) and 20 do not: they earn 0.6 to 0.7 less. In between ours is
+lower than cooperation, by 0.07 at 3 look-aheads and by 0.11 at 10 (4000 steps). From 3 on the paper, too, mixes the
+naive gradient in to cooperate (Figure 4C). What is held against the paper is which curves cooperate, not where they end.
 """
 
 from collections.abc import Callable

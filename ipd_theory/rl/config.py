@@ -4,10 +4,10 @@ Memory that an iteration of one seed takes on one device, as the compiler lays i
 
 | preset | as the paper | `-quick` |
 |---|---|---|
-| `ipd-shaping` | 1,434 MiB | 11 MiB |
-| `ipd-mixed` | 2,166 MiB | 22 MiB |
-| `cleanup-shaping` | 24.6 GiB | 51 MiB |
-| `cleanup-mixed` | 12.7 GiB | 43 MiB |
+| `ipd-shaping` | 1,184 MiB | 11 MiB |
+| `ipd-mixed` | 1,769 MiB | 21 MiB |
+| `cleanup-shaping` | 24.6 GiB | 47 MiB |
+| `cleanup-mixed` | 11.8 GiB | 39 MiB |
 
 A GPU's compiler schedules and lays out otherwise: there this is an estimate. `ipd-theory train PRESET --dry-run` says
 what it is for any settings on the devices at hand. What playing takes is bounded by `co_players_at_once`, what learning
