@@ -8,7 +8,7 @@ look-aheads half of the pairs have come to cooperate by then, with 20 one of 32.
 
 As in the paper 1 and 2 look-aheads cooperate (above 0.75) and 20 do not: they earn 0.6 to 0.7 less. In between ours is
 lower than cooperation, by 0.07 at 3 look-aheads and by 0.11 at 10 (4000 steps). From 3 on the paper, too, mixes the
-naive gradient in to cooperate (Figure 4C). What is held against the paper is which curves cooperate, not where they end.
+naive gradient in to cooperate (Figure 4C). Held against the paper is which curves cooperate, not where they end.
 """
 
 from collections.abc import Callable
