@@ -160,6 +160,7 @@ def test_without_ffmpeg_a_video_is_refused_in_one_line(tmp_path: Path, monkeypat
         cleanup_render.save(tmp_path / "x.mp4", [np.zeros((2, 2, 3), np.uint8)])
 
 
+@pytest.mark.slow
 def test_a_figure_trains_a_missing_run_and_watch_animates_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

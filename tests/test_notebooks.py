@@ -11,6 +11,7 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
+LONG = pytest.mark.slow  # what notebook 5 computes is tested by itself, too
 
 
 def load_execute() -> ModuleType:
@@ -45,7 +46,9 @@ def test_pairs_are_in_step(source: Path) -> None:
     assert not [output for cell in code for output in cell.outputs if output.output_type == "error"]
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "source", [pytest.param(path, id=path.stem, marks=LONG if path.stem.startswith("05") else ()) for path in SOURCES]
+)
 def test_sources_run(source: Path, tmp_path: Path) -> None:
     """Every cell runs in a fresh kernel, assertions beside the prose included."""
     done = execute(NOTEBOOKS / "execute.py", source.name, "--out", str(tmp_path))
