@@ -16,7 +16,7 @@ each: 1.32 and 0.00 after 1240 iterations with p_naive 0.75; 0.68 and 0.00 after
 memory-one agents (Figure 3C) cannot tell them apart, and there, too, extortion leads to cooperation. The setting was
 chosen among three values of p_naive, one run of a method each: at 0.75 all three methods cooperate (COALA-PG 0.98 and
 M-FOS 0.99 by 200 iterations, batch-unaware agents 1.05 and 0.63 by 400); at 0.25 COALA-PG and M-FOS had both fallen
-to defection by 60 and were followed no further.
+to defection by 60 and were followed no further. Of these only the five seeds at 0.5 are recorded.
 
 The runs are recorded in `runs/` beside this file (settings and metrics of every seed); a run that is not there, or
 has too few iterations, is trained, which takes minutes a seed for `quick` and a GPU for `paper`.

@@ -1,20 +1,23 @@
 """`ipd-theory shaper`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ipd_theory.commands.console import messages, print_json, results
 from ipd_theory.rl.config import PRESETS, Config
 
-Preset = tyro.extras.subcommand_type_from_defaults(
-    {name: config for name, config in PRESETS.items() if config.p_naive == 1}, prefix_names=False
-)
+if TYPE_CHECKING:
+    Preset = Config
+else:  # every field of the chosen preset is an option of its own
+    Preset = tyro.extras.subcommand_type_from_defaults(
+        {name: config for name, config in PRESETS.items() if config.p_naive == 1}, prefix_names=False
+    )
 
 
 def shaper(
-    config: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],  # type: ignore[valid-type]
+    config: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],
     population_size: int = 128,
     deviation: float = 0.05,
     learning_rate: float = 0.01,
@@ -48,7 +51,6 @@ def shaper(
 
     if generations < 1:
         raise ValueError(f"generations must be 1 or more; got {generations}")
-    run: Config = config
     settings = ShaperSettings(population_size, deviation, learning_rate)
     directory = out or Path("runs") / f"shaper-seed{seed}"
     with Progress(console=messages) as bar:
@@ -57,9 +59,9 @@ def shaper(
         def report(line: dict[str, Any]) -> None:
             bar.update(task, completed=line["generation"], description=f"{line['reward']:.3f} a step")
 
-        state = evolve(run, settings, generations, directory, seed, report=report)
-    mean = search(run, settings).policy(state)
-    played = jax.jit(lambda key: against_naive(run, mean, state.naive, key))(jax.random.key(seed))
+        state = evolve(config, settings, generations, directory, seed, report=report)
+    mean = search(config, settings).policy(state)
+    played = jax.jit(lambda key: against_naive(config, mean, state.naive, key))(jax.random.key(seed))
     if json:
         print_json({"directory": str(directory), **{name: x.tolist() for name, x in played.items()}})
         return

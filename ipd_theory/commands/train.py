@@ -5,19 +5,21 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ipd_theory.commands.console import messages, only_results_on_stdout, print_json, results
 from ipd_theory.rl.config import PRESETS, Config
 
-# Every field of the chosen preset is an option of its own.
-Preset = tyro.extras.subcommand_type_from_defaults(PRESETS, prefix_names=False)
+if TYPE_CHECKING:
+    Preset = Config
+else:  # every field of the chosen preset is an option of its own
+    Preset = tyro.extras.subcommand_type_from_defaults(PRESETS, prefix_names=False)
 
 
 def train(
-    config: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],  # type: ignore[valid-type]
+    config: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],
     out: Path | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -68,7 +70,6 @@ def train(
     from ipd_theory.rl import runs
     from ipd_theory.rl.tracking import trackers
 
-    run: Config = config
     for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
         if count < 1:
             raise ValueError(f"{name} must be 1 or more; got {count}")
@@ -77,23 +78,23 @@ def train(
     _join(coordinator, processes, process)
     every_seed = tuple(range(seed, seed + seeds))
     if dry_run:
-        program = runs.compiled_iteration(run, every_seed, runs.mesh_for(run))
+        program = runs.compiled_iteration(config, every_seed, runs.mesh_for(config))
         if json:
             print_json({"devices": program.devices, "bytes_per_device": program.memory})
         else:
             results.print(_memory(program), soft_wrap=True)
         return
-    directory = out or Path("runs") / f"{'+'.join(run.methods)}-seed{seed}"
+    directory = out or Path("runs") / f"{'+'.join(config.methods)}-seed{seed}"
     tracked = trackers(directory, wandb_project) if process == 0 else contextlib.nullcontext(lambda line: None)
     try:
-        with only_results_on_stdout(), tracked as track, _progress(run.iterations) as (announce, show):
+        with only_results_on_stdout(), tracked as track, _progress(config.iterations) as (announce, show):
 
             def report(line: runs.Line) -> None:
                 track(line)
                 show(line)
 
             runs.train(
-                run,
+                config,
                 directory,
                 every_seed,
                 log_every=log_every,

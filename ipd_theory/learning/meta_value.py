@@ -17,10 +17,10 @@ returns at the end of the published setting (α = 25, discount of play 0.96, met
 
 The published numbers are over ten networks and pairs of them, ours of one network after 1000 and 200 rounds (standard
 errors over matches 0.007 and less; from 160 rounds on the first row moves between −0.55 and −0.61). Ours were made by
-a script of the same algorithm before it became this module; the self-play row is beyond the published error. This
-module itself is tested on the first row after 150 rounds; on the second, one network earns −1.021 after 20 rounds,
-−1.030 after 100 and −1.092 after 200 (± 0.001 over 1024 matches). It still moves by more than it is from the published
-number, so that one network cannot tell whether full-length ones agree. A round takes 1.4 s on one core.
+a script of the same algorithm before it became this module. This module itself is tested on the first row after 150
+rounds; on the second, one network earns −1.021 after 20 rounds, −1.030 after 100 and −1.092 after 200 (± 0.001 over
+1024 matches). It still moves by more than it is from the published number, so that one network cannot tell whether
+full-length ones agree. A round takes 1.4 s on one core.
 
 A player that counts on moving again later extorts; one that expects to stay where it is settles for cooperation.
 """

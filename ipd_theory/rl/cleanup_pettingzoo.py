@@ -25,7 +25,7 @@ Observation = Int8[np.ndarray, " F"]
 AGENTS = ("player_0", "player_1")
 
 
-class CleanUpLiteParallel(ParallelEnv[str, Observation, int]):  # type: ignore[misc]
+class CleanUpLiteParallel(ParallelEnv[str, Observation, int]):  # type: ignore[misc]  # PettingZoo has no types
     """One game of CleanUp-lite that is truncated after a number of steps; it never terminates by itself.
 
     Observations are those of `cleanup.observe`, as 0 and 1; infos hold what `cleanup.measure` reports, own things
