@@ -29,7 +29,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _LEFT_OUT = ("cse_barrier_expander", "while-loop-invariant-code-motion")
-_BLOCK = 1024
+_TOGETHER = 1024  # a batch of up to this size is not worth sharing out
+_BLOCK = 2048
 
 
 def kept(values: T) -> T:
@@ -60,7 +61,7 @@ def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Ca
             if traced or jax.default_backend() != "cpu":
                 return plain(*arguments, **named)
             axes = _batch_axes(arguments, ranks) if ranks else ()
-            if math.prod(axes) <= _BLOCK:
+            if math.prod(axes) <= _TOGETHER:
                 return on_cpu(*arguments, **named)
             blocks: R = _in_blocks(functools.partial(on_cpu.lower, **named), arguments, ranks, axes)
             return blocks

@@ -141,7 +141,7 @@ def value_differences(start: Columns, rate: Sequence[Columns], delta: Array, pai
     """
     one, two = (fold(start, rate, delta, *order) for order in (pairs, pairs[::-1]))
     (first, from_first), (second, from_second) = _within(one), _within(two)
-    in_first = jnp.add(*_shares(one)) >= jnp.add(*_shares(two))
+    in_first = kept(jnp.add(*_shares(one)) >= jnp.add(*_shares(two)))  # each of the 16 results asks for it
 
     def chosen(in_pair: Array, within: Columns, through: Columns) -> Columns:
         return tuple(jnp.where(in_pair, a, b) for a, b in zip(within, through, strict=True))

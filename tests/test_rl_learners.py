@@ -245,7 +245,7 @@ def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() ->
         return policy_loss + 0.5 * 0.5 * jnp.square(values - targets).mean()
 
     gradient = jax.jit(jax.grad(a2c_loss))(policy)
-    for at_once in (0, 3):
+    for at_once in (0, 3, None):
         chosen = dataclasses.replace(settings, trajectories_at_once=at_once)
         update = jax.jit(functools.partial(learners.ppo_update, settings=chosen))
         state = learners.optimizer("sgd", 1.0, 1e9).init(policy)

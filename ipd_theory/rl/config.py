@@ -4,14 +4,15 @@ Memory that an iteration of one seed takes on one device, as the compiler lays i
 
 | preset | as the paper | `-quick` |
 |---|---|---|
-| `ipd-shaping` | 1,184 MiB | 11 MiB |
-| `ipd-mixed` | 1,769 MiB | 21 MiB |
+| `ipd-shaping` | 110 MiB | 11 MiB |
+| `ipd-mixed` | 434 MiB | 21 MiB |
 | `cleanup-shaping` | 24.6 GiB | 47 MiB |
 | `cleanup-mixed` | 11.8 GiB | 39 MiB |
 
-A GPU's compiler schedules and lays out otherwise: there this is an estimate. `ipd-theory train PRESET --dry-run` says
-what it is for any settings on the devices at hand. What playing takes is bounded by `co_players_at_once`, what learning
-takes by `meta.trajectories_at_once`.
+With whole minibatches, as on a GPU, the first two of the paper's take 1,184 and 1,769 MiB; a GPU's compiler schedules
+and lays out otherwise, so that there this is an estimate. `ipd-theory train PRESET --dry-run` says what it is for any
+settings on the devices at hand. What playing takes is bounded by `co_players_at_once`, what learning takes by
+`meta.trajectories_at_once`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -81,8 +82,8 @@ class Meta:
         normalize_advantages: Whether advantages are scaled to deviation 1 (they are always centred).
         reward_scale: Factor on rewards before learning; metrics stay unscaled.
         max_gradient_norm: Gradients longer than this are shortened to it.
-        trajectories_at_once: Most meta-trajectories whose gradient is taken together, 0 for a whole minibatch; small
-            chunks stay in a processor's cache, whole minibatches keep a GPU busy.
+        trajectories_at_once: Most meta-trajectories whose gradient is taken together, 0 for a whole minibatch. None is
+            a whole minibatch on a GPU, which that keeps busy, and on a CPU so few that they stay in its cache.
     """
 
     learning_rate: float = 3e-4
@@ -97,7 +98,7 @@ class Meta:
     normalize_advantages: bool = False
     reward_scale: float = 0.05
     max_gradient_norm: float = 1.0
-    trajectories_at_once: int = 0
+    trajectories_at_once: int | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from ipd_theory.rl.learners import (
     optimizer,
     ppo_update,
     sum_over,
+    trajectories_at_once,
 )
 from ipd_theory.rl.rollout import CoPlayers, MetaEpisode, Sizes, play
 
@@ -176,7 +177,7 @@ def _gradient_parts(
         current, future = (_by_time(jnp.transpose(x, (2, 3, 0, 1))) for x in credits)
         actions = _by_time(record.actions[..., 0, :])
         policy = jax.tree.map(lambda x: x[agent], state.meta)
-        at_once = config.meta.trajectories_at_once
+        at_once = trajectories_at_once(config.meta, actions.shape[0])
         return gradient_parts(policy, _by_time(record.observations), actions, (current, future), at_once, axis)
 
     return jax.lax.cond(state.iteration % config.gradient_parts_every == 0, measure, lambda: unknown)

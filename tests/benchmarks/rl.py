@@ -1,7 +1,8 @@
 """Environment steps of whole training iterations against a straightforward recurrent PPO loop.
 
-The peer is built as PureJaxRL's `ppo_rnn`: embedding, GRU, two small heads, its training pass a scan over single
-steps, gradients over whole minibatches. Game, co-players' learning, widths, epochs and minibatches are the same.
+The peer is built as PureJaxRL's `ppo_rnn`: embedding and two small heads over all steps at once, between them a GRU
+whose training pass is a scan over single steps, gradients over whole minibatches. Game, co-players' learning, widths,
+epochs and minibatches are the same.
 """
 
 import dataclasses
@@ -56,27 +57,33 @@ class GRUPolicy(eqx.Module):
         """Return zero hidden units."""
         return jnp.zeros((*batch, self.embedding.shape[1]), jnp.float32)
 
-    def step(self, observations: jax.Array, resets: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Advance by one step."""
+    def _embed(self, observations: jax.Array) -> jax.Array:
+        return jax.nn.relu(jax.nn.one_hot(observations, 5, dtype=jnp.float32) @ self.embedding)
+
+    def _heads(self, hidden: jax.Array) -> jax.Array:
+        return jnp.concatenate([jax.nn.relu(hidden @ first) @ last for first, last in (self.actor, self.critic)], -1)
+
+    def _cell(self, embedded: jax.Array, resets: jax.Array, hidden: jax.Array) -> jax.Array:
         hidden = jnp.where(resets[..., None], 0, hidden)
-        embedded = jax.nn.relu(jax.nn.one_hot(observations, 5, dtype=jnp.float32) @ self.embedding)
         from_input = jnp.split(embedded @ self.to_gates + self.bias, 3, -1)
         from_hidden = jnp.split(hidden @ self.from_hidden, 3, -1)
         reset, update = (jax.nn.sigmoid(a + b) for a, b in zip(from_input[:2], from_hidden[:2], strict=True))
-        candidate = jnp.tanh(from_input[2] + reset * from_hidden[2])
-        hidden = update * hidden + (1 - update) * candidate
-        heads = [jax.nn.relu(hidden @ first) @ last for first, last in (self.actor, self.critic)]
-        return jnp.concatenate(heads, -1), hidden
+        return update * hidden + (1 - update) * jnp.tanh(from_input[2] + reset * from_hidden[2])
+
+    def step(self, observations: jax.Array, resets: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Advance by one step."""
+        hidden = self._cell(self._embed(observations), resets, hidden)
+        return self._heads(hidden), hidden
 
     def sequence(self, observations: jax.Array, resets: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Advance step by step."""
+        """Advance the cell step by step, embedding and heads over all steps at once."""
 
         def step(hidden: jax.Array, at: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            outputs, hidden = self.step(*at, hidden)
-            return hidden, outputs
+            hidden = self._cell(*at, hidden)
+            return hidden, hidden
 
-        hidden, outputs = jax.lax.scan(step, hidden, (observations, resets))
-        return outputs, hidden
+        hidden, along = jax.lax.scan(step, hidden, (self._embed(observations), resets))
+        return self._heads(along), hidden
 
 
 def peer_state(config: Config) -> train.TrainState:
@@ -118,8 +125,8 @@ def timed(name: str) -> list[Row]:
 
 
 def run() -> list[Row]:
-    """Time the quick presets in a process of its own, which counts each core as a device."""
-    command = [sys.executable, "-m", "tests.benchmarks.rl", "ipd-shaping-quick", "ipd-mixed-quick"]
+    """Time the quick presets and the paper's in a process of its own, which counts each core as a device."""
+    command = [sys.executable, "-m", "tests.benchmarks.rl", "ipd-shaping-quick", "ipd-mixed-quick", "ipd-shaping"]
     found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [Row(*row) for row in json.loads(found.stdout)]
 
