@@ -25,7 +25,7 @@ from ipd_theory.rl.config import PRESETS, Config, Meta, Network, with_method
 OPTIONS = (
     "ipd-mixed-quick --methods coala m_fos --iterations 20 --meta-batch 4 --batch 2 --inner-episodes 2 "
     "--episode-length 2 --p-naive 0.5 --num-naive 3 --dynamic-naive --network.width 4 --network.expanded-width 4 "
-    "--meta.epochs 1 --meta.trajectories-at-once 0 --gradient-parts-every 0"
+    "--meta.epochs 1 --meta.trajectories-at-once None --gradient-parts-every 0"
 )
 TINY = Config(
     methods=("coala", "m_fos"),
