@@ -96,13 +96,15 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
         late = arrays[f"shaping {method} defection"][:, iteration > iteration[-1] - settings.last].mean(1)
         band(axes[1], np.arange(1, late.shape[-1] + 1), late, method)
         if settings.mixed:
-            band(axes[2], arrays["mixed iteration"], arrays[f"mixed {method} reward"].mean(-1), method)
+            pairs = arrays[f"mixed {method} reward"].mean(-1)
+            colour = band(axes[2], arrays["mixed iteration"], pairs, method)
+            axes[2].plot(arrays["mixed iteration"], pairs.T, color=colour, linewidth=0.5)
     axes[0].set(xlabel="iteration", ylabel="reward a step", title="A  against naive learners")
     axes[1].set(xlabel="inner episode", ylabel="share of defection", ylim=(0, 1.02), title="B  within a meta-episode")
     if settings.mixed:
         axes[2].set(xlabel="iteration", ylabel="reward a step", title="C  meta against meta, mixed pool")
     axes[1].set_xticks([1, *range(5, late.shape[-1] + 1, 5)])
     handles, labels = axes[0].get_legend_handles_labels()
-    title = "mean over seeds, band ± one standard deviation"
+    title = "mean over seeds, band ± one standard deviation, in C also each seed"
     figure.legend(handles, labels, loc="outside lower center", ncols=3, title=title, title_fontsize=7)
     return figure

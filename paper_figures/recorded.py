@@ -33,11 +33,16 @@ def series(found: list[runs.Line], kind: str, what: str) -> np.ndarray[Any, Any]
     return np.asarray([line[kind][what] for line in found], float).swapaxes(0, 1)
 
 
-def band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], method: Method, log: bool = False) -> None:
-    """Draw the mean over seeds (the first axis of y) and a band of one standard deviation, of log y if so asked."""
+def band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], method: Method, log: bool = False) -> Any:
+    """Draw the mean over seeds (the first axis of y) and a band of one standard deviation, of log y if so asked.
+
+    Returns:
+        The colour.
+    """
     dashes = "--" if method == "m_fos" else "-"  # the two baselines often lie on each other
     spread = np.log(y) if log else y
     middle, deviation = spread.mean(0), spread.std(0)
     low, middle, high = (np.exp(z) if log else z for z in (middle - deviation, middle, middle + deviation))
     (line,) = axis.plot(x, middle, dashes, label=METHODS[method])
     axis.fill_between(x, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
+    return line.get_color()
