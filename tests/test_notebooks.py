@@ -11,7 +11,7 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
-LONG = pytest.mark.slow  # what notebook 5 computes is tested by itself, too
+LONG = ("03", "04", "05")  # what they compute is tested by itself, too
 
 
 def load_execute() -> ModuleType:
@@ -47,7 +47,8 @@ def test_pairs_are_in_step(source: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [pytest.param(path, id=path.stem, marks=LONG if path.stem.startswith("05") else ()) for path in SOURCES]
+    "source",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * path.stem.startswith(LONG)) for path in SOURCES],
 )
 def test_sources_run(source: Path, tmp_path: Path) -> None:
     """Every cell runs in a fresh kernel, assertions beside the prose included."""
