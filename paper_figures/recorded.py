@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.typing import ColorType
 
 from ipd_theory.rl import runs
 from ipd_theory.rl.config import PRESETS, Config, Method, with_method
@@ -33,7 +34,7 @@ def series(found: list[runs.Line], kind: str, what: str) -> np.ndarray[Any, Any]
     return np.asarray([line[kind][what] for line in found], float).swapaxes(0, 1)
 
 
-def band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], method: Method, log: bool = False) -> Any:
+def band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], method: Method, log: bool = False) -> ColorType:
     """Draw the mean over seeds (the first axis of y) and a band of one standard deviation, of log y if so asked.
 
     Returns:
@@ -44,5 +45,6 @@ def band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], method: M
     middle, deviation = spread.mean(0), spread.std(0)
     low, middle, high = (np.exp(z) if log else z for z in (middle - deviation, middle, middle + deviation))
     (line,) = axis.plot(x, middle, dashes, label=METHODS[method])
-    axis.fill_between(x, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
-    return line.get_color()
+    colour = line.get_color()
+    axis.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+    return colour

@@ -245,7 +245,7 @@ def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() ->
         return policy_loss + 0.5 * 0.5 * jnp.square(values - targets).mean()
 
     gradient = jax.jit(jax.grad(a2c_loss))(policy)
-    for at_once in (0, 3, None):
+    for at_once in (0, 3):
         chosen = dataclasses.replace(settings, trajectories_at_once=at_once)
         update = jax.jit(functools.partial(learners.ppo_update, settings=chosen))
         state = learners.optimizer("sgd", 1.0, 1e9).init(policy)
@@ -253,6 +253,13 @@ def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() ->
         moved = jax.tree.map(lambda a, b: a - b, policy, after)
         for a, b in zip(jax.tree.leaves(moved), jax.tree.leaves(gradient), strict=True):
             np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_on_a_cpu_few_trajectories_at_once_unless_told_otherwise() -> None:
+    few = jax.default_backend() == "cpu"
+    chosen = [learners.trajectories_at_once(Meta(), steps) for steps in (100, 200, 6400)]
+    assert chosen == ([8, 4, 4] if few else [0, 0, 0])
+    assert [learners.trajectories_at_once(Meta(trajectories_at_once=n), 100) for n in (0, 16)] == [0, 16]
 
 
 def test_naive_learners_alone_fall_into_defection() -> None:

@@ -255,11 +255,16 @@ def largest_divisor(number: int, bound: int) -> int:
     return max(size for size in range(1, bound + 1) if number % size == 0)
 
 
-_CACHED_STEPS = 800  # of whose gradient at width 32 all that is kept for the way back fits a core's cache of 1 MiB
+_CACHED_STEPS = 800  # at width 32, what backpropagation through these stores just fits a core's cache of 1 MiB
 
 
 def trajectories_at_once(settings: Meta, steps: int) -> int:
-    """Return how many trajectories of this many steps to take the gradient of together, 0 for all."""
+    """Return how many trajectories to take the gradient of together, 0 for all of a minibatch.
+
+    Args:
+        settings: of the algorithm.
+        steps: of a trajectory.
+    """
     if settings.trajectories_at_once is not None:
         return settings.trajectories_at_once
     return max(_CACHED_STEPS // steps, 4) if jax.default_backend() == "cpu" else 0
