@@ -45,7 +45,7 @@ def dice(
         discount: γ, one number.
     """
     box = magic_box(jnp.cumsum(log_probabilities, -1))
-    return (discount ** _steps(rewards) * box * rewards).sum(-1)
+    return (jnp.power(discount, _steps(rewards)) * box * rewards).sum(-1)
 
 
 def loaded_dice(
@@ -70,7 +70,7 @@ def loaded_dice(
         total = jnp.multiply(decay, total)
         scores.append(magic_box(total + log_probabilities[..., t]) - magic_box(total))
         total = total + log_probabilities[..., t]
-    return (discount ** _steps(advantages) * advantages * jnp.stack(scores, -1)).sum(-1)
+    return (jnp.power(discount, _steps(advantages)) * advantages * jnp.stack(scores, -1)).sum(-1)
 
 
 def log_probabilities(logits: Float[Array, " h"], seen: learners.Experience) -> Float[Array, "*batch T"]:
