@@ -2,7 +2,8 @@
 
 XLA fuses elementwise operations into loops, and on a CPU evaluates a value again in each loop that reads it. In nested
 derivatives, where everything is shared many times over, that is tens of thousands of operations in place of two
-thousand. `kept` says where a value is worth storing. XLA takes such barriers out before it fuses, unless told not to.
+thousand. `kept` says where a value is worth storing. Up to jax 0.10 XLA takes such barriers out before it fuses, unless
+told not to; later it fuses first, and cannot compile those that it is told to leave in.
 
 It also moves what does not change out of a loop before it looks for common subexpressions. Every copy of 1 − γ then
 becomes a variable of the loop of its own, and what is computed from two copies is computed twice. These loops have
@@ -28,7 +29,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_LEFT_OUT = ("cse_barrier_expander", "while-loop-invariant-code-motion")
+_OUT_TOO_EARLY = ("cse_barrier_expander",) if jax.__version_info__ < (0, 11) else ()
+_LEFT_OUT = ("while-loop-invariant-code-motion", *_OUT_TOO_EARLY)
 _TOGETHER = 1024  # a batch of up to this size is not worth sharing out
 _BLOCK = 2048
 
@@ -40,7 +42,7 @@ def kept(values: T) -> T:
 
 
 def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return `jax.jit` with these static arguments that leaves out two passes on a CPU.
+    """Return `jax.jit` with these static arguments that leaves out these passes on a CPU.
 
     Inside other compiled code, whose options rule, and on other devices it is plain `jax.jit`.
 

@@ -230,7 +230,7 @@ def test_batches_broadcast_over_everything(rng):
     returns = ipd.expected_returns(AXELROD, p, q, discount=gammas)
     assert returns.shape == (4, 3, 2, 2)
     single = ipd.expected_returns(AXELROD, p[2, 0, 0], q[1, 0], discount=0.9)
-    np.testing.assert_array_equal(returns[2, 1, 1], single)
+    np.testing.assert_allclose(returns[2, 1, 1], single, rtol=1e-15)
     several = ipd.prisoners_dilemma(T=jnp.array([2.0, 3.0]))
     assert ipd.expected_returns(several, p, q, discount=0.9).shape == (4, 3, 2, 2)
     assert ipd.return_gradient(several, p, q, discount=0.9, wrt=1).shape == (4, 3, 2, 5)
