@@ -2,11 +2,12 @@
 
 Rewards a step of both agents against each other, over the last iterations of training.
 
-The paper's are 0.850 ± 0.037 and 0.853 ± 0.017. The quick preset's, recorded in `runs/`, are 0.51 ± 0.33 and 0.31 ±
-0.22 over five seeds (0.81 and 0.70, 0.34 and 0.29, 0.93 and 0.19, 0.03 and 0.02, 0.42 and 0.33): two agents in place
-of four, 400 iterations of a sixteenth of the steps for each, and learners that start as the agents are (`figure_5`).
-Two M-FOS agents by themselves earn 0.00 there, so it is the COALA-PG agent that draws its partner out of defection,
-and keeps the larger share.
+The paper's are 0.850 ± 0.037 and 0.853 ± 0.017. The quick preset's, recorded in `runs/`, are 0.85 and 0.74 in the
+first of two seeds, 0.15 and -0.02 in the second, whose COALA-PG agent had earned 0.84 from its partner's -0.35 fifty
+iterations before: two agents in place of four, a tenth of the iterations at a quarter of the steps, and learners that
+start as the agents are (`figure_5`). With a meta-batch of 32 in place of 128, and 400 iterations, five seeds gave 0.51
+± 0.33 and 0.31 ± 0.22. Two M-FOS agents by themselves earn 0.00 there, so it is the COALA-PG agent that draws its
+partner out of defection, and keeps the larger share.
 """
 
 from collections.abc import Callable
@@ -42,7 +43,7 @@ class Settings:
 
 
 PRESETS = {
-    "quick": Settings("ipd-mixed-quick", 400, ((0,), (1,), (2,), (3,), (4,)), last=100),
+    "quick": Settings("ipd-mixed-quick", 300, ((0,), (1,)), last=50),
     "paper": Settings("ipd-mixed", 3000, ((0, 1, 2, 3, 4),), last=100),
 }
 

@@ -20,7 +20,7 @@ def nothing(done: float) -> None:
 def test_recorded_runs_shape_and_both_figures_show_them() -> None:
     """Five seeds: COALA-PG above 0.9 a step against learners, ahead of both baselines by 0.3 and three standard errors.
 
-    In mixed pools its agents cooperate with each other, in most seeds of ten, and the baselines' in none.
+    In mixed pools its agents cooperate with each other, above 0.7 a step over seven seeds, and the baselines' never.
     """
     settings = figure_5.PRESETS["quick"]
     arrays = figure_5.compute(settings, 0, nothing)
@@ -38,12 +38,12 @@ def test_recorded_runs_shape_and_both_figures_show_them() -> None:
     late = arrays["mixed iteration"] > settings.mixed_iterations - settings.last
     among_each_other = {method: arrays[f"mixed {method} reward"][:, late].mean((1, 2)) for method in recorded.METHODS}
     cooperative = among_each_other["coala"]
-    assert cooperative.shape == (10,)
-    assert cooperative.mean() > 0.5
-    assert np.median(cooperative) > 0.7
+    assert cooperative.shape == (7,)
+    assert cooperative.mean() > 0.7
+    assert cooperative.min() > 0.5
     for method in ("batch_unaware", "m_fos"):
         assert np.abs(among_each_other[method]).max() < 0.05
-        assert cooperative.mean() - among_each_other[method].mean() > 3 * cooperative.std(ddof=1) / np.sqrt(10)
+        assert cooperative.mean() - among_each_other[method].mean() > 3 * cooperative.std(ddof=1) / np.sqrt(7)
 
     file = recorded.RECORDED / "ipd-shaping-quick-coala-3" / "metrics.jsonl"
     line = json.loads(file.read_text().splitlines()[6])
