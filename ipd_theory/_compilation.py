@@ -42,7 +42,7 @@ def kept(values: T) -> T:
 
 
 def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return `jax.jit` with these static arguments that leaves out these passes on a CPU.
+    """Return `jax.jit` with these static arguments that leaves out the passes named above on a CPU.
 
     Inside other compiled code, whose options rule, and on other devices it is plain `jax.jit`.
 

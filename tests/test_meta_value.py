@@ -1,5 +1,8 @@
 """The fitted meta-value against cases known in closed form, and the published table it explains."""
 
+import zlib
+from pathlib import Path
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -116,9 +119,10 @@ def test_table_of_meta_value_learning():
 
 
 def fitted(cache, who, opponent, seed):
-    """Return a network of full length; an interrupted test goes on with those that are kept in pytest's cache."""
+    """Return a network of full length; an interrupted test goes on with those that the same code left in the cache."""
     key = jax.random.key(seed)
-    path = cache.mkdir("meta_value") / f"{who}-{seed}.eqx"
+    code = zlib.crc32(Path(meta_value.__file__).read_bytes())
+    path = cache.mkdir("meta_value") / f"{who}-{seed}-{code:08x}.eqx"
     if not path.exists():
         network, _ = meta_value.fit_meta_value(GAME, opponent, discount=0.96, key=key)
         partial = path.with_suffix(".partial")
