@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from ipd_theory.rl.hawk import AssembledHawk, Hawk, TabulatedHawk, decay_parameter
+from ipd_theory.rl.hawk import ByLag, ByWindow, Hawk
+from ipd_theory.rl.hawk_layers import decay_parameter
 from ipd_theory.rl.recurrence import linear_recurrence
 
 OBSERVATIONS, OUTPUTS = 5, 3
@@ -109,7 +110,7 @@ def evaluate(hawk: Hawk, observations: jax.Array, resets: jax.Array, num_steps: 
 @pytest.mark.parametrize("p_reset", [0.0, 0.15, 0.7])
 def test_whole_sequences_chunks_and_steps_are_the_published_recurrence(hawk: Hawk, path: str, p_reset: float) -> None:
     observations, resets = streams(1, 40, 4, p_reset)
-    assert isinstance(hawk.assemble(PATHS[path]), AssembledHawk if path == "direct" else TabulatedHawk)
+    assert isinstance(hawk.assemble(PATHS[path]).front, ByLag if path == "direct" else ByWindow)
     ways = evaluate(hawk, observations, resets, PATHS[path])
     for stream in range(4):
         expected = numpy_hawk(hawk, np.asarray(observations[:, stream]), np.asarray(resets[:, stream]))

@@ -255,11 +255,11 @@ def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() ->
             np.testing.assert_allclose(a, b, atol=2e-6)
 
 
-def test_on_a_cpu_few_trajectories_at_once_unless_told_otherwise() -> None:
+def test_on_a_cpu_few_sequences_at_once_unless_told_otherwise() -> None:
     few = jax.default_backend() == "cpu"
-    chosen = [learners.trajectories_at_once(Meta(), steps) for steps in (100, 200, 6400)]
+    chosen = [learners.sequences_at_once(None, steps) for steps in (100, 200, 6400)]
     assert chosen == ([8, 4, 4] if few else [0, 0, 0])
-    assert [learners.trajectories_at_once(Meta(trajectories_at_once=n), 100) for n in (0, 16)] == [0, 16]
+    assert [learners.sequences_at_once(n, 100) for n in (0, 16)] == [0, 16]
 
 
 def test_naive_learners_alone_fall_into_defection() -> None:

@@ -1,5 +1,6 @@
 """Runs: co-players drawn as specified, seeds side by side, checkpoints that resume to the bit, the commands."""
 
+import dataclasses
 import json
 import os
 import random
@@ -118,6 +119,13 @@ def test_settings_are_stored_and_held(uninterrupted: Path) -> None:
     assert runs.read_config(uninterrupted) == (TINY, (5,))
     with pytest.raises(ValueError, match="holds a run with other settings: methods"):
         runs.train(with_method(TINY, "coala"), uninterrupted, (5,), **EVERY)
+    hotter = dataclasses.replace(TINY, meta=dataclasses.replace(TINY.meta, clip=0.3))
+    with pytest.raises(ValueError, match="holds a run with other settings: meta"):
+        runs.train(hotter, uninterrupted, (5,), **EVERY)
+    # How many sequences are taken at once changes no result beyond rounding.
+    meta = dataclasses.replace(TINY.meta, trajectories_at_once=1)
+    runs.train(dataclasses.replace(TINY, co_players_at_once=1, meta=meta), uninterrupted, (5,), **EVERY)
+    assert runs.read_config(uninterrupted) == (TINY, (5,))
     with pytest.raises(ValueError, match="checkpoint_every=3 must be a positive multiple of log_every=2"):
         runs.train(TINY, uninterrupted, (5,), log_every=2, checkpoint_every=3)
     with pytest.raises(ValueError, match="holds no run"):

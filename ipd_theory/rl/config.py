@@ -4,10 +4,10 @@ Memory that an iteration of one seed takes on one device, as the compiler lays i
 
 | preset | as the paper | `-quick` |
 |---|---|---|
-| `ipd-shaping` | 110 MiB | 11 MiB |
-| `ipd-mixed` | 434 MiB | 80 MiB |
-| `cleanup-shaping` | 24.6 GiB | 47 MiB |
-| `cleanup-mixed` | 11.8 GiB | 39 MiB |
+| `ipd-shaping` | 42 MiB | 9 MiB |
+| `ipd-mixed` | 95 MiB | 21 MiB |
+| `cleanup-shaping` | 24.6 GiB | 14 MiB |
+| `cleanup-mixed` | 7.4 GiB | 15 MiB |
 
 With whole minibatches, as on a GPU, the first two of the paper's take 1,184 and 1,769 MiB; a GPU's compiler schedules
 and lays out otherwise, so that there this is an estimate. `ipd-theory train PRESET --dry-run` says what it is for any
@@ -116,7 +116,8 @@ class Config:
         num_naive: Naive initialisations to draw from.
         dynamic_naive: Whether every naive initialisation is set to one of the meta agents at each iteration.
         co_players_at_once: Most co-players that play at the same time, 0 for all of them; fewer take less memory, and
-            change no result beyond rounding.
+            change no result beyond rounding. None is all on a GPU, and on a CPU so few that what the naive ones learn
+            from stays in its cache.
         gradient_parts_every: Iterations between measurements of the policy gradient's parts (Figure 12), 0 for none.
         environment: What is played.
         network: The sequence model.
@@ -133,7 +134,7 @@ class Config:
     p_naive: float = 1.0
     num_naive: int = 10
     dynamic_naive: bool = False
-    co_players_at_once: int = 0
+    co_players_at_once: int | None = None
     gradient_parts_every: int = 0
     environment: EnvironmentSettings = field(default_factory=IteratedDilemma)
     network: Network = field(default_factory=Network)
@@ -180,7 +181,7 @@ _QUICK = Config(
     inner_episodes=20,
     episode_length=5,
     gradient_parts_every=10,
-    meta=Meta(learning_rate=5e-4, trajectories_at_once=16),
+    meta=Meta(learning_rate=5e-4),
 )
 
 # Naive learners that start as the agents are cannot be told from them at first, so that what shapes learners meets
@@ -222,10 +223,10 @@ _CLEANUP_SHAPING_QUICK = replace(
     batch=8,
     inner_episodes=20,
     episode_length=32,
-    co_players_at_once=0,
+    co_players_at_once=None,
     environment=CleanUpLite(rows=3, columns=3),
     naive=Naive(learning_rate=0.01, reward_scale=0.1),
-    meta=replace(_CLEANUP_SHAPING.meta, trajectories_at_once=16),
+    meta=replace(_CLEANUP_SHAPING.meta, trajectories_at_once=None),
 )
 _CLEANUP_MIXED_QUICK = replace(
     _CLEANUP_SHAPING_QUICK,

@@ -13,14 +13,14 @@ block follows, then RMSNorm and a linear readout that starts at zero.
 
 All gates depend on observations alone, never on h, so a known sequence needs only matrix products over all steps
 at once and one cheap scan for h. If observations are integers (k stands for the one-hot vector e_k), everything
-before the recurrence is a function of the last few of them, the window of the convolution: with few observations and
-many steps it is evaluated once a window, as a table, and looked up (5 observations and a convolution of width 4
-have 5 + 25 + 125 + 625 windows, the short ones for the steps after a reset).
+before the recurrence is a function of the last few of them, the window of the convolution, and linear up to the
+gates' logits: one product of the window's one-hot vectors with a table of what each observation adds at each lag
+(`ByLag`). With few observations and many steps it is evaluated once a window and looked up (`ByWindow`: 5
+observations and a convolution of width 4 have 5 + 25 + 125 + 625 windows, the short ones for the steps after a reset).
 """
 
-import functools
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -28,32 +28,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from ipd_theory.rl.recurrence import bounded_sqrt, linear_recurrence
-
-DecayInitialization = Literal["squared", "effective"]
-DECAY_SCALE = 8.0
-DECAY_RANGE = (0.9, 0.999)
-
-gelu = functools.partial(jax.nn.gelu, approximate=True)
-
-
-class Linear(eqx.Module):
-    """x ↦ x W + b over the last axis."""
-
-    weight: Float[Array, "inputs outputs"]
-    bias: Float[Array, " outputs"]
-
-    def __call__(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
-        """Return x W + b."""
-        return _product(x, self.weight) + self.bias
-
-
-def _product(
-    x: Float[Array, "*batch inputs"], weight: Float[Array, "inputs outputs"]
-) -> Float[Array, "*batch outputs"]:
-    """Return x W as a product of two matrices; of more axes XLA makes transposed copies for the weight's gradient."""
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ weight
-    return rows.reshape(*x.shape[:-1], rows.shape[-1])
+from ipd_theory.rl.hawk_layers import (
+    DecayInitialization,
+    Decoder,
+    Encoder,
+    Gates,
+    Linear,
+    RMSNorm,
+    decay_parameter,
+    product,
+    recurrence_terms,
+)
+from ipd_theory.rl.recurrence import linear_recurrence
 
 
 def _unbiased(weight: Float[Array, "inputs outputs"]) -> Linear:
@@ -66,113 +52,6 @@ def _normals(key: Key[Array, ""], *wanted: tuple[tuple[int, ...], float]) -> lis
     flat = jax.random.normal(key, (sum(sizes),), jnp.float32)
     parts = jnp.split(flat, np.cumsum(sizes)[:-1])
     return [part.reshape(shape) * variance**0.5 for part, (shape, variance) in zip(parts, wanted, strict=True)]
-
-
-class RMSNorm(eqx.Module):
-    """x ↦ (1 + scale) x / √(mean x² + 1e-6) over the last axis."""
-
-    scale: Float[Array, " width"]
-
-    def then(self, layer: Linear, x: Float[Array, "*batch width"]) -> Float[Array, "*batch outputs"]:
-        """Return layer(norm(x)): the scale goes to the weights, and rows are divided after the product."""
-        inverse_size = jax.lax.rsqrt(jnp.mean(x * x, -1, keepdims=True) + 1e-6)
-        return inverse_size * _product(x, (1 + self.scale)[:, None] * layer.weight) + layer.bias
-
-
-def decay_parameter(key: Key[Array, ""], width: int, initialization: DecayInitialization) -> Float[Array, " width"]:
-    """Return Λ such that e^{−2 softplus(Λ)} or e^{−8 softplus(Λ)} is uniform on its initial range.
-
-    Args:
-        key: of the draw.
-        width: how many units.
-        initialization: `squared` for the first, on [0.9², 0.999²]; `effective` for the second, on [0.9, 0.999].
-
-    Raises:
-        ValueError: if `initialization` is neither.
-    """
-    low, high = DECAY_RANGE
-    uniform = jax.random.uniform(key, (width,), jnp.float32)
-    if initialization == "squared":
-        log_decay = 0.5 * jnp.log(low**2 + uniform * (high**2 - low**2))
-    elif initialization == "effective":
-        log_decay = jnp.log(low + uniform * (high - low)) / DECAY_SCALE
-    else:
-        raise ValueError(f"decay_initialization must be 'squared' or 'effective'; got {initialization!r}")
-    return jnp.log(jnp.expm1(-log_decay))
-
-
-class Encoder(eqx.Module):
-    """Observations to the three streams that need no memory."""
-
-    embedding: Linear
-    norm: RMSNorm
-    to_branch: Linear
-    to_recurrence: Linear
-
-    def __call__(self, features: Float[Array, "*batch features"]) -> tuple[Array, Array, Array]:
-        """Return the residual stream, the multiplicative branch and the recurrence's input, each [*batch, width]."""
-        x = self.embedding(features)
-        return x, gelu(self.norm.then(self.to_branch, x)), self.norm.then(self.to_recurrence, x)
-
-
-class Gates(eqx.Module):
-    """The convolution and the gates of the recurrence; `merged` is the two gates' matrices as one."""
-
-    conv_weight: Float[Array, "conv_width width"]
-    conv_bias: Float[Array, " width"]
-    weight: Float[Array, "2 heads block block"]
-    bias: Float[Array, "2 width"]
-    decay_parameter: Float[Array, " width"]
-
-    def merged(self) -> Linear:
-        """Return both block-diagonal gates as one layer [width, 2 width]."""
-        blocks = [jax.scipy.linalg.block_diag(*gate) for gate in self.weight]
-        return Linear(jnp.concatenate(blocks, 1), self.bias.reshape(-1))
-
-    def convolve(self, window: list[Float[Array, "*batch width"]]) -> Float[Array, "*batch width"]:
-        """Return v [*batch, width] from u_t, u_{t−1}, …, zero where there is nothing."""
-        return sum((w * u for w, u in zip(self.conv_weight, window, strict=True)), self.conv_bias)
-
-    def __call__(
-        self, merged: Linear, v: Float[Array, "*batch width"], fresh: Bool[Array, "*batch"]
-    ) -> tuple[Array, Array]:
-        """Return the decay and the input of the recurrence [*batch, width]; `fresh` where nothing came before."""
-        recurrence, input_gate = jnp.split(jax.nn.sigmoid(merged(v)), 2, -1)
-        log_decay = -DECAY_SCALE * recurrence * jax.nn.softplus(self.decay_parameter)
-        scale = bounded_sqrt(-jnp.expm1(2 * log_decay))
-        first = fresh[..., None]
-        return jnp.where(first, 0, jnp.exp(log_decay)), jnp.where(first, 1, scale) * input_gate * v
-
-
-class Decoder(eqx.Module):
-    """Everything after the recurrence: back into the residual stream, the gated MLP, the readout."""
-
-    from_recurrence: Linear
-    norm: RMSNorm
-    up: Linear
-    down: Linear
-    final_norm: RMSNorm
-    readout: Linear
-
-    def __call__(
-        self,
-        x: Float[Array, "*batch width"],
-        branch: Float[Array, "*batch width"],
-        hidden: Float[Array, "*batch width"],
-    ) -> Float[Array, "*batch outputs"]:
-        """Return the readout [*batch, outputs]."""
-        x = x + self.from_recurrence(branch * hidden)
-        first, second = jnp.split(self.norm.then(self.up, x), 2, -1)
-        x = x + self.down(gelu(first) * second)
-        return self.final_norm.then(self.readout, x)
-
-
-class HawkState(NamedTuple):
-    """What streams remember: the hidden units, and the last few inputs of the convolution (or observations), newest
-    first."""
-
-    hidden: Float[Array, "*batch width"]
-    recent: Array
 
 
 class Hawk(eqx.Module):
@@ -242,79 +121,142 @@ class Hawk(eqx.Module):
         self.decoder = Decoder(_unbiased(from_recurrence), norm, _unbiased(up), _unbiased(down), norm, readout)
         self.discrete = discrete
 
-    def assemble(self, num_steps: int = 1) -> "AssembledHawk | TabulatedHawk":
+    def assemble(self, num_steps: int = 1) -> "AssembledHawk":
         """Return the network ready to evaluate, its weights merged; gradients pass through.
 
         Args:
             num_steps: how many steps will be evaluated with these weights; it decides whether a table of all windows
                 pays, and changes no result beyond rounding.
         """
-        conv_width, num_observations = self.gates.conv_weight.shape[0], self.encoder.embedding.weight.shape[0]
-        num_windows = sum(num_observations**length for length in range(1, conv_width + 1))
-        if self.discrete and conv_width > 1 and num_steps >= 2 * num_windows:
-            return TabulatedHawk(self._table_of_windows(), self.decoder, num_observations, conv_width)
-        return AssembledHawk(self.encoder, self.gates, self.gates.merged(), self.decoder, self._table(), self.discrete)
+        if not self.discrete:
+            return AssembledHawk(Features(self.encoder, self.gates, self.gates.merged()), self.decoder)
+        by_lag = self._by_lag()
+        num_observations = self.encoder.embedding.weight.shape[0]
+        num_windows = sum(num_observations**length for length in range(1, by_lag.lags + 1))
+        pays = by_lag.lags > 1 and num_steps >= 2 * num_windows
+        return AssembledHawk(by_lag.tabulated() if pays else by_lag, self.decoder)
 
-    def _table(self) -> Float[Array, "observations three_widths"]:
-        """Return the encoder's streams side by side for every observation, if they are discrete."""
-        num_observations = self.encoder.embedding.weight.shape[0] if self.discrete else 0
-        one_hot = jnp.eye(num_observations, self.encoder.embedding.weight.shape[0], dtype=jnp.float32)
-        return jnp.concatenate(self.encoder(one_hot), -1)
-
-    def _table_of_windows(self) -> Float[Array, "windows four_widths"]:
-        """Return residual stream, branch, decay and input of the recurrence for every window, in order of length."""
-        x, branch, u = jnp.split(self._table(), 3, -1)
-        rows = []
-        for length in range(1, self.gates.conv_weight.shape[0] + 1):
-            # Observations of every window of this length, newest first; the newest is the least significant digit.
-            digits = np.indices((x.shape[0],) * length).reshape(length, -1)[::-1]
-            absent = [jnp.zeros_like(u[digits[0]])] * (self.gates.conv_weight.shape[0] - length)
-            v = self.gates.convolve([u[digit] for digit in digits] + absent)
-            fresh = jnp.full(v.shape[:-1], length == 1)
-            rows.append(
-                jnp.concatenate([x[digits[0]], branch[digits[0]], *self.gates(self.gates.merged(), v, fresh)], -1)
-            )
-        return jnp.concatenate(rows)
+    def _by_lag(self) -> "ByLag":
+        """Return what an observation adds to the streams and to the gates' logits at each lag of the window."""
+        x, branch, u = self.encoder(jnp.eye(self.encoder.embedding.weight.shape[0], dtype=jnp.float32))
+        v = self.gates.conv_weight[:, None] * u
+        v = v.at[0].add(self.gates.conv_bias)  # every window has an observation at lag 0
+        merged = self.gates.merged()
+        logits = product(v, merged.weight).at[0].add(merged.bias)
+        earlier = ((0, v.shape[0] - 1), (0, 0), (0, 0))
+        now = jnp.pad(jnp.concatenate([x, branch], -1)[None], earlier)
+        return ByLag(v.shape[0], jnp.concatenate([now, v, logits], -1), self.gates.decay_parameter)
 
 
-def _windows(x: Array, resets: Array, recent: Array, absent: int) -> tuple[list[Array], Array]:
-    """Return x [time, *batch, …] at lags 0, 1, … (`absent` before the last reset) and the new `recent`.
+class Terms(NamedTuple):
+    """What the recurrence and the decoder need of every step: residual stream, multiplicative branch, decay, input."""
 
-    `recent` [*batch, lags, …] holds the values before the first step, newest first.
-    """
-    axis, steps = resets.ndim - 1, x.shape[0]
-    lags = recent.shape[axis]
-    long = jnp.concatenate([jnp.moveaxis(recent, axis, 0)[::-1], x])
-    forgets = jnp.concatenate([jnp.zeros((lags, *resets.shape[1:]), bool), resets])
-    counts, window = jnp.ones_like(resets), [x]
-    for first in reversed(range(lags)):
-        counts = counts & ~forgets[first + 1 : first + 1 + steps]
-        mask = counts.reshape(*counts.shape, *(1,) * (x.ndim - counts.ndim))
-        window.append(jnp.where(mask, long[first : first + steps], absent))
-    return window, jnp.stack([values[-1] for values in window[:-1]], axis) if lags else recent
+    x: Float[Array, "*batch width"]
+    branch: Float[Array, "*batch width"]
+    decay: Float[Array, "*batch width"]
+    inputs: Float[Array, "*batch width"]
 
 
-class AssembledHawk(eqx.Module):
-    """A network evaluated part by part, encodings of discrete observations from a table."""
+class Features(eqx.Module):
+    """Everything before the recurrence, of vectors of features; what it remembers is the convolution's input."""
 
     encoder: Encoder
     gates: Gates
     merged: Linear
+
+    def nothing(self, *batch: int) -> tuple[Array, ...]:
+        """Return what is remembered of no past."""
+        lags, width = self.gates.conv_weight.shape
+        return (jnp.zeros((*batch, width), jnp.float32),) * (lags - 1)
+
+    def encode(self, observations: Float[Array, "*batch features"]) -> tuple[Array, tuple[Array, ...]]:
+        """Return what is to be remembered, and the streams that need no memory."""
+        x, branch, u = self.encoder(observations.astype(jnp.float32))
+        return u, (x, branch)
+
+    def __call__(self, window: list[Array], streams: tuple[Array, ...], fresh: Bool[Array, "*batch"]) -> Terms:
+        """Return the terms of the inputs at lags 0, 1, …, zero where there is nothing."""
+        v = sum((w * u for w, u in zip(self.gates.conv_weight, window, strict=True)), self.gates.conv_bias)
+        x, branch = streams
+        return Terms(x, branch, *recurrence_terms(self.gates.decay_parameter, v, self.merged(v), fresh))
+
+
+class _Observed(eqx.Module):
+    """What remembers the last few observations themselves, −1 where there is none."""
+
+    lags: int = eqx.field(static=True)
+
+    def nothing(self, *batch: int) -> tuple[Array, ...]:
+        """Return what is remembered of no past."""
+        return (jnp.full(batch, -1, jnp.int32),) * (self.lags - 1)
+
+    def encode(self, observations: Int[Array, "*batch"]) -> tuple[Array, tuple[Array, ...]]:
+        """Return what is to be remembered: the observations."""
+        return observations.astype(jnp.int32), ()
+
+
+class ByLag(_Observed):
+    """Everything before the recurrence, of integers, as a sum over the window: an observation's row for each lag."""
+
+    table: Float[Array, "lags observations five_widths"]
+    decay_parameter: Float[Array, " width"]
+
+    def __call__(
+        self, window: list[Int[Array, "*batch"]], streams: tuple[Array, ...], fresh: Bool[Array, "*batch"]
+    ) -> Terms:
+        """Return the terms of the observations at lags 0, 1, …"""
+        lags, num_observations, columns = self.table.shape
+        present = jax.nn.one_hot(jnp.stack(window, -1), num_observations, dtype=jnp.float32)
+        rows = product(present.reshape(*fresh.shape, lags * num_observations), self.table.reshape(-1, columns))
+        width = columns // 5
+        x, branch, v, logits = jnp.split(rows, (width, 2 * width, 3 * width), -1)
+        return Terms(x, branch, *recurrence_terms(self.decay_parameter, v, logits, fresh))
+
+    def tabulated(self) -> "ByWindow":
+        """Return the same as a table of all windows, in order of length."""
+        lags, num_observations, _ = self.table.shape
+        lengths = range(1, lags + 1)
+        # The newest observation comes first, and is the least significant digit.
+        present = [np.indices((num_observations,) * length).reshape(length, -1)[::-1] for length in lengths]
+        windows = [np.pad(digits, ((0, lags - len(digits)), (0, 0)), constant_values=-1) for digits in present]
+        window = list(jnp.asarray(np.concatenate(windows, 1), jnp.int32))
+        terms = self(window, (), window[1] < 0)
+        return ByWindow(lags, jnp.concatenate(terms, -1), num_observations)
+
+
+class ByWindow(_Observed):
+    """Everything before the recurrence, of integers, looked up by window."""
+
+    table: Float[Array, "windows four_widths"]
+    num_observations: int = eqx.field(static=True)
+
+    def __call__(
+        self, window: list[Int[Array, "*batch"]], streams: tuple[Array, ...], fresh: Bool[Array, "*batch"]
+    ) -> Terms:
+        """Return the terms of the observations at lags 0, 1, …; the window tells whether it is fresh."""
+        # Absent observations are −1, so that each length of window begins where the shorter ones end.
+        places = [(o + 1) * self.num_observations**lag for lag, o in enumerate(window)]
+        rows = self.table.at[sum(places[1:], places[0] - 1)].get(mode="promise_in_bounds")
+        return Terms(*jnp.split(rows, 4, -1))
+
+
+class HawkState(NamedTuple):
+    """What streams remember: the hidden units, and what the convolution's window needs, newest first."""
+
+    hidden: Float[Array, "*batch width"]
+    recent: tuple[Array, ...]
+
+
+class AssembledHawk(eqx.Module):
+    """A network ready to evaluate."""
+
+    front: Features | ByLag | ByWindow
     decoder: Decoder
-    table: Float[Array, "observations three_widths"]
-    discrete: bool = eqx.field(static=True)
 
     def initial_state(self, *batch: int) -> HawkState:
-        """Return an empty memory for streams [*batch]."""
-        conv_width, width = self.gates.conv_weight.shape
-        zeros = jnp.zeros((*batch, width), jnp.float32)
-        return HawkState(zeros, jnp.zeros((*batch, conv_width - 1, width), jnp.float32))
-
-    def _encode(self, observations: Array) -> tuple[Array, Array, Array]:
-        if not self.discrete:
-            return self.encoder(observations.astype(jnp.float32))
-        x, branch, inputs = jnp.split(_rows(self.table, observations), 3, -1)
-        return x, branch, inputs
+        """Return an empty memory for streams [*batch]; their first step is a reset."""
+        width = self.decoder.from_recurrence.weight.shape[0]
+        return HawkState(jnp.zeros((*batch, width), jnp.float32), self.front.nothing(*batch))
 
     def step(self, observations: Array, resets: Bool[Array, "*batch"], state: HawkState) -> tuple[Array, HawkState]:
         """Advance every stream by one step.
@@ -327,13 +269,12 @@ class AssembledHawk(eqx.Module):
         Returns:
             Outputs [*batch, outputs] and the new memory.
         """
-        x, branch, u = self._encode(observations)
-        past = jnp.where(resets[..., None, None], 0, state.recent)
-        v = self.gates.convolve([u, *jnp.moveaxis(past, -2, 0)])
-        decay, inputs = self.gates(self.merged, v, resets)
-        hidden = decay * state.hidden + inputs
-        recent = jnp.concatenate([u[..., None, :], past], -2)[..., : past.shape[-2], :]
-        return self.decoder(x, branch, hidden), HawkState(hidden, recent)
+        now, streams = self.front.encode(observations)
+        past = [_or_absent(before, ~resets) for before in state.recent]
+        terms = self.front([now, *past], streams, resets)
+        hidden = terms.decay * state.hidden + terms.inputs
+        recent = (now, *past)[: len(past)]
+        return self.decoder(terms.x, terms.branch, hidden), HawkState(hidden, recent)
 
     def sequence(
         self, observations: Array, resets: Bool[Array, "time *batch"], state: HawkState
@@ -348,48 +289,27 @@ class AssembledHawk(eqx.Module):
         Returns:
             Outputs [time, *batch, outputs] and the memory after the last step.
         """
-        x, branch, u = self._encode(observations)
-        window, recent = _windows(u, resets, state.recent, absent=0)
-        decay, inputs = self.gates(self.merged, self.gates.convolve(window), resets)
-        hidden = linear_recurrence(decay, inputs, state.hidden)
-        return self.decoder(x, branch, hidden), HawkState(hidden[-1], recent)
+        now, streams = self.front.encode(observations)
+        window = _windows(now, resets, state.recent)
+        terms = self.front(window, streams, resets)
+        hidden = linear_recurrence(terms.decay, terms.inputs, state.hidden)
+        recent = tuple(values[-1] for values in window[:-1])
+        return self.decoder(terms.x, terms.branch, hidden), HawkState(hidden[-1], recent)
 
 
-class TabulatedHawk(eqx.Module):
-    """A network on discrete observations that looks up everything before the recurrence by window."""
-
-    table: Float[Array, "windows four_widths"]
-    decoder: Decoder
-    num_observations: int = eqx.field(static=True)
-    conv_width: int = eqx.field(static=True)
-
-    def initial_state(self, *batch: int) -> HawkState:
-        """Return an empty memory for streams [*batch]: −1 stands for no observation."""
-        hidden = jnp.zeros((*batch, self.table.shape[1] // 4), jnp.float32)
-        return HawkState(hidden, jnp.full((*batch, self.conv_width - 1), -1, jnp.int32))
-
-    def _look_up(self, window: list[Int[Array, "*batch"]]) -> list[Float[Array, "*batch width"]]:
-        # Absent observations are −1, so that each length of window begins where the shorter ones end.
-        places = [(o + 1) * self.num_observations**lag for lag, o in enumerate(window)]
-        return jnp.split(_rows(self.table, sum(places[1:], places[0] - 1)), 4, -1)
-
-    def step(self, observations: Array, resets: Bool[Array, "*batch"], state: HawkState) -> tuple[Array, HawkState]:
-        """Advance every stream by one step as `AssembledHawk.step` does."""
-        past = jnp.where(resets[..., None], -1, state.recent)
-        x, branch, decay, inputs = self._look_up([observations, *jnp.moveaxis(past, -1, 0)])
-        hidden = decay * state.hidden + inputs
-        recent = jnp.concatenate([observations[..., None], past[..., :-1]], -1)
-        return self.decoder(x, branch, hidden), HawkState(hidden, recent)
-
-    def sequence(
-        self, observations: Array, resets: Bool[Array, "time *batch"], state: HawkState
-    ) -> tuple[Array, HawkState]:
-        """Advance every stream by a sequence or a chunk of one as `AssembledHawk.sequence` does."""
-        window, recent = _windows(observations, resets, state.recent, absent=-1)
-        x, branch, decay, inputs = self._look_up(window)
-        hidden = linear_recurrence(decay, inputs, state.hidden)
-        return self.decoder(x, branch, hidden), HawkState(hidden[-1], recent)
+def _or_absent(values: Array, present: Bool[Array, "*batch"]) -> Array:
+    """Return values [*batch, …] where they are present; elsewhere features are zero and observations are −1."""
+    absent = -1 if jnp.issubdtype(values.dtype, jnp.integer) else 0
+    return jnp.where(present.reshape(*present.shape, *(1,) * (values.ndim - present.ndim)), values, absent)
 
 
-def _rows(table: Float[Array, "rows columns"], which: Int[Array, "*batch"]) -> Float[Array, "*batch columns"]:
-    return table.at[which].get(mode="promise_in_bounds")
+def _windows(now: Array, resets: Bool[Array, "time *batch"], recent: tuple[Array, ...]) -> list[Array]:
+    """Return values [time, *batch, …] at lags 0, 1, …, absent before the last reset; `recent` came before them all."""
+    steps, lags = now.shape[0], len(recent)
+    long = jnp.concatenate([*(before[None] for before in reversed(recent)), now])
+    forgets = jnp.concatenate([jnp.zeros((lags, *resets.shape[1:]), bool), resets])
+    present, window = jnp.ones_like(resets), [now]
+    for first in reversed(range(lags)):
+        present = present & ~forgets[first + 1 : first + 1 + steps]
+        window.append(_or_absent(long[first : first + steps], present))
+    return window

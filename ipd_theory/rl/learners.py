@@ -258,15 +258,15 @@ def largest_divisor(number: int, bound: int) -> int:
 _CACHED_STEPS = 800  # at width 32, what backpropagation through these stores just fits a core's cache of 1 MiB
 
 
-def trajectories_at_once(settings: Meta, steps: int) -> int:
-    """Return how many trajectories to take the gradient of together, 0 for all of a minibatch.
+def sequences_at_once(wanted: int | None, steps: int) -> int:
+    """Return how many sequences to learn from together, 0 for all.
 
     Args:
-        settings: of the algorithm.
-        steps: of a trajectory.
+        wanted: how many, 0 for all, or None: all on a GPU, and on a CPU so few that they stay in its cache.
+        steps: of a sequence.
     """
-    if settings.trajectories_at_once is not None:
-        return settings.trajectories_at_once
+    if wanted is not None:
+        return wanted
     return max(_CACHED_STEPS // steps, 4) if jax.default_backend() == "cpu" else 0
 
 
@@ -343,7 +343,7 @@ def ppo_update(
     """
     transform = optimizer(settings.optimizer, settings.learning_rate, settings.max_gradient_norm)
     steps, columns = data.actions.shape
-    at_once = trajectories_at_once(settings, steps)
+    at_once = sequences_at_once(settings.trajectories_at_once, steps)
     gradient_of_loss = jax.grad(ppo_loss, has_aux=True)
     num_steps = data.actions.size // settings.minibatches
 

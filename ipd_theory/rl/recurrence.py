@@ -28,10 +28,10 @@ def linear_recurrence(
     """
 
     def step(h: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
-        h = at[0] * h + at[1]
+        h = at[0].reshape(-1) * h + at[1].reshape(-1)
         return h, h
 
-    return jax.lax.scan(step, start, (decay, inputs))[1]
+    return jax.lax.scan(step, start.reshape(-1), (decay, inputs))[1].reshape(decay.shape)
 
 
 def _linear_recurrence_forward(decay: Array, inputs: Array, start: Array) -> tuple[Array, tuple[Array, Array, Array]]:

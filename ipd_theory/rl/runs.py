@@ -218,20 +218,30 @@ def _agreed(decision: bool) -> bool:
 
 
 def _describe(config: Config, seeds: tuple[int, ...], directory: Path) -> None:
-    """Write the settings of a run, or hold them against those already there; more iterations are allowed."""
+    """Write the settings of a run, or hold them against those already there.
+
+    More iterations are allowed, and another number of sequences at once, which changes no result beyond rounding.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "config.json"
     described = json.loads(json.dumps({"seeds": seeds, **dataclasses.asdict(config)}))
     described["environment"]["name"] = type(config.environment).__name__
     if path.exists():
         there = json.loads(path.read_text())
-        differing = [name for name in described if name != "iterations" and there.get(name) != described[name]]
+        before, now = _decisive(there), _decisive(described)
+        differing = [name for name in now if before.get(name) != now[name]]
         if differing:
             raise ValueError(f"directory {directory} holds a run with other settings: {', '.join(differing)}")
         if there["iterations"] >= config.iterations:
             return
     if jax.process_index() == 0:
         _write_whole(path, json.dumps(described, indent=2) + "\n")
+
+
+def _decisive(described: dict[str, Any]) -> dict[str, Any]:
+    """Return those settings of a run that another part of it must share."""
+    meta = {name: value for name, value in described["meta"].items() if name != "trajectories_at_once"}
+    return {**described, "meta": meta, "iterations": None, "co_players_at_once": None}
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -28,8 +28,8 @@ from ipd_theory.rl.learners import (
     meta_advantages,
     optimizer,
     ppo_update,
+    sequences_at_once,
     sum_over,
-    trajectories_at_once,
 )
 from ipd_theory.rl.rollout import CoPlayers, MetaEpisode, Sizes, play
 
@@ -115,10 +115,18 @@ def draw_co_players(
 
 
 def _over_agents(function: Callable[..., Any], *args: Any) -> Any:
-    """Map over the leading axis of the arguments; a population of one is not batched, which would cost speed."""
-    if jax.tree.leaves(args)[0].shape[0] > 1:
-        return jax.vmap(function)(*args)
-    return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], args)))
+    """Map over the leading axis of the arguments: one after another on a CPU, whose cache they would share."""
+    if jax.tree.leaves(args)[0].shape[0] == 1:  # not batched, which would cost speed
+        return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], args)))
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda each: function(*each), args)
+    return jax.vmap(function)(*args)
+
+
+def _play(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> MetaEpisode:
+    """Play one meta-episode as the settings say."""
+    at_once = sequences_at_once(config.co_players_at_once, config.batch * config.episode_length)
+    return play(config.environment.build(), ego, co_players, a2c(config.naive), key, sizes_of(config), at_once)
 
 
 def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple[TrainState, Metrics]:
@@ -131,7 +139,6 @@ def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple
             all of them.
     """
     shares = 1 if axis is None else jax.lax.axis_size(axis)
-    environment, learner = config.environment.build(), a2c(config.naive)
     P = len(config.methods)
     key, dynamic_key, *agent_keys = jax.random.split(state.key, 2 + P)
     if config.dynamic_naive:
@@ -141,7 +148,7 @@ def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple
     def episode(agent: Array, policy: Policy, key: Key[Array, ""]) -> tuple[MetaEpisode, Bool[Array, " G"]]:
         draw_key, play_key = jax.random.split(key)
         co_players = draw_co_players(config, state, agent, draw_key, shares)
-        record = play(environment, policy, co_players, learner, play_key, sizes_of(config), config.co_players_at_once)
+        record = _play(config, policy, co_players, play_key)
         return record, co_players.naive
 
     if axis is not None:
@@ -177,7 +184,7 @@ def _gradient_parts(
         current, future = (_by_time(jnp.transpose(x, (2, 3, 0, 1))) for x in credits)
         actions = _by_time(record.actions[..., 0, :])
         policy = jax.tree.map(lambda x: x[agent], state.meta)
-        at_once = trajectories_at_once(config.meta, actions.shape[0])
+        at_once = sequences_at_once(config.meta.trajectories_at_once, actions.shape[0])
         return gradient_parts(policy, _by_time(record.observations), actions, (current, future), at_once, axis)
 
     return jax.lax.cond(state.iteration % config.gradient_parts_every == 0, measure, lambda: unknown)
@@ -237,6 +244,5 @@ def against_meta(config: Config, ego: Policy, other: Policy, key: Key[Array, ""]
 
 
 def _meet(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> ByEpisode:
-    environment, learner = config.environment.build(), a2c(config.naive)
-    record = play(environment, ego, co_players, learner, key, sizes_of(config), config.co_players_at_once)
+    record = _play(config, ego, co_players, key)
     return by_episode(record, jnp.ones_like(co_players.naive))

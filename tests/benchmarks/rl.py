@@ -1,8 +1,8 @@
 """Environment steps of whole training iterations against a straightforward recurrent PPO loop.
 
 The peer is built as PureJaxRL's `ppo_rnn`: embedding and two small heads over all steps at once, between them a GRU
-whose training pass is a scan over single steps, gradients over whole minibatches. Game, co-players' learning, widths,
-epochs and minibatches are the same.
+whose training pass is a scan over single steps, gradients over whole minibatches, all co-players at once. Game,
+co-players' learning, widths, epochs and minibatches are the same.
 """
 
 import dataclasses
@@ -102,7 +102,8 @@ def timed(name: str) -> list[Row]:
     The peer's loop knows one device, whose matrix products XLA may spread over all cores.
     """
     config = dataclasses.replace(PRESETS[name], gradient_parts_every=0)
-    whole = dataclasses.replace(config, meta=dataclasses.replace(config.meta, trajectories_at_once=0))
+    meta = dataclasses.replace(config.meta, trajectories_at_once=0)
+    whole = dataclasses.replace(config, co_players_at_once=0, meta=meta)
     mesh = runs.mesh_for(config)
 
     def compiled(config: Config, state: train.TrainState, mesh: jax.sharding.Mesh | None = None) -> Any:
