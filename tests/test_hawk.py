@@ -11,7 +11,7 @@ import pytest
 from jax.test_util import check_grads
 
 from ipd_theory.rl.hawk import ByLag, ByWindow, Hawk
-from ipd_theory.rl.hawk_layers import decay_parameter
+from ipd_theory.rl.hawk_layers import decay_parameter, recurrence_terms
 from ipd_theory.rl.recurrence import linear_recurrence
 
 OBSERVATIONS, OUTPUTS = 5, 3
@@ -144,6 +144,16 @@ def test_both_paths_have_the_same_gradient(hawk: Hawk) -> None:
         np.testing.assert_allclose(a, b, atol=1e-5 * float(jnp.abs(a).max()) + 1e-9)
 
 
+def test_terms_of_the_recurrence_keep_their_digits_where_a_unit_hardly_forgets() -> None:
+    """Against float64, gates from shut to open: 1 − a² is then as small as 1e-8."""
+    logits = np.linspace(-20, 20, 81)
+    both, never = jnp.asarray(np.stack([logits, np.zeros(81)], -1), jnp.float32), jnp.zeros(81, bool)
+    decay, inputs = recurrence_terms(jnp.zeros(1, jnp.float32), jnp.ones((81, 1), jnp.float32), both, never)
+    log_decay = -8 / (1 + np.exp(-logits)) * np.log(2)
+    np.testing.assert_allclose(decay[:, 0], np.exp(log_decay), atol=2e-7)
+    np.testing.assert_allclose(inputs[:, 0], 0.5 * np.sqrt(-np.expm1(2 * log_decay)), rtol=2e-6)
+
+
 def test_gradient_of_the_recurrence_matches_finite_differences() -> None:
     rng = np.random.default_rng(5)
     decay, inputs, start = rng.uniform(0.2, 1, (7, 3)), rng.normal(size=(7, 3)), rng.normal(size=3)
@@ -152,12 +162,14 @@ def test_gradient_of_the_recurrence_matches_finite_differences() -> None:
     check_grads(f, (jnp.asarray(decay), jnp.asarray(inputs), jnp.asarray(start)), 2, modes=["rev"])
 
 
-def test_features_of_one_hot_vectors_are_integers_by_another_name() -> None:
-    discrete = awake(Hawk(jax.random.key(2), OBSERVATIONS, OUTPUTS))
-    continuous = awake(Hawk(jax.random.key(2), OBSERVATIONS, OUTPUTS, discrete=False))
+@pytest.mark.parametrize("conv_width", [1, 2, 4])
+@pytest.mark.parametrize("num_steps", PATHS.values())
+def test_features_of_one_hot_vectors_are_integers_by_another_name(conv_width: int, num_steps: int) -> None:
+    discrete = awake(Hawk(jax.random.key(2), OBSERVATIONS, OUTPUTS, conv_width=conv_width))
+    continuous = awake(Hawk(jax.random.key(2), OBSERVATIONS, OUTPUTS, conv_width=conv_width, discrete=False))
     observations, resets = streams(6, 40, 4, 0.2)
     one_hot = jax.nn.one_hot(observations, OBSERVATIONS, dtype=jnp.float32)
-    a, b = evaluate(discrete, observations, resets, 1), evaluate(continuous, one_hot, resets, 10**6)
+    a, b = evaluate(discrete, observations, resets, num_steps), evaluate(continuous, one_hot, resets, 1)
     np.testing.assert_allclose(a.whole, b.whole, atol=1e-5)
     np.testing.assert_allclose(a.steps, b.steps, atol=1e-5)
 

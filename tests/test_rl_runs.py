@@ -115,6 +115,20 @@ def test_a_state_that_is_not_finite_is_not_saved(uninterrupted: Path, tmp_path: 
         checkpoints.restore(states)
 
 
+@pytest.mark.slow
+def test_an_iteration_is_the_same_where_agents_and_co_players_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU they do, so that what learns stays in its cache; elsewhere all play and learn together."""
+    config = dataclasses.replace(TINY, meta_batch=8, batch=50, inner_episodes=1)
+    start = train.initial_state(config, jax.random.key(3))
+    ends = []
+    for backend in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda backend=backend: backend)
+        ends.append(jax.jit(lambda state: train.iterate(config, state))(start))
+    (turns, by_turns), (together, at_once) = ends
+    for a, b in zip(jax.tree.leaves((turns.meta, by_turns)), jax.tree.leaves((together.meta, at_once)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5)
+
+
 def test_settings_are_stored_and_held(uninterrupted: Path) -> None:
     assert runs.read_config(uninterrupted) == (TINY, (5,))
     with pytest.raises(ValueError, match="holds a run with other settings: methods"):
