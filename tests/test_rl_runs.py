@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from ipd_theory import cli
-from ipd_theory.rl import runs, train
+from ipd_theory.rl import learners, runs, train
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import PRESETS, Config, Meta, Network, with_method
 
@@ -118,7 +118,8 @@ def test_a_state_that_is_not_finite_is_not_saved(uninterrupted: Path, tmp_path: 
 @pytest.mark.slow
 def test_an_iteration_is_the_same_where_agents_and_co_players_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a CPU they do, so that what learns stays in its cache; elsewhere all play and learn together."""
-    config = dataclasses.replace(TINY, meta_batch=8, batch=50, inner_episodes=1)
+    config = dataclasses.replace(TINY, meta_batch=8, batch=100, inner_episodes=1)
+    assert learners.sequences_at_once(None, config.batch * config.episode_length) in (0, 4)  # of 8 co-players
     start = train.initial_state(config, jax.random.key(3))
     ends = []
     for backend in ("cpu", "gpu"):

@@ -56,8 +56,7 @@ def train(
         log_every: Iterations averaged into one line of metrics.
         checkpoint_every: Iterations between checkpoints, a multiple of log-every.
         max_minutes: Wall-clock minutes after which to save a checkpoint and stop.
-        cpu_devices: Split the meta-batch over so many processor cores, two of which are about twice as fast as one; the
-            number changes a run's random numbers.
+        cpu_devices: Split the meta-batch over so many cores; two are about twice as fast, with other random numbers.
         coordinator: HOST:PORT at which process 0 of several is to be reached by the others: its machine, any free port.
         processes: How many processes share the run.
         process: Which of them this is, counted from 0, which alone writes metrics.
