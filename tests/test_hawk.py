@@ -11,7 +11,7 @@ import pytest
 from jax.test_util import check_grads
 
 from ipd_theory.rl.hawk import ByLag, ByWindow, Hawk
-from ipd_theory.rl.hawk_layers import decay_parameter, recurrence_terms
+from ipd_theory.rl.hawk_layers import decay_parameter, product, recurrence_terms
 from ipd_theory.rl.recurrence import linear_recurrence
 
 OBSERVATIONS, OUTPUTS = 5, 3
@@ -160,6 +160,19 @@ def test_gradient_of_the_recurrence_matches_finite_differences() -> None:
     weight = jnp.asarray(rng.normal(size=(7, 3)))
     f = jax.jit(lambda *args: (weight * jnp.sin(linear_recurrence(*args))).sum())
     check_grads(f, (jnp.asarray(decay), jnp.asarray(inputs), jnp.asarray(start)), 2, modes=["rev"])
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 8, 64])
+@pytest.mark.parametrize("batch", [(1,), (50, 4), (2, 3, 5)])
+def test_gradient_of_a_product_is_two_products(batch: tuple[int, ...], outputs: int) -> None:
+    rng = np.random.default_rng(outputs)
+    x, weight, pull = (rng.normal(size=shape) for shape in ((*batch, 8), (8, outputs), (*batch, outputs)))
+    result, transpose = jax.vjp(product, jnp.asarray(x, jnp.float32), jnp.asarray(weight, jnp.float32))
+    by_x, by_weight = transpose(jnp.asarray(pull, jnp.float32))
+    np.testing.assert_allclose(result, x @ weight, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(by_x, pull @ weight.T, rtol=1e-5, atol=1e-5)
+    by_rows = x.reshape(-1, 8).T @ pull.reshape(-1, outputs)
+    np.testing.assert_allclose(by_weight, by_rows, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("conv_width", [1, 2, 4])
