@@ -192,12 +192,13 @@ def test_the_egos_memory_runs_through_and_rewards_are_the_games() -> None:
     np.testing.assert_array_equal(record.observations[:, 1:], outcomes[:, :-1])
 
 
-def test_co_players_in_turns_play_what_they_play_together() -> None:
+@pytest.mark.parametrize("G", [6, 7])
+def test_co_players_in_turns_play_what_they_play_together(G: int) -> None:
     """Random numbers and learning belong to each co-player; means of the measures are the record's own."""
     rng = np.random.default_rng(12)
-    ego, *others = (TabularPolicy(jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)) for _ in range(7))
+    ego, *others = (TabularPolicy(jnp.asarray(rng.normal(size=(5, 3)), jnp.float32)) for _ in range(1 + G))
     everyone = jax.tree.map(lambda *x: jnp.stack(x), *others)
-    co_players = rollout.CoPlayers(everyone, jnp.arange(6) % 3 > 0)
+    co_players = rollout.CoPlayers(everyone, jnp.arange(G) % 3 > 0)
     learner = tabular_reinforce(3.0)
     play = functools.partial(rollout.play, iterated(GAME), ego, co_players, learner, sizes=rollout.Sizes(4, 3, 2))
     whole, turns = (jax.jit(functools.partial(play, at_once=n))(key=jax.random.key(13)) for n in (0, 4))
@@ -260,6 +261,13 @@ def test_on_a_cpu_few_sequences_at_once_unless_told_otherwise() -> None:
     chosen = [learners.sequences_at_once(None, steps) for steps in (100, 200, 6400)]
     assert chosen == ([8, 4, 4] if few else [0, 0, 0])
     assert [learners.sequences_at_once(n, 100) for n in (0, 16)] == [0, 16]
+
+
+@pytest.mark.parametrize(
+    ("number", "bound", "size"), [(64, 5, 4), (6, 4, 3), (7, 4, 4), (3, 8, 8), (7, 1, 1), (7, 0, 0)]
+)
+def test_groups_are_equal_unless_that_makes_them_small(number: int, bound: int, size: int) -> None:
+    assert learners.group_size(number, bound) == size
 
 
 def test_naive_learners_alone_fall_into_defection() -> None:

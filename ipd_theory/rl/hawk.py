@@ -214,30 +214,34 @@ class ByLag(_Observed):
 
     def tabulated(self) -> "ByWindow":
         """Return the same as a table of all windows, in order of length."""
-        lags, num_observations, _ = self.table.shape
+        lags, num_observations, columns = self.table.shape
         lengths = range(1, lags + 1)
         # The newest observation comes first, and is the least significant digit.
         present = [np.indices((num_observations,) * length).reshape(length, -1)[::-1] for length in lengths]
         windows = [np.pad(digits, ((0, lags - len(digits)), (0, 0)), constant_values=-1) for digits in present]
         window = list(jnp.asarray(np.concatenate(windows, 1), jnp.int32))
         terms = self(window, (), window[1] < 0)
-        return ByWindow(lags, jnp.concatenate(terms, -1), num_observations)
+        return ByWindow(lags, self.table[0, :, : 2 * columns // 5], jnp.concatenate([terms.decay, terms.inputs], -1))
 
 
 class ByWindow(_Observed):
-    """Everything before the recurrence, of integers, looked up by window."""
+    """Everything before the recurrence, of integers, looked up: streams by the newest, terms by window."""
 
-    table: Float[Array, "windows four_widths"]
-    num_observations: int = eqx.field(static=True)
+    newest: Float[Array, "observations two_widths"]
+    table: Float[Array, "windows two_widths"]
 
     def __call__(
         self, window: list[Int[Array, "*batch"]], streams: tuple[Array, ...], fresh: Bool[Array, "*batch"]
     ) -> Terms:
         """Return the terms of the observations at lags 0, 1, …; the window tells whether it is fresh."""
         # Absent observations are −1, so that each length of window begins where the shorter ones end.
-        places = [(o + 1) * self.num_observations**lag for lag, o in enumerate(window)]
-        rows = self.table.at[sum(places[1:], places[0] - 1)].get(mode="promise_in_bounds")
-        return Terms(*jnp.split(rows, 4, -1))
+        places = [(o + 1) * self.newest.shape[0] ** lag for lag, o in enumerate(window)]
+        rows = (_rows(self.newest, window[0]), _rows(self.table, sum(places[1:], places[0] - 1)))
+        return Terms(*(part for two in rows for part in jnp.split(two, 2, -1)))
+
+
+def _rows(table: Float[Array, "rows columns"], which: Int[Array, "*batch"]) -> Float[Array, "*batch columns"]:
+    return table.at[which].get(mode="promise_in_bounds")
 
 
 class HawkState(NamedTuple):

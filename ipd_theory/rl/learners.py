@@ -255,6 +255,12 @@ def largest_divisor(number: int, bound: int) -> int:
     return max(size for size in range(1, bound + 1) if number % size == 0)
 
 
+def group_size(number: int, bound: int) -> int:
+    """Return the size of equal groups of at most `bound`; if under half of it, the bound, with a smaller last group."""
+    size = largest_divisor(number, bound) if bound else 0
+    return size if 2 * size >= bound else bound
+
+
 _CACHED_STEPS = 800  # at width 32, what backpropagation through these stores just fits a core's cache of 1 MiB
 
 

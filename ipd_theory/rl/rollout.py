@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl.ipd import Environment
-from ipd_theory.rl.learners import Experience, Learner, Network, Policy, chosen, largest_divisor
+from ipd_theory.rl.learners import Experience, Learner, Network, Policy, chosen, group_size
 
 Carry = Any
 
@@ -79,17 +79,8 @@ def play(
     network = ego.assemble(G * sizes.batch * sizes.inner_episodes * sizes.episode_length)
     meet = functools.partial(_meet, environment, network, learner, sizes)
     everyone = (co_players, jax.random.split(key, G))
-    together = jax.vmap(meet, out_axes=2)
-    if at_once == 0 or at_once >= G:
-        return together(*everyone)
-    chunks = jax.tree.map(lambda x: x.reshape(-1, largest_divisor(G, at_once), *x.shape[1:]), everyone)
-    record = jax.lax.map(lambda chunk: together(*chunk), chunks)
-
-    def joined(x: Array) -> Array:
-        M, T, _, _, *rest = (x := jnp.moveaxis(x, 0, 2)).shape
-        return x.reshape(M, T, G, *rest)
-
-    return jax.tree.map(joined, record)
+    record = jax.lax.map(lambda each: meet(*each), everyone, batch_size=group_size(G, at_once))
+    return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 2), record)
 
 
 class Memories(NamedTuple):

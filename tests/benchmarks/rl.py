@@ -121,7 +121,7 @@ def timed(name: str) -> list[Row]:
     for where, on in (("one device", None), (f"{mesh.size if mesh else 1} devices", mesh)):
         ours, peak = compiled(config, start, on)
         what = f"{name}, {where}: {config.steps_per_iteration} steps ({peak:.0f} MiB against {peer_peak:.0f} MiB)"
-        rows.append(compare(what, ours, peer, target=3.0, repeats=5))
+        rows.append(compare(what, ours, peer, target=3.0, repeats=11))
     return rows
 
 
