@@ -4,8 +4,8 @@ Memory that an iteration of one seed takes on one device, as the compiler lays i
 
 | preset | as the paper | `-quick` |
 |---|---|---|
-| `ipd-shaping` | 42 MiB | 9 MiB |
-| `ipd-mixed` | 95 MiB | 21 MiB |
+| `ipd-shaping` | 44 MiB | 7 MiB |
+| `ipd-mixed` | 96 MiB | 19 MiB |
 | `cleanup-shaping` | 24.6 GiB | 14 MiB |
 | `cleanup-mixed` | 7.4 GiB | 15 MiB |
 
