@@ -27,27 +27,23 @@ def linear_recurrence(
     the loop. Reverse mode only, of any order.
     """
 
-    return _run(decay, inputs, start)
-
-
-def _run(decay: Array, inputs: Array, start: Array, backwards: bool = False) -> Array:
     def step(h: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
         # As vectors: a CPU takes one long loop faster than one over short rows.
         h = at[0].reshape(-1) * h + at[1].reshape(-1)
         return h, h
 
-    return jax.lax.scan(step, start.reshape(-1), (decay, inputs), reverse=backwards)[1].reshape(decay.shape)
+    return jax.lax.scan(step, start.reshape(-1), (decay, inputs))[1].reshape(decay.shape)
 
 
 def _linear_recurrence_forward(decay: Array, inputs: Array, start: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    hidden = _run(decay, inputs, start)
+    hidden = linear_recurrence(decay, inputs, start)
     return hidden, (decay, hidden, start)
 
 
 def _linear_recurrence_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
     decay, hidden, start = residuals
     next_decay = jnp.concatenate([decay[1:], jnp.zeros_like(decay[:1])])
-    adjoint = _run(next_decay, cotangent, jnp.zeros_like(start), backwards=True)
+    adjoint = linear_recurrence(next_decay[::-1], cotangent[::-1], jnp.zeros_like(start))[::-1]
     before = jnp.concatenate([start[None], hidden[:-1]])
     return adjoint * before, adjoint, decay[0] * adjoint[0]
 
