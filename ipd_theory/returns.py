@@ -15,10 +15,11 @@ The policy gradient theorem is the closed form of the derivative (ω_s = γ d_s,
 
     ∂J/∂p_s = ω_s [Q(s, C) − Q(s, D)],   Q(s, C) − Q(s, D) = q_s (w_CC − w_DC) + (1 − q_s)(w_CD − w_DD).
 
-A custom differentiation rule (`_memory_one`) applies it wherever returns are differentiated, forward or backward.
+A custom differentiation rule (`_engine.memory_one`) applies it wherever returns are differentiated, in both modes.
 The rule is made of d and w, whose derivatives are again solves of the same chain with another right-hand side, so
 derivatives of any order follow. Longer memories and more players give longer chains over the same formulas
-(`_chains`). `_folding` and `_elimination` solve them, for every γ including the limit of means γ = 1.
+(`_engine.chains`). `_engine.folding` and `_engine.elimination` solve them, for every γ, the limit of means γ = 1
+included.
 """
 
 import functools
@@ -29,11 +30,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ipd_theory import _chains, _checks, strategies
-from ipd_theory._compilation import compiled, kept
-from ipd_theory._elimination import vanishing_delta
-from ipd_theory._folding import Columns
-from ipd_theory._memory_one import SWAP, memory_one_occupancy, memory_one_return
+from ipd_theory import _checks, strategies
+from ipd_theory._engine import (
+    Columns,
+    chains,
+    compiled,
+    computed_once,
+    memory_one_occupancy,
+    memory_one_return,
+    vanishing_delta,
+)
 from ipd_theory.games import MatrixGame
 
 
@@ -82,9 +88,9 @@ def _columns(x: Array, order: Sequence[int] | None = None) -> Columns:
 def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
     if len(tables) != 2 or memory != 1:
-        return _chains.discounted_returns(payoffs, tables, delta, memory)
+        return chains.discounted_returns(payoffs, tables, delta, memory)
     # One more axis, over the players whose returns are asked for, keeps all of it one elementwise loop.
-    p, q = _columns(tables[0][..., None, :]), _columns(tables[1][..., None, :], SWAP)
+    p, q = _columns(tables[0][..., None, :]), _columns(tables[1][..., None, :], strategies.CONTEXT_SWAP)
     return memory_one_return(p, q, delta[..., None], _columns(payoffs))
 
 
@@ -92,8 +98,8 @@ def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memor
 def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
     if len(tables) != 2 or memory != 1:
-        return _chains.discounted_occupancy(tables, delta, memory)
-    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], SWAP), delta), -1)
+        return chains.discounted_occupancy(tables, delta, memory)
+    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP), delta), -1)
 
 
 def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
@@ -140,8 +146,8 @@ def expected_returns(
     if horizon is None:
         returns = _discounted_returns(payoffs, arrays, delta, memory)
         return returns if normalized else returns / delta[..., None]
-    occupied = _chains.finite_occupancy(arrays, delta, memory, horizon)
-    returns = (occupied[..., None, :] * _chains.by_context(payoffs, memory)).sum(-1)
+    occupied = chains.finite_occupancy(arrays, delta, memory, horizon)
+    returns = (occupied[..., None, :] * chains.by_context(payoffs, memory)).sum(-1)
     mass = ((1 - delta)[..., None] ** np.arange(horizon, dtype=delta.dtype)).sum(-1)
     return returns if normalized else returns * mass[..., None]
 
@@ -167,7 +173,7 @@ def state_occupancy(
     delta = stopping_rate(gamma, arrays[0].dtype)
     if horizon is None:
         return _discounted_occupancy(arrays, delta, memory)
-    return _chains.finite_occupancy(arrays, delta, memory, horizon)
+    return chains.finite_occupancy(arrays, delta, memory, horizon)
 
 
 def state_values(
@@ -178,7 +184,7 @@ def state_values(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. The first entry,
     the value at the start, is the player's expected return.
     """
-    return _chains.values(*_value_arguments(game, tables, discount), player=player)[0]
+    return chains.values(*_value_arguments(game, tables, discount), player=player)[0]
 
 
 def advantages(
@@ -189,7 +195,7 @@ def advantages(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. At γ = 1 these are
     the differential advantages, finite wherever the long-run average does not depend on the context.
     """
-    return _chains.values(*_value_arguments(game, tables, discount), player=player)[1]
+    return chains.values(*_value_arguments(game, tables, discount), player=player)[1]
 
 
 def _value_arguments(
@@ -256,16 +262,16 @@ _BLOCK_BYTES = 2**17  # of a column; what a block of pairs needs then stays in a
 @compiled("wrt")
 def _memory_one_gradient(table: Array, payoffs: Array, other: Array, delta: Array, wrt: int) -> Array:
     """The same for two memory-one strategies, many pairs block by block; only `table` has all batch axes."""
-    order, partner_order = (None, SWAP) if wrt == 0 else (SWAP, None)
+    order, partner_order = (None, strategies.CONTEXT_SWAP) if wrt == 0 else (strategies.CONTEXT_SWAP, None)
 
     def gradient(table: Array, payoffs: Array, other: Array, delta: Array) -> Array:
-        own, partner = kept((_columns(table, order), _columns(other, partner_order)))
+        own, partner = computed_once((_columns(table, order), _columns(other, partner_order)))
 
         def total(columns: Columns) -> Array:
             p, q = (columns, partner) if wrt == 0 else (partner, columns)
             return memory_one_return(p, q, delta, _columns(payoffs)).sum()
 
-        columns = kept(jax.grad(total)(own))
+        columns = computed_once(jax.grad(total)(own))
         return jnp.stack([columns[i] for i in order or range(5)], -1)
 
     operands, ranks = (table, payoffs, other, delta), (1, 1, 1, 0)

@@ -22,6 +22,9 @@ from ipd_theory import _checks
 from ipd_theory._checks import to_float
 
 MAX_MEMORY = 3
+# Memory-one contexts, and outcomes, of two players as the other one names them: CD and DC exchanged.
+CONTEXT_SWAP = (0, 1, 3, 2, 4)
+OUTCOME_SWAP = (0, 2, 1, 3)
 
 
 def num_contexts(memory: int, num_players: int = 2) -> int:

@@ -1,79 +1,141 @@
-"""Who may import whom, held by reading the imports."""
+"""Who may import whom, held by reading every import of the package, its commands and its figures."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import ipd_theory
 
-ROOT = Path(ipd_theory.__file__).parent
-SOLVERS = {"_compilation", "_elimination", "_folding", "_memory_one", "_chains"}
-BASE = {"_checks", "games", "strategies", "returns"} | SOLVERS
-# A module (or a folder of them) and what of the package it may import.
-ALLOWED = {
+PACKAGE = Path(ipd_theory.__file__).parent
+ROOTS = {"ipd_theory": PACKAGE, "paper_figures": PACKAGE.parent / "paper_figures"}
+GAME = {"_checks", "games", "strategies"}
+EXACT = GAME | {"returns", "_engine"}
+# A room (a module, or a folder of them) and the rooms it may import, itself apart. Rooms stand in order: a room may
+# only name rooms above it, so that no arrow points up.
+MAY_IMPORT: dict[str, set[str]] = {
+    "_lazy": set(),
     "_checks": set(),
-    "_compilation": set(),
+    "symbolic": {"_checks"},
     "games": {"_checks"},
-    "strategies": {"_checks"},
-    "_elimination": set(),
-    "_folding": {"_compilation", "_elimination"},
-    "_memory_one": {"_compilation", "_folding"},
-    "_chains": {"strategies", "_elimination"},
-    "returns": BASE - {"returns"},
-    "symbolic": set(),
-    "zero_determinant": BASE,
-    "equilibria": BASE,
-    "evolution": BASE,
-    "learning": BASE | {"learning"},
-    "phases": BASE | {"learning", "phases", "symbolic"},
-    "sampling": {"_checks", "games", "strategies", "sampling"},
-    "sampling.enumeration": {"_checks", "games", "strategies", "returns", "sampling"},
-    "rl": {"_checks", "games", "sampling.estimators", "rl"},
-    "rl.lola_dice": {"rl", "sampling.dice"},
+    "strategies": {"_checks", "games"},
+    "_engine": {"strategies"},
+    "returns": GAME | {"_engine"},
+    "zero_determinant": EXACT,
+    "replies": EXACT,
+    "equilibria": EXACT | {"replies"},
+    "learning": EXACT | {"equilibria"},
+    "phases": EXACT | {"learning", "symbolic"},
+    "sampling.estimators": {"_checks"},
+    "sampling.enumeration": GAME | {"returns", "sampling.estimators", "sampling"},
+    "sampling": GAME | {"sampling.estimators", "sampling.enumeration"},
+    "rl": {"_checks", "games", "strategies", "sampling.estimators"},
+    "rl.lola_dice": {"rl", "sampling"},
+    "drawing": EXACT | {"zero_determinant", "learning", "phases", "rl", "sampling", "sampling.estimators"},
+}
+ANYTHING = {"commands", "cli"}  # which no room imports
+MODULES = {
+    ".".join((root, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__"): path
+    for root, folder in ROOTS.items()
+    for path in folder.rglob("*.py")
 }
 
 
 def imported(path: Path) -> set[str]:
-    """The package's own modules that a file imports, as dotted names inside the package."""
-    names = set()
+    """The modules of ours that a file imports anywhere in it, by their full names."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ipd_theory":
-            inner = ".".join(node.module.split(".")[1:])
-            if not inner:
-                names |= {alias.name for alias in node.names}
-            elif (ROOT / inner.replace(".", "/")).is_dir():
-                names |= {f"{inner}.{alias.name}" for alias in node.names}
-            else:
-                names.add(inner)
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] in ROOTS:
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = inside & MODULES.keys()
+            names |= modules | ({str(node.module)} if modules != inside else set())
         elif isinstance(node, ast.Import):
-            names |= {".".join(a.name.split(".")[1:]) for a in node.names if a.name.startswith("ipd_theory.")}
+            names |= {alias.name for alias in node.names if alias.name.split(".")[0] in ROOTS}
     return names
 
 
-def may(importer: str, name: str) -> bool:
-    """Whether the rule of the most specific entry for `importer` covers `name`."""
-    rules = [key for key in ALLOWED if importer == key or importer.startswith(f"{key}.")]
-    allowed = ALLOWED[max(rules, key=len)]
-    return any(name == a or name.startswith(f"{a}.") for a in allowed)
+IMPORTS = {module: imported(path) for module, path in MODULES.items()}
 
 
-def test_modules_import_only_what_they_may():
+def room(module: str) -> str:
+    """The most specific room of the table that a module of the package belongs to."""
+    inner = module.removeprefix("ipd_theory.")
+    matches = [key for key in (*MAY_IMPORT, *ANYTHING) if inner == key or inner.startswith(f"{key}.")]
+    return max(matches, key=len, default="")
+
+
+def test_every_module_has_a_room():
+    assert not [m for m in MODULES if m.startswith("ipd_theory.") and not room(m)]
+
+
+def test_every_import_names_a_module_that_exists():
+    assert not [f"{module} imports {name}" for module, names in IMPORTS.items() for name in names - MODULES.keys()]
+
+
+def test_no_arrow_points_up_or_past_a_door():
+    order = list(MAY_IMPORT)
+    assert not [
+        f"{key}: {a}"
+        for key, allowed in MAY_IMPORT.items()
+        for a in allowed
+        if order.index(a) > order.index(key) and a.split(".")[0] != key.split(".")[0]
+    ]
     broken = []
-    for path in ROOT.rglob("*.py"):
-        importer = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if importer in {"__init__", "cli"} or importer.startswith("commands"):
+    for module, names in IMPORTS.items():
+        if not module.startswith("ipd_theory.") or room(module) in ANYTHING:
             continue
-        broken += [f"{importer} imports {name}" for name in imported(path) if not may(importer, name)]
+        here = room(module)
+        allowed = MAY_IMPORT[here] | {here, "_lazy"}
+        broken += [f"{module} imports {name}" for name in names if name == "ipd_theory" or room(name) not in allowed]
     assert not broken
 
 
+def test_the_engine_has_one_door():
+    inside = "ipd_theory._engine."
+    assert not [
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        if not module.startswith("ipd_theory._engine")
+        for name in names
+        if name.startswith(inside) and name != f"{inside}chains"
+    ]
+
+
+def test_figures_import_the_library_and_never_the_other_way_round():
+    assert not [
+        module
+        for module, names in IMPORTS.items()
+        if module.startswith("ipd_theory") and any(n.startswith("paper_figures") for n in names)
+    ]
+    private = [
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        if module.startswith("paper_figures")
+        for name in names
+        if name.startswith("ipd_theory.") and any(part.startswith("_") for part in name.split("."))
+    ]
+    assert not private
+
+
+def test_nothing_imports_in_a_circle():
+    graph = {m: {n for n in names if n != m} for m, names in IMPORTS.items() if m != "ipd_theory"}
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
 def test_symbolic_needs_no_jax():
-    source = (ROOT / "symbolic.py").read_text()
-    assert "jax" not in {
+    reached, todo = set(), {"ipd_theory.symbolic"}
+    while todo:
+        module = todo.pop()
+        reached.add(module)
+        todo |= IMPORTS[module] - reached
+    used = {
         (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else node.names[0].name.split(".")[0]
-        for node in ast.walk(ast.parse(source))
+        for module in reached
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
+    assert not used & {"jax", "jaxtyping", "equinox", "optax"}
 
 
 def test_files_stay_readable():
-    assert not [p for p in ROOT.rglob("*.py") if len(p.read_text().splitlines()) > 400]
+    folders = (*ROOTS.values(), PACKAGE.parent / "tests")
+    assert not [p for f in folders for p in f.rglob("*.py") if len(p.read_text().splitlines()) > 400]

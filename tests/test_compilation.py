@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory._compilation import compiled
+from ipd_theory._engine.compilation import compiled
 
 
 @compiled("power", ranks=(1, 0))

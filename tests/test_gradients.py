@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ipd_theory as ipd
 from ipd_theory import games, strategies
-from ipd_theory._memory_one import memory_one_value_gaps
+from ipd_theory._engine.memory_one import memory_one_value_gaps
 from tests.strategies_for_tests import tables
 
 AXELROD = games.axelrod()

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory._compilation import compiled
+from ipd_theory._engine.compilation import compiled
 from ipd_theory.learning import rules, shaping
 from ipd_theory.learning.play import learn
 from ipd_theory.learning.rules.paths import path_returns_of_both

@@ -38,7 +38,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from ipd_theory import _checks
-from ipd_theory._compilation import compiled
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.learning.rules.base import RepeatedGame, Rule, repeated_game, stateless
 

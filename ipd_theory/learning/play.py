@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ipd_theory._compilation import compiled
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.rules.base import PAIR_RANKS, Problem, RepeatedGame, Rule, checked_logits, repeated_game
 

@@ -23,11 +23,11 @@ import optax
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from ipd_theory import _checks
-from ipd_theory._compilation import compiled
-from ipd_theory._memory_one import SWAP, memory_one_return
+from ipd_theory._engine import compiled, memory_one_return
 from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.shaping import cooperation, naive_shaping_return, naive_step
 from ipd_theory.returns import stopping_rate
+from ipd_theory.strategies import CONTEXT_SWAP
 
 
 class Pool(eqx.Module):
@@ -214,7 +214,7 @@ def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Arra
     """Return J [..., agents, agents] of each row's agent against each column's opponent."""
     error = None if pool.tremble is None else pool.tremble[..., None, None]
     p = cooperation(_columns(logits[..., :, None, :]), error)
-    q = cooperation(_columns(opponents[..., None, :, :], SWAP), error)
+    q = cooperation(_columns(opponents[..., None, :, :], CONTEXT_SWAP), error)
     payoffs = pool.game.outcome_payoffs.astype(logits.dtype)[..., 0, :, None, None]
     return memory_one_return(p, q, delta[..., None, None], tuple(payoffs[..., i, :, :] for i in range(4)))
 
@@ -336,7 +336,7 @@ def _naive_path(pool: Pool, delta: Array, logits: Array, learner_logits: Array) 
         step = rate if steps is None else jnp.where(m < steps.astype(m.dtype), rate, jnp.zeros_like(rate))
         return naive_step(ego, learner, others, flat_delta, step, error), returns
 
-    first = _columns(learner_logits.reshape(-1, 5), SWAP)
+    first = _columns(learner_logits.reshape(-1, 5), CONTEXT_SWAP)
     _, returns = jax.lax.scan(episode, first, jnp.arange(pool.num_inner_episodes + 1))
     return returns.reshape(-1, *learner_logits.shape[:-1], 2)
 

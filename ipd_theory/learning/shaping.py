@@ -24,15 +24,14 @@ import optax
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
-from ipd_theory._compilation import compiled
-from ipd_theory._folding import Columns
-from ipd_theory._memory_one import SWAP, memory_one_return
+from ipd_theory._engine import Columns, compiled, memory_one_return
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.play import over_pairs
 from ipd_theory.learning.rules.base import PAIR_RANKS, RepeatedGame, Rule, repeated_game
 from ipd_theory.learning.rules.gradients import naive
 from ipd_theory.learning.rules.paths import checkpointed_scan, path_returns, path_returns_of_both, scale_gradient
 from ipd_theory.returns import stopping_rate
+from ipd_theory.strategies import CONTEXT_SWAP
 
 
 def cooperation(logits: Columns, tremble: Array | None = None) -> Columns:
@@ -95,7 +94,7 @@ def naive_shaping_return(
         logits.shape[:-1], learner_logits.shape[:-1], payoffs.shape[:-2], jnp.shape(delta), jnp.shape(learning_rate)
     )
     ego = cooperation(tuple(logits[..., i] for i in range(5)), tremble)
-    learner = tuple(jnp.broadcast_to(learner_logits[..., i], batch) for i in SWAP)
+    learner = tuple(jnp.broadcast_to(learner_logits[..., i], batch) for i in CONTEXT_SWAP)
     own, others = (tuple(payoffs[..., i, j] for j in range(4)) for i in range(2))
 
     def earned(learner: Columns) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ipd_theory._compilation import compiled
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.learning.play import Player, advance_in_turn, batched, enter
 from ipd_theory.learning.rules.base import RepeatedGame, Rule, checked_logits, repeated_game

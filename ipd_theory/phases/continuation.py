@@ -31,7 +31,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
 from ipd_theory import _checks
-from ipd_theory._compilation import compiled
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.shaping import naive_shaping_return
 from ipd_theory.returns import return_gradient, stopping_rate

@@ -43,7 +43,7 @@ from jaxtyping import Array, ArrayLike, Float
 from scipy.stats import norm, qmc
 
 from ipd_theory import _checks, strategies
-from ipd_theory._compilation import compiled
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import stopping_rate
 

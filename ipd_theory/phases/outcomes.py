@@ -28,9 +28,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Shaped
 
-from ipd_theory._compilation import compiled
-from ipd_theory._memory_one import SWAP, memory_one_occupancy
+from ipd_theory._engine import compiled, memory_one_occupancy
 from ipd_theory.learning import pool as pools
+from ipd_theory.strategies import CONTEXT_SWAP
 
 HIGH, LOW = 2 / 3, 1 / 3
 ALWAYS_DEFECT = -20.0  # a logit
@@ -80,7 +80,7 @@ def _shares(mine: Array, theirs: Array, delta: Array, error: Array | None) -> Ar
     """Return the shares of CC, CD, DC, DD [..., 4] of two tables [..., 5], all of whose actions may be flipped."""
     p, q = (
         tuple(x[..., i] if error is None else error + (1 - 2 * error) * x[..., i] for i in order)
-        for x, order in ((mine, range(5)), (theirs, SWAP))
+        for x, order in ((mine, range(5)), (theirs, CONTEXT_SWAP))
     )
     return jnp.stack(memory_one_occupancy(p, q, delta), -1)
 

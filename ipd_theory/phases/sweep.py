@@ -25,7 +25,7 @@ import xarray as xr
 from jax.experimental import multihost_utils
 from jaxtyping import Array
 
-from ipd_theory._compilation import compiled
+from ipd_theory._engine import compiled
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases import outcomes, store
 from ipd_theory.phases.grid import Sweep

@@ -29,7 +29,6 @@ from ipd_theory.returns import expected_returns
 from ipd_theory.sampling.estimators import Weights
 from ipd_theory.sampling.learners import Experience
 from ipd_theory.sampling.shaping_pomdp import (
-    SWAP,
     MetaEpisodes,
     ShapingPOMDP,
     ego_tables,
@@ -37,6 +36,7 @@ from ipd_theory.sampling.shaping_pomdp import (
     opening_contexts,
     successors,
 )
+from ipd_theory.strategies import OUTCOME_SWAP
 
 MAX_TUPLES = 1 << 22
 
@@ -80,7 +80,7 @@ def meta_trajectories(
     opening = opening_contexts(pomdp, ego_memory, learner_memory)
     remember = pomdp.remember_across_episodes
     ego = _contexts(digits, successors(ego_memory), opening[0], remember)
-    learner = _contexts(SWAP[digits], successors(learner_memory), opening[1], False)
+    learner = _contexts(np.array(OUTCOME_SWAP)[digits], successors(learner_memory), opening[1], False)
     ego_seen = Experience(jnp.asarray(ego), jnp.asarray(digits // 2), payoffs[0][digits])
     return ego_seen, Experience(jnp.asarray(learner), jnp.asarray(digits % 2), payoffs[1][digits])
 

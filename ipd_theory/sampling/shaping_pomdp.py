@@ -27,8 +27,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from ipd_theory import strategies
 from ipd_theory.games import MatrixGame
 from ipd_theory.sampling.learners import Experience, Learner
-
-SWAP = np.array([0, 2, 1, 3])  # outcomes CC, CD, DC, DD as the other player names them
+from ipd_theory.strategies import OUTCOME_SWAP
 
 
 class ShapingPOMDP(eqx.Module):
@@ -98,7 +97,7 @@ def opening_contexts(pomdp: ShapingPOMDP, ego_memory: int, learner_memory: int) 
     """Return the contexts in which ego and the learner start an inner episode."""
     if pomdp.start is None:
         return 0, 0
-    return int(successors(ego_memory)[0, pomdp.start]), int(successors(learner_memory)[0, SWAP[pomdp.start]])
+    return int(successors(ego_memory)[0, pomdp.start]), int(successors(learner_memory)[0, OUTCOME_SWAP[pomdp.start]])
 
 
 def ego_tables(pomdp: ShapingPOMDP, ego_logits: Float[Array, "E h"]) -> Float[Array, "M h"]:
@@ -133,7 +132,7 @@ def play(
     tables = ego_tables(pomdp, ego_logits)
     memories = strategies.memory_of(ego_logits), strategies.memory_of(pomdp.learner_table, name="learner_table")
     after_ego = jnp.asarray(successors(memories[0]), jnp.int32)
-    after_learner = jnp.asarray(successors(memories[1])[:, SWAP], jnp.int32)
+    after_learner = jnp.asarray(successors(memories[1])[:, OUTCOME_SWAP], jnp.int32)
     opening = [jnp.full((N, B), c, jnp.int32) for c in opening_contexts(pomdp, *memories)]
     rule, payoffs = pomdp.learner, pomdp.game.outcome_payoffs.astype(tables.dtype)
 

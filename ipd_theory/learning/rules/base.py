@@ -20,13 +20,11 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
-from ipd_theory._compilation import kept
-from ipd_theory._folding import Columns
-from ipd_theory._memory_one import SWAP, memory_one_return
+from ipd_theory._engine import Columns, computed_once, memory_one_return
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import stopping_rate
+from ipd_theory.strategies import CONTEXT_SWAP, OUTCOME_SWAP
 
-OUTCOME_SWAP = np.array([0, 2, 1, 3])  # CC, CD, DC, DD as the other player names them
 PAIR_RANKS = (1, 1, 0, 0, 1, 1)  # axes of the arrays of a `RepeatedGame` and of two players' logits, for one pair
 
 
@@ -62,8 +60,8 @@ class RepeatedGame(NamedTuple):
     def columns(self, x: Array, y: Array) -> tuple[Columns, Columns]:
         """Return both players' cooperation probabilities as columns, in the owner's order."""
         # `split` has `concatenate` for its transpose; indexing would pad and add five arrays on the way back.
-        p, q = (kept(tuple(jax.nn.sigmoid(u[0]) for u in jax.lax.split(v, (1,) * 5))) for v in (x, y))
-        return p, tuple(q[i] for i in SWAP)
+        p, q = (computed_once(tuple(jax.nn.sigmoid(u[0]) for u in jax.lax.split(v, (1,) * 5))) for v in (x, y))
+        return p, tuple(q[i] for i in CONTEXT_SWAP)
 
     def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
         p, q = self.columns(x, y)
@@ -83,7 +81,8 @@ class RepeatedGame(NamedTuple):
 
     def exchanged(self) -> "RepeatedGame":
         """Return the game in which the owner has the other's role."""
-        return RepeatedGame(self.other_payoffs[OUTCOME_SWAP], self.own_payoffs[OUTCOME_SWAP], self.delta, self.scale)
+        swap = np.array(OUTCOME_SWAP)
+        return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)
 
 
 class OtherSide(NamedTuple):

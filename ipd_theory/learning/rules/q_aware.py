@@ -23,16 +23,16 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array
 
-from ipd_theory._elimination import eliminate, occupancy
-from ipd_theory._memory_one import SWAP, memory_one_occupancy, memory_one_value_gaps
+from ipd_theory._engine import eliminate, memory_one_occupancy, memory_one_value_gaps, occupancy
 from ipd_theory.learning.rules.base import RepeatedGame, Rule, stateless
+from ipd_theory.strategies import CONTEXT_SWAP
 
 
 def others_value_gaps(view: RepeatedGame, x: Array, y: Array) -> Array:
     """Return Δ [5], the other's Q(s, C) − Q(s, D) in each of its own contexts."""
     p, q = view.columns(x, y)
     gaps = memory_one_value_gaps(p, q, view.delta, tuple(view.other_payoffs[i] for i in range(4)))
-    return jnp.stack([gaps.gains(p[i], q[i])[1] for i in SWAP])
+    return jnp.stack([gaps.gains(p[i], q[i])[1] for i in CONTEXT_SWAP])
 
 
 @functools.cache

@@ -16,7 +16,7 @@ be a state that the chain keeps coming back to. From a transient one, rounding i
 in float32 and for δ = 1e-10 that loses everything. So a first elimination finds where the time is spent, and a
 second one, with that state last, is used for values.
 
-A loop over the states, for chains of any length; `_folding` has the same for the four states of memory one.
+A loop over the states, for chains of any length; `folding` has the same for the four states of memory one.
 """
 
 from typing import NamedTuple

@@ -33,8 +33,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ipd_theory._compilation import kept
-from ipd_theory._elimination import reciprocal
+from ipd_theory._engine.compilation import computed_once
+from ipd_theory._engine.elimination import reciprocal
 
 Columns = tuple[Array, ...]
 Pair = tuple[int, int]
@@ -83,7 +83,7 @@ def fold(start: Columns, rate: Sequence[Columns], delta: Array, pair: Pair, othe
     last_i, last_j = (1 + away[0] + away[1] for away in (from_i, from_j))
     per_pair = reciprocal(into_j * last_j + (into_i + delta * last_j) * last_i)
     entering = reaching(i, start, first), reaching(j, start, first)
-    columns = kept(((from_i, from_j), (last_i, last_j), (into_i, into_j), entering, per_pair))
+    columns = computed_once(((from_i, from_j), (last_i, last_j), (into_i, into_j), entering, per_pair))
     return Fold(pair, others, *columns, delta)
 
 
@@ -141,11 +141,11 @@ def value_differences(start: Columns, rate: Sequence[Columns], delta: Array, pai
     """
     one, two = (fold(start, rate, delta, *order) for order in (pairs, pairs[::-1]))
     (first, from_first), (second, from_second) = _within(one), _within(two)
-    in_first = kept(jnp.add(*_shares(one)) >= jnp.add(*_shares(two)))  # each of the 16 results asks for it
+    in_first = computed_once(jnp.add(*_shares(one)) >= jnp.add(*_shares(two)))  # each of the 16 results asks for it
 
     def chosen(in_pair: Array, within: Columns, through: Columns) -> Columns:
         return tuple(jnp.where(in_pair, a, b) for a, b in zip(within, through, strict=True))
 
     one_way = chosen(in_first, first, _from_others(rate, delta, *pairs, second, from_second))
     other_way = chosen(~in_first, second, _from_others(rate, delta, *pairs[::-1], first, from_first))
-    return kept((one_way, other_way))
+    return computed_once((one_way, other_way))

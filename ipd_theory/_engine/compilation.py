@@ -2,8 +2,8 @@
 
 XLA fuses elementwise operations into loops, and on a CPU evaluates a value again in each loop that reads it. In nested
 derivatives, where everything is shared many times over, that is tens of thousands of operations in place of two
-thousand. `kept` says where a value is worth storing. Up to jax 0.10 XLA takes such barriers out before it fuses, unless
-told not to; later it fuses first, and cannot compile those that it is told to leave in.
+thousand. `computed_once` says where a value is worth storing. Up to jax 0.10 XLA takes such barriers out before it
+fuses, unless told not to; later it fuses first, and cannot compile those that it is told to leave in.
 
 It also moves what does not change out of a loop before it looks for common subexpressions. Every copy of 1 − γ then
 becomes a variable of the loop of its own, and what is computed from two copies is computed twice. These loops have
@@ -35,7 +35,7 @@ _TOGETHER = 1024  # a batch of up to this size is not worth sharing out
 _BLOCK = 2048
 
 
-def kept(values: T) -> T:
+def computed_once(values: T) -> T:
     """Return a tree of arrays that compiled code is to compute once and store."""
     stored: T = jax.lax.optimization_barrier(values)
     return stored

@@ -7,7 +7,7 @@ by how often each context is visited and how its probabilities move. Nothing els
     the gaps' derivative       the gaps for the payoffs γ Ṁw − δ̇ Mw + ṙ,
     the occupancy's            the transpose of payoffs ↦ gaps, applied to the factors.
 
-`_folding` computes occupancy and gaps.
+`folding` computes occupancy and gaps.
 """
 
 import functools
@@ -19,10 +19,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-from ipd_theory._compilation import kept
-from ipd_theory._folding import Columns, Pairs, occupancy, rates, value_differences
-
-SWAP = (0, 1, 3, 2, 4)  # memory-one contexts as the other player names them
+from ipd_theory._engine.compilation import computed_once
+from ipd_theory._engine.folding import Columns, Pairs, occupancy, rates, value_differences
 
 
 def _outcomes(a: Array, b: Array) -> Columns:
@@ -84,7 +82,7 @@ def memory_one_occupancy(p: Columns, q: Columns, delta: Array, pairs: Pairs = OT
         pairs: of outcomes, onto which the chain is folded; the value gaps of the same pairs share the work.
     """
     start, rows = _start_and_moves(p, q)
-    return kept(occupancy(start, rates(rows, delta), delta, pairs))
+    return computed_once(occupancy(start, rates(rows, delta), delta, pairs))
 
 
 def _occupancy_jvp(
@@ -94,11 +92,11 @@ def _occupancy_jvp(
     p, q, delta = primals
     d = memory_one_occupancy(p, q, delta, pairs)
     tangent = [jnp.zeros_like(d[0])] * 4
-    for pairs, factor in zip(PAIRS, kept(_gap_factors(p, q, delta, d, *tangents)), strict=True):
+    for pairs, factor in zip(PAIRS, computed_once(_gap_factors(p, q, delta, d, *tangents)), strict=True):
         if factor:
             gaps = _unit_gaps(p, q, delta, pairs)
             tangent = [x + _dot(factor, [gap[s] for gap in gaps]) for s, x in enumerate(tangent)]
-    return d, kept(tuple(tangent))
+    return d, computed_once(tuple(tangent))
 
 
 memory_one_occupancy.defjvp(_occupancy_jvp, symbolic_zeros=True)
@@ -114,7 +112,7 @@ def memory_one_value_gaps(p: Columns, q: Columns, delta: Array, payoffs: Columns
     """
     (own_0, own_1), (others_0, others_1) = (_unit_gaps(p, q, delta, pairs) for pairs in PAIRS)
     own = _dot(own_0, payoffs), _dot(own_1, payoffs)
-    return kept(ValueGaps(own, (_dot(others_0, payoffs), _dot(others_1, payoffs))))
+    return computed_once(ValueGaps(own, (_dot(others_0, payoffs), _dot(others_1, payoffs))))
 
 
 def _value_gaps_jvp(
@@ -131,7 +129,7 @@ def _value_gaps_jvp(
         terms = [((1 - delta) * gain_p, p_dot[s + 1]), ((1 - delta) * gain_q, q_dot[s + 1])]
         terms += [(-_dot(rows[s], w), delta_dot), (jnp.ones_like(delta), payoffs_dot[s])]
         sources.append(_linear(terms, jnp.zeros_like(w[0])))
-    return gaps, memory_one_value_gaps(p, q, delta, kept(tuple(sources)))
+    return gaps, memory_one_value_gaps(p, q, delta, computed_once(tuple(sources)))
 
 
 memory_one_value_gaps.defjvp(_value_gaps_jvp, symbolic_zeros=True)

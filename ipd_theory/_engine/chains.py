@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ipd_theory import strategies
-from ipd_theory._elimination import eliminate, eliminate_to_root, occupancy, relative_values
+from ipd_theory._engine.elimination import eliminate, eliminate_to_root, occupancy, relative_values
 
 
 def outcome_probabilities(tables: Sequence[Array], memory: int) -> Float[Array, "... h K"]:

@@ -1,0 +1,20 @@
+"""Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
+
+from ipd_theory._engine import chains
+from ipd_theory._engine.compilation import compiled, computed_once
+from ipd_theory._engine.elimination import eliminate, occupancy, vanishing_delta
+from ipd_theory._engine.folding import Columns
+from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
+
+__all__ = [
+    "Columns",
+    "chains",
+    "compiled",
+    "computed_once",
+    "eliminate",
+    "memory_one_occupancy",
+    "memory_one_return",
+    "memory_one_value_gaps",
+    "occupancy",
+    "vanishing_delta",
+]
