@@ -1,0 +1,199 @@
+"""Arguments held to their annotations: one error that names the argument, what it got and what is allowed.
+
+`@checked` reads a function's annotations once. A thing of another kind then ends in a `TypeError` before any work, and
+what means the same arrives as the same thing: whole numbers as `int`, numbers as `float`, lists, fractions and columns
+of tables as arrays. Which numbers are allowed, and which shapes fit, the function says itself (`_checks`).
+"""
+
+import dataclasses
+import functools
+import inspect
+import math
+import operator
+import types
+import typing
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Check = Callable[[str, Any], Any]
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function with its arguments held to their annotations; what has no annotation known here passes."""
+    signature = inspect.signature(function)
+    found = {name: _check_for(p.annotation) for name, p in signature.parameters.items()}
+    checks = {name: check for name, check in found.items() if check is not None}
+    positional = [n for n, p in signature.parameters.items() if p.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    spread = next((n for n, p in signature.parameters.items() if p.kind == inspect.Parameter.VAR_POSITIONAL), None)
+    defaults = {n: p.default for n, p in signature.parameters.items()}
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        if spread is None and len(args) > len(positional):
+            by_name = [n for n, p in signature.parameters.items() if p.kind == inspect.Parameter.KEYWORD_ONLY]
+            raise TypeError(
+                f"{function.__name__} takes {len(positional)} arguments by position ({', '.join(positional)}); "
+                f"got {len(args)}. By name: {', '.join(by_name)}"
+            )
+        first = [checks[n](n, x) if n in checks else x for n, x in zip(positional, args, strict=False)]
+        if spread is not None:
+            rest = args[len(positional) :]
+            check = checks.get(spread)
+            first += [check(f"{spread}[{i}]", x) for i, x in enumerate(rest)] if check else rest
+        # A default is right as it stands, whatever its kind (None, say).
+        named = {n: x if n not in checks or x is defaults.get(n) else checks[n](n, x) for n, x in named.items()}
+        return function(*first, **named)
+
+    return typing.cast(Callable[P, R], call)
+
+
+def _check_for(annotation: Any) -> Check | None:
+    """Return the check that goes with an annotation, None where there is nothing to hold."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+        arrays = [part for part in parts if _is_array(part)]
+        check = _array_check(arrays[0]) if arrays else _check_for(parts[0]) if len(parts) == 1 else None
+        optional = len(parts) < len(typing.get_args(annotation))
+        return _or_none(check) if check is not None and optional else check
+    if _is_array(annotation):
+        return _array_check(annotation)
+    if typing.get_origin(annotation) is typing.Literal:
+        return functools.partial(_one_of, typing.get_args(annotation))
+    if typing.get_origin(annotation) in (Callable, types.FunctionType) or annotation is Callable:
+        return _callable
+    simple: dict[Any, Check] = {int: _whole, float: _number, bool: _flag, str: functools.partial(_instance, str)}
+    if annotation in simple:
+        return simple[annotation]
+    if inspect.isclass(annotation) and annotation.__module__.startswith("ipd_theory"):
+        return None if getattr(annotation, "_is_protocol", False) else functools.partial(_instance, annotation)
+    return None
+
+
+def _is_array(annotation: Any) -> bool:
+    import jax
+    from jaxtyping import ArrayLike
+
+    array_type = getattr(annotation, "array_type", annotation)  # of a jaxtyping annotation
+    return array_type is jax.Array or array_type == ArrayLike or _holds_jax_array(array_type)
+
+
+def _holds_jax_array(annotation: Any) -> bool:
+    import jax
+
+    return any(part is jax.Array or _holds_jax_array(part) for part in typing.get_args(annotation))
+
+
+def _or_none(check: Check) -> Check:
+    return lambda name, x: None if x is None else check(name, x)
+
+
+def _got(x: Any) -> str:
+    text = repr(x)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(x).__name__})"
+
+
+def hold_fields(record: Any) -> None:
+    """Hold a frozen dataclass's fields to their annotations once it has been made; errors as `checked`."""
+    for field in dataclasses.fields(record):
+        check = _check_for(field.type)
+        value = getattr(record, field.name)
+        if check is not None and value is not field.default:
+            held = check(field.name, value)
+            if held is not value:
+                object.__setattr__(record, field.name, held)
+
+
+def _whole(name: str, x: Any) -> int:
+    if not isinstance(x, bool):
+        try:
+            return operator.index(x)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be a whole number; got {_got(x)}")
+
+
+def _is_traced(x: Any) -> bool:
+    import jax
+
+    return isinstance(x, jax.core.Tracer)
+
+
+def _number(name: str, x: Any) -> Any:
+    if _is_traced(x):
+        return x
+    if not isinstance(x, bool | str) and (isinstance(x, Real) or getattr(x, "ndim", None) == 0):
+        number = float(x)
+        if math.isfinite(number):
+            return number
+        raise ValueError(f"{name} must be a finite number; got {number}")
+    raise TypeError(f"{name} must be a number; got {_got(x)}")
+
+
+def _flag(name: str, x: Any) -> bool:
+    if isinstance(x, bool) or type(x).__name__ == "bool_" or type(x).__name__ == "bool":
+        return bool(x)
+    raise TypeError(f"{name} must be True or False; got {_got(x)}")
+
+
+def _one_of(allowed: tuple[Any, ...], name: str, x: Any) -> Any:
+    if not isinstance(x, str | int) or x not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {_got(x)}")
+    return x
+
+
+def _callable(name: str, x: Any) -> Any:
+    if not callable(x):
+        raise TypeError(f"{name} must be a function; got {_got(x)}")
+    return x
+
+
+def _instance(kind: type, name: str, x: Any) -> Any:
+    if not isinstance(x, kind):
+        uncalled = callable(x) and not isinstance(x, type) and hasattr(x, "__name__")
+        hint = f"; did you mean {x.__name__}(…)?" if uncalled else ""
+        raise TypeError(f"{name} must be a {kind.__name__}; got {_got(x)}{hint}")
+    return x
+
+
+def _array_check(annotation: Any) -> Check:
+    dtypes = getattr(annotation, "dtypes", ())
+    if any("float" in str(dtype) for dtype in dtypes) and not any("int" in str(dtype) for dtype in dtypes):
+        return lambda name, x: _as_float(_array(name, x))
+    whole = any("int" in str(dtype) for dtype in dtypes) and not any("float" in str(dtype) for dtype in dtypes)
+    return _whole_array if whole else _array
+
+
+def _as_float(x: Any) -> Any:
+    """Return whole numbers and truth values in the default floating dtype, anything else as it is."""
+    kind = getattr(getattr(x, "dtype", None), "kind", "f")
+    return x.astype(float) if kind in "iub" else x
+
+
+def _whole_array(name: str, x: Any) -> Any:
+    array = _array(name, x)
+    if getattr(array, "dtype", None) is not None and array.dtype.kind == "f":
+        raise TypeError(f"{name} must be an array of whole numbers; got {_got(x)}")
+    return array
+
+
+def _array(name: str, x: Any) -> Any:
+    """Return x if it is an array, else as one; a number stays a number, so that it keeps its weak type."""
+    import jax
+    import numpy as np
+
+    if isinstance(x, jax.Array | float | int) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fiub"):
+        return x
+    try:
+        if isinstance(x, list | tuple) and any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(x)):
+            return jax.numpy.asarray(x)
+        array = np.asarray(x)
+        if array.dtype.kind == "O" and array.size and not any(y is None or isinstance(y, str) for y in array.flat):
+            array = array.astype(float)  # fractions
+    except (TypeError, ValueError):
+        array = np.asarray("")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of numbers; got {_got(x)}")
+    return array

@@ -1,0 +1,1 @@
+"""Every public function called with every sort of bad value, one argument at a time."""

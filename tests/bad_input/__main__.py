@@ -1,0 +1,25 @@
+"""`python -m tests.bad_input [ROOM]`: prints every bad call without one clear error; exit status 1 if there is any."""
+
+import collections
+import sys
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+
+from tests.bad_input import walk  # noqa: E402
+
+
+def main() -> int:
+    """Print findings and their count."""
+    count: collections.Counter[str] = collections.Counter()
+    for call, judged in walk.findings(sys.argv[1] if len(sys.argv) > 1 else ""):
+        count[judged.split(":")[0]] += 1
+        if judged not in ("clear", "meant"):
+            print(f"{call.key:70}  {judged}", flush=True)
+    print(dict(count))
+    return int(any(kind not in ("clear", "meant") for kind in count))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What the walk cannot read from annotations: good values by name, and what is left out and why."""
+
+import fnmatch
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import ipd_theory as ipd
+
+Thunk = Callable[[], Any]
+
+# A good value for each argument, by its name; entries below by function and name come first.
+GOOD: dict[str, Thunk] = {
+    "game": lambda: ipd.prisoners_dilemma(),
+    "strategy": lambda: ipd.strategies.tit_for_tat(),
+    "table": lambda: ipd.strategies.tit_for_tat(),
+    "tables": lambda: (ipd.strategies.tit_for_tat(), ipd.strategies.win_stay_lose_shift()),
+    "discount": lambda: 0.9,
+    "logits": lambda: jnp.zeros(5),
+    "other_logits": lambda: jnp.ones(5),
+    "ego_logits": lambda: jnp.zeros(5),
+    "learner_logits": lambda: jnp.zeros(5),
+    "learners": lambda: jnp.zeros((2, 5)),
+    "learning_rate": lambda: 1.0,
+    "num_inner_episodes": lambda: 2,
+    "rewards": lambda: jnp.ones((2, 2, 2)),
+    "values": lambda: jnp.zeros((2, 2, 2)),
+    "A": lambda: np.array([[3.0, 0.0], [5.0, 1.0]]),
+    "B": lambda: np.array([[3.0, 5.0], [0.0, 1.0]]),
+    "steps": lambda: 2,
+    "step": lambda: 0.5,
+    "key": lambda: jax.random.key(0),
+    "optimizer": lambda: optax.sgd(1.0),
+    "optimizers": lambda: (optax.sgd(1.0), optax.sgd(1.0)),
+    "rules": lambda: (ipd.learning.rules.naive(), ipd.learning.rules.naive()),
+    "learning_rules": lambda: (ipd.learning.rules.naive(), ipd.learning.rules.naive()),
+}
+
+# By function: good values where the name alone does not say.
+OWN: dict[str, dict[str, Thunk]] = {
+    "equilibria.best_response_gap": {"row": lambda: np.array([1.0, 0.0]), "column": lambda: np.array([0.0, 1.0])},
+    "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
+}
+
+NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
+
+# Functions, or whole modules of them, that take what the package itself has made and checked, and why.
+INSIDE: dict[str, str] = {}
+
+# Arguments that are also tried inside jit and vmap, and the rooms whose functions work there.
+TRACED = {"strategy", "discount", "logits", "learner_logits", "other_logits", "error", "start"}
+TRACED_ROOMS = {"returns", "strategies", "zero_determinant"}
+
+ALSO_CALLED = {"tables": ("strategies",)}
+
+# Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
+MEANT: dict[str, str] = {}
+
+
+def meant(key: str) -> bool:
+    """Whether a call is listed as meant to work."""
+    return any(fnmatch.fnmatchcase(key, pattern) for pattern in MEANT)
