@@ -1,10 +1,10 @@
 """Walks over every public function, tries each sort of bad value for each argument, and judges what comes back.
 
 A public function is one without a leading underscore in a module without one. Bad values follow from the annotation: a
-number is tried as NaN, infinite, text and a list; a whole number as 1.5, True and text; an array as text, as NaN, empty,
-of another last axis and of a batch that fits no other; a record as a thing of another kind. One verdict is good: a
-`ValueError` or `TypeError` raised by this package that names the argument. Everything else is a finding, unless
-`recipes.MEANT` says why it is meant to work.
+number is tried as NaN, infinite, text and a list; a whole number as 1.5, True and text; an array as text, as NaN,
+empty and of another last axis; a record as a thing of another kind. One verdict is good: a `ValueError` or `TypeError`
+raised by this package that names the argument. Everything else is a finding, unless `recipes.MEANT` says why it is
+meant to work.
 """
 
 import enum
