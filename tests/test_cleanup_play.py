@@ -55,7 +55,7 @@ def random_play(
 
     @jax.jit
     def play(key: jax.Array) -> tuple[State, jax.Array, jax.Array]:
-        env = rules.build()
+        env = cleanup.environment(rules)
         opening, moves, chance = jax.random.split(key, 3)
         actions = jax.random.randint(moves, (num_steps, 2, num_games), 0, env.num_actions, jnp.int32)
 
@@ -197,7 +197,7 @@ def meet(first: Script, second: Script, num_games: int = 512, num_steps: int = 1
 
     @jax.jit
     def play(key: jax.Array) -> jax.Array:
-        env = RULES.build()
+        env = cleanup.environment(RULES)
 
         def advance(state: State, key: jax.Array) -> tuple[State, jax.Array]:
             return env.step(state, jnp.stack([first(state, 0), second(state, 1)]).astype(jnp.int32), key)

@@ -205,7 +205,7 @@ def test_pettingzoos_own_tests_pass() -> None:
 def test_pettingzoo_plays_the_same_game_as_the_environment() -> None:
     env = CleanUpLiteParallel(RULES, episode_length=40, render_mode="rgb_array")
     observations, _ = env.reset(seed=11)
-    game, rng = RULES.build(), np.random.default_rng(0)
+    game, rng = cleanup.environment(RULES), np.random.default_rng(0)
     key, opening = jax.random.split(jax.random.key(11))
     state, step = game.reset(opening, ()), jax.jit(game.step)
     for t in range(40):

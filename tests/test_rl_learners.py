@@ -13,8 +13,9 @@ import pytest
 import ipd_theory as ipd
 from ipd_theory.rl import learners, rollout, train
 from ipd_theory.rl.config import Config, Meta, Method, Naive
+from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.hawk import Hawk
-from ipd_theory.rl.ipd import Environment, TabularPolicy, iterated, playing
+from ipd_theory.rl.ipd import TabularPolicy, iterated, playing
 from ipd_theory.sampling import enumeration
 from ipd_theory.sampling.learners import reinforce
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP

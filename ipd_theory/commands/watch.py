@@ -42,7 +42,7 @@ def watch(
     import numpy as np
     from rich.live import Live
 
-    from ipd_theory.rl import cleanup_render, runs, train
+    from ipd_theory.rl import cleanup, cleanup_render, runs, train
     from ipd_theory.rl.environments import CleanUpLite
     from ipd_theory.rl.learners import a2c
     from ipd_theory.rl.rollout import CoPlayers, play
@@ -73,7 +73,7 @@ def watch(
     co_player = CoPlayers(jax.tree.map(lambda x: x[other][None], pool), jnp.array([against == "naive"]))
     ego = jax.tree.map(lambda x: x[agent], states.meta)
     sizes = train.sizes_of(config)
-    meet = jax.jit(lambda ego, co, key: play(rules.build(), ego, co, a2c(config.naive), key, sizes))
+    meet = jax.jit(lambda ego, co, key: play(cleanup.environment(rules), ego, co, a2c(config.naive), key, sizes))
     record = jax.tree.map(np.asarray, meet(ego, co_player, jax.random.key(seed)))
     observations, rewards = record.observations[:, :, 0, 0], record.rewards[:, :, 0, :, 0]
 

@@ -34,8 +34,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, UInt
 
+from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.environments import CleanUpLite
-from ipd_theory.rl.ipd import Environment
 
 ACTIONS = ("right", "left", "up", "down", "zap", "nothing")
 RIGHT, LEFT, UP, DOWN, ZAP, NOTHING = range(6)

@@ -144,7 +144,7 @@ def _mirrored(name: str, names: dict[str, Any]) -> str:
 @functools.cache
 def _compiled(rules: CleanUpLite) -> tuple[Any, Any]:
     """Return the opening and the step of one game as compiled functions."""
-    game = rules.build()
+    game = cleanup.environment(rules)
 
     @jax.jit
     def reset(key: jax.Array) -> Any:

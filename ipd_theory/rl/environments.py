@@ -1,10 +1,7 @@
-"""The settings of every environment that agents train in; each builds its environment, and imports it only then."""
+"""The settings of every environment that agents train in; `build.environment` makes them playable."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from ipd_theory.rl.ipd import Environment
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -16,13 +13,6 @@ class IteratedDilemma:
     """
 
     payoffs: tuple[float, float, float, float] = (1.0, -1.0, 2.0, 0.0)
-
-    def build(self) -> "Environment":
-        """Return the game as an environment."""
-        from ipd_theory.games import symmetric_game
-        from ipd_theory.rl.ipd import iterated
-
-        return iterated(symmetric_game(*self.payoffs))
 
 
 @dataclass(frozen=True)
@@ -88,12 +78,6 @@ class CleanUpLite:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be {' or '.join(allowed)}; got {getattr(self, name)!r}")
-
-    def build(self) -> "Environment":
-        """Return the game as an environment."""
-        from ipd_theory.rl.cleanup import environment
-
-        return environment(self)
 
 
 EnvironmentSettings = IteratedDilemma | CleanUpLite

@@ -1,12 +1,10 @@
 """The iterated prisoner's dilemma, or any two-player matrix game, as an environment for sampled play.
 
-An environment is three pure functions of batched arrays and two sizes. Observations are integers here: 0 before
-the first round, then 1 + the last outcome (CC, CD, DC, DD with the observer's own action first), as in the
-contexts of a memory-one strategy.
+Observations are integers here: 0 before the first round, then 1 + the last outcome (CC, CD, DC, DD with the observer's
+own action first), as in the contexts of a memory-one strategy.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -14,32 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.games import MatrixGame
+from ipd_theory.rl.environment import Environment
 
-State = Any
 OTHER_VIEW = (0, 1, 3, 2, 4)  # observations as the other player names them: CD and DC swapped
-
-
-class Environment(NamedTuple):
-    """A two-player game played step by step, many games at once.
-
-    Fields:
-        num_actions: actions of each player, 0 to num_actions − 1.
-        num_observations: different observations, or features of one.
-        discrete: whether observations are integers rather than vectors of features; features may be booleans, which
-            take a byte each where an iteration's history is kept.
-        reset: (key, batch shape) -> the opening state of a batch of games.
-        observe: state -> what each player sees, one array a player.
-        step: (state, actions [2, *batch], key) -> next state and rewards [2, *batch].
-        measure: (state, actions, next state) -> numbers [*batch] by name that metrics report beside the rewards.
-    """
-
-    num_actions: int
-    num_observations: int
-    discrete: bool
-    reset: Callable[[Key[Array, ""], tuple[int, ...]], State]
-    observe: Callable[[State], tuple[Array, Array]]
-    step: Callable[[State, Int[Array, "2 *batch"], Key[Array, ""]], tuple[State, Float[Array, "2 *batch"]]]
-    measure: Callable[[State, Int[Array, "2 *batch"], State], dict[str, Array]]
 
 
 def iterated(game: MatrixGame) -> Environment:

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from ipd_theory.rl.ipd import Environment
+from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.learners import Experience, Policy, chosen, evaluate
 from ipd_theory.rl.rollout import Memories, Sizes, play_episode
 from ipd_theory.sampling.dice import dice

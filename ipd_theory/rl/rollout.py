@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from ipd_theory.rl.ipd import Environment
+from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.learners import Experience, Learner, Network, Policy, chosen, group_size
 
 Carry = Any

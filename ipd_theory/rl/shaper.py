@@ -17,6 +17,7 @@ import jax
 import optax
 from jaxtyping import Array, Float, Key
 
+from ipd_theory.rl import build
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config
 from ipd_theory.rl.learners import Policy
@@ -67,7 +68,7 @@ def shaper(config: Config, settings: ShaperSettings) -> Shaper:
         config: the game, sizes, network and naive learners; its meta agents' settings are not used.
         settings: of the search.
     """
-    environment = config.environment.build()
+    environment = build.environment(config.environment)
     like = new_policy(config.network, environment, jax.random.key(0))
     strategy = evosax.algorithms.Open_ES(
         settings.population_size,

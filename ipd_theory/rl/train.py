@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
+from ipd_theory.rl import build
 from ipd_theory.rl.config import Config, Network
+from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.hawk import Hawk
-from ipd_theory.rl.ipd import Environment
 from ipd_theory.rl.learners import (
     GradientParts,
     LearnerState,
@@ -83,7 +84,7 @@ def new_policy(network: Network, environment: Environment, key: Key[Array, ""]) 
 
 def initial_state(config: Config, key: Key[Array, ""]) -> TrainState:
     """Return the state before the first iteration."""
-    environment = config.environment.build()
+    environment = build.environment(config.environment)
     key, meta_key, naive_key = jax.random.split(key, 3)
     create = jax.vmap(lambda key: new_policy(config.network, environment, key))
     meta = create(jax.random.split(meta_key, len(config.methods)))
@@ -126,7 +127,9 @@ def _over_agents(function: Callable[..., Any], *args: Any) -> Any:
 def _play(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> MetaEpisode:
     """Play one meta-episode as the settings say."""
     at_once = sequences_at_once(config.co_players_at_once, config.batch * config.episode_length)
-    return play(config.environment.build(), ego, co_players, a2c(config.naive), key, sizes_of(config), at_once)
+    return play(
+        build.environment(config.environment), ego, co_players, a2c(config.naive), key, sizes_of(config), at_once
+    )
 
 
 def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple[TrainState, Metrics]:

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ipd_theory.rl.cleanup import environment
 from ipd_theory.rl.environments import CleanUpLite
 from tests.benchmarks import Row, compare, seconds
 
@@ -43,7 +44,7 @@ def loop(reset: Callable[..., Any], advance: Callable[..., Any]) -> Callable[[],
 
 def ours(observing: bool) -> Callable[[], Any]:
     """Return the loop of CleanUp-lite; everything computed enters the result, or XLA would leave it out."""
-    game = CleanUpLite().build()
+    game = environment(CleanUpLite())
 
     def advance(state: Any, key: jax.Array) -> tuple[Any, Any]:
         moves, chance = jax.random.split(key)
