@@ -24,7 +24,7 @@ import numpy as np
 import ipd_theory as ipd
 from ipd_theory.rl import runs, train
 from ipd_theory.rl.config import PRESETS
-from ipd_theory.rl.ipd import playing
+from ipd_theory.rl.policies import playing
 
 plt.style.use("../paper_figures/ipd_theory.mplstyle")
 
@@ -84,7 +84,7 @@ assert rewards["tit for tat"][-1] > 0.75
 
 # %%
 agent = jax.tree.map(lambda x: x[0], start.meta)
-network = agent.assemble(num_steps=10**6)
+network = agent.ready(steps=10**6)
 num_weights = sum(x.size for x in jax.tree.leaves(agent))
 print(f"{num_weights} weights; table of windows {network.table.shape}")
 assert network.table.shape[0] == 780

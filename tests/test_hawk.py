@@ -89,7 +89,7 @@ class Ways(NamedTuple):
 @functools.partial(jax.jit, static_argnums=3)
 def evaluate(hawk: Hawk, observations: jax.Array, resets: jax.Array, num_steps: int) -> Ways:
     """Evaluate at once, in chunks of 8, and step by step."""
-    network = hawk.assemble(num_steps)
+    network = hawk.ready(num_steps)
     start = network.initial_state(observations.shape[1])
 
     def chunk(state: Any, at: tuple[jax.Array, jax.Array]) -> tuple[Any, jax.Array]:
@@ -110,7 +110,7 @@ def evaluate(hawk: Hawk, observations: jax.Array, resets: jax.Array, num_steps: 
 @pytest.mark.parametrize("p_reset", [0.0, 0.15, 0.7])
 def test_whole_sequences_chunks_and_steps_are_the_published_recurrence(hawk: Hawk, path: str, p_reset: float) -> None:
     observations, resets = streams(1, 40, 4, p_reset)
-    assert isinstance(hawk.assemble(PATHS[path]).front, ByLag if path == "direct" else ByWindow)
+    assert isinstance(hawk.ready(PATHS[path]).front, ByLag if path == "direct" else ByWindow)
     ways = evaluate(hawk, observations, resets, PATHS[path])
     for stream in range(4):
         expected = numpy_hawk(hawk, np.asarray(observations[:, stream]), np.asarray(resets[:, stream]))
@@ -136,7 +136,7 @@ def test_both_paths_have_the_same_gradient(hawk: Hawk) -> None:
     observations, resets = streams(4, 40, 4, 0.05)
 
     def loss(hawk: Hawk, num_steps: int) -> jax.Array:
-        network = hawk.assemble(num_steps)
+        network = hawk.ready(num_steps)
         return jnp.square(network.sequence(observations, resets, network.initial_state(4))[0]).mean()
 
     direct, tabulated = (jax.jit(jax.grad(loss), static_argnums=1)(hawk, steps) for steps in PATHS.values())
@@ -228,7 +228,7 @@ def test_gradients_stay_finite_over_5000_steps() -> None:
     resets = jnp.zeros((5000, 2), bool).at[0].set(True)
 
     def loss(hawk: Hawk) -> jax.Array:
-        network = hawk.assemble()
+        network = hawk.ready()
         return jnp.square(network.sequence(observations, resets, network.initial_state(2))[0]).sum()
 
     gradient = jax.jit(jax.grad(loss))

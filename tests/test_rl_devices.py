@@ -20,7 +20,7 @@ import jax, dataclasses, functools
 jax.config.update("jax_num_cpu_devices", 2)
 import jax.numpy as jnp, numpy as np
 from jax.sharding import PartitionSpec
-from ipd_theory.rl import learners, runs
+from ipd_theory.rl import losses, runs
 from ipd_theory.rl.config import Meta
 from ipd_theory.rl.hawk import Hawk
 from tests.test_rl_runs import TINY
@@ -28,11 +28,11 @@ mesh = runs.mesh_for(TINY)
 assert mesh.devices.size == 2
 rng = np.random.default_rng(0)
 integers = [jnp.asarray(rng.integers(0, high, (6, 8)), jnp.int32) for high in (5, 2)]
-data = learners.Trajectories(*integers, *(jnp.asarray(rng.normal(size=(6, 8)), jnp.float32) for _ in range(4)))
+data = losses.Trajectories(*integers, *(jnp.asarray(rng.normal(size=(6, 8)), jnp.float32) for _ in range(4)))
 settings = Meta(epochs=1, minibatches=1, optimizer="sgd", learning_rate=1.0)
 policy = Hawk(jax.random.key(0), 5, 3, width=4, expanded_width=4)
-state = learners.optimizer("sgd", 1.0, 1.0).init(policy)
-update = functools.partial(learners.ppo_update, settings=settings)
+state = losses.optimizer("sgd", 1.0, 1.0).init(policy)
+update = functools.partial(losses.ppo_update, settings=settings)
 alone = update(policy, state, data, jax.random.key(1))
 split = functools.partial(update, axis="meta_batch")
 specs = (PartitionSpec(), PartitionSpec(), PartitionSpec(None, "meta_batch"), PartitionSpec())
@@ -43,7 +43,7 @@ for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
 naive = jnp.array([True, False, True, True])
 rewards, values = jnp.asarray(rng.normal(size=(2, 4, 2, 3, 2)), jnp.float32)
 advantages = functools.partial(
-    learners.meta_advantages, method="coala", settings=dataclasses.replace(settings, normalize_advantages=True)
+    losses.meta_advantages, method="coala", settings=dataclasses.replace(settings, normalize_advantages=True)
 )
 spec = PartitionSpec("meta_batch")
 shared = jax.shard_map(

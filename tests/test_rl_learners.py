@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.rl import learners, rollout, train
-from ipd_theory.rl.config import Config, Meta, Method, Naive
+from ipd_theory.rl import chunks, gradient_parts, losses, policies, rollout, train
+from ipd_theory.rl.config import Meta, Method, Naive
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.hawk import Hawk
-from ipd_theory.rl.ipd import TabularPolicy, iterated, playing
+from ipd_theory.rl.ipd import iterated
+from ipd_theory.rl.policies import TabularPolicy, playing
 from ipd_theory.sampling import enumeration
 from ipd_theory.sampling.learners import reinforce
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
 PLAIN = Meta(reward_scale=1.0, value_coefficient=0.0)
 GAME = ipd.prisoners_dilemma()
-FIXED = learners.Learner(lambda policy: (), lambda policy, state, seen: (policy, state))
+FIXED = losses.Learner(lambda policy: (), lambda policy, state, seen: (policy, state))
 
 
 def random_rewards(seed: int, G: int = 3, B: int = 4, M: int = 3, T: int = 2) -> tuple[jax.Array, jax.Array]:
@@ -31,13 +32,13 @@ def random_rewards(seed: int, G: int = 3, B: int = 4, M: int = 3, T: int = 2) ->
     return jnp.asarray(rewards), jnp.asarray(values)
 
 
-@pytest.mark.parametrize("method", learners.CREDIT)
+@pytest.mark.parametrize("method", losses.CREDIT)
 def test_advantages_are_the_estimators_weights(method: Method) -> None:
     """To 1e-12 in float64 and, relative to the largest weight, to 1e-6 in float32; their parts by time as well."""
     naive = jnp.array([True, False, True])
     for dtype, tolerance in ((jnp.float64, 1e-12), (jnp.float32, 1e-6)):
         rewards = jnp.asarray(random_rewards(0)[0], dtype)
-        got, targets = learners.meta_advantages(rewards, 0 * rewards, naive, method, PLAIN)
+        got, targets = losses.meta_advantages(rewards, 0 * rewards, naive, method, PLAIN)
         exact, B = np.asarray(rewards, np.float64), rewards.shape[1]
         weights = {
             "coala": lambda r: B * ipd.estimators.coala_pg(r),  # noqa: B023
@@ -52,7 +53,7 @@ def test_advantages_are_the_estimators_weights(method: Method) -> None:
             np.testing.assert_allclose(got[kind], chosen - chosen.mean(), atol=atol)
         np.testing.assert_allclose(targets, independent, atol=atol)
 
-        current, future = learners.credit_by_time(rewards, naive, method, PLAIN)
+        current, future = gradient_parts.credit_by_time(rewards, naive, method, PLAIN)
         now = exact[..., ::-1].cumsum(-1)[..., ::-1]
         for part, expected in ((current, now), (future, weights - now)):
             chosen = expected[np.asarray(naive)]
@@ -76,14 +77,14 @@ def test_norms_of_the_gradients_parts(at_once: int) -> None:
     policy = TabularPolicy(jnp.asarray(table, jnp.float32))
     seen = (jnp.asarray(observations, jnp.int32), jnp.asarray(actions, jnp.int32))
     weights = (jnp.asarray(credits[0], jnp.float32), jnp.asarray(credits[1], jnp.float32))
-    got = learners.gradient_parts(policy, *seen, weights, at_once)
+    got = gradient_parts.norms(policy, *seen, weights, at_once)
     np.testing.assert_allclose(got, np.sqrt((expected**2).sum((1, 2))), rtol=1e-5)
 
 
 def test_coala_advantages_telescope_to_the_papers_form() -> None:
     """Â = B [c/B + f̄] − V(h_l^b) − Σ_{b'≠b} V(h^{b'}) at the end of the episode, and 0 after the last."""
     rewards, values = random_rewards(1)
-    got, _ = learners.meta_advantages(rewards, values, jnp.array([True] * 3), "coala", PLAIN)
+    got, _ = losses.meta_advantages(rewards, values, jnp.array([True] * 3), "coala", PLAIN)
     v, B = np.asarray(values, np.float64), rewards.shape[1]
     at_end = np.concatenate([v[:, :, 1:, 0], np.zeros_like(v[:, :, :1, 0])], -1)  # first values of the next episode
     others = (at_end.sum(1, keepdims=True) - at_end)[..., None]
@@ -95,25 +96,25 @@ def test_advantages_are_centred_and_scaled_within_each_kind() -> None:
     rewards, values = random_rewards(2, G=6)
     naive = jnp.array([True, False, True, True, False, True])
     settings = dataclasses.replace(PLAIN, normalize_advantages=True)
-    got, _ = learners.meta_advantages(rewards, values, naive, "coala", settings)
+    got, _ = losses.meta_advantages(rewards, values, naive, "coala", settings)
     for kind in (naive, ~naive):
         np.testing.assert_allclose([got[kind].mean(), got[kind].std()], [0, 1], atol=1e-5)
 
 
-def tabular_reinforce(learning_rate: float) -> learners.Learner:
+def tabular_reinforce(learning_rate: float) -> losses.Learner:
     """REINFORCE on a table's logits, the learner of the enumerated theory, from this package's generic pieces."""
 
-    def loss(policy: TabularPolicy, seen: learners.Experience) -> jax.Array:
-        log_probabilities, _ = learners.evaluate(policy.assemble(), seen.observations)
-        returns = learners.discounted_returns(seen.rewards, 1.0)
+    def loss(policy: TabularPolicy, seen: policies.Experience) -> jax.Array:
+        log_probabilities, _ = policies.along(policy.ready(), seen.observations)
+        returns = losses.discounted_returns(seen.rewards, 1.0)
         B = seen.rewards.shape[1]
-        return -(returns * learners.chosen(log_probabilities, seen.actions)).sum() / B
+        return -(returns * policies.chosen(log_probabilities, seen.actions)).sum() / B
 
-    def update(policy: TabularPolicy, state: Any, seen: learners.Experience) -> tuple[TabularPolicy, Any]:
+    def update(policy: TabularPolicy, state: Any, seen: policies.Experience) -> tuple[TabularPolicy, Any]:
         gradient = jax.grad(loss)(policy, seen).table.at[:, 1:].set(0)  # only the cooperation logit is a parameter
         return TabularPolicy(policy.table - learning_rate * gradient), state
 
-    return learners.Learner(lambda policy: (), update)
+    return losses.Learner(lambda policy: (), update)
 
 
 def test_the_pipelines_gradient_is_the_exact_shaping_gradient() -> None:
@@ -138,9 +139,8 @@ def test_the_pipelines_gradient_is_the_exact_shaping_gradient() -> None:
         record = rollout.play(iterated(GAME), ego, co_players, learner, key, rollout.Sizes(B, M, T))
         gradients = []
         for method in ("coala", "batch_unaware"):
-            config = Config(methods=(method,), meta=PLAIN)
-            data = train.trajectories(config, record, everyone, 0)
-            gradient = jax.grad(lambda policy, data=data: learners.ppo_loss(policy, data, PLAIN)[0])(ego)
+            data = train.trajectories(record, everyone, method, PLAIN)
+            gradient = jax.grad(lambda policy, data=data: losses.ppo_loss(policy, data, PLAIN)[0])(ego)
             gradients.append(-M * T * gradient.table[:, 0])  # the loss is a mean over the M T steps
         return tuple(gradients)
 
@@ -176,13 +176,13 @@ def test_the_egos_memory_runs_through_and_rewards_are_the_games() -> None:
 
     @jax.jit
     def both(ego: Hawk, key: jax.Array) -> tuple[rollout.MetaEpisode, jax.Array, jax.Array]:
-        learner = learners.a2c(Naive(learning_rate=0.05))
+        learner = losses.a2c(Naive(learning_rate=0.05))
         record = rollout.play(iterated(GAME), ego, co_players, learner, key, rollout.Sizes(B, M, T))
         whole = record.observations.reshape(M * T, G * B)
-        return record, *learners.evaluate(ego.assemble(whole.size), whole)
+        return record, *policies.along(ego.ready(whole.size), whole)
 
     record, log_probabilities, values = both(ego, jax.random.key(5))
-    flat = learners.chosen(log_probabilities, record.actions[..., 0, :].reshape(M * T, G * B))
+    flat = policies.chosen(log_probabilities, record.actions[..., 0, :].reshape(M * T, G * B))
     np.testing.assert_allclose(record.log_probabilities.reshape(M * T, -1), flat, atol=1e-5)
     np.testing.assert_allclose(record.values.reshape(M * T, -1), values, atol=1e-5)
     payoffs, actions = np.asarray(GAME.payoffs), np.asarray(record.actions)
@@ -219,7 +219,7 @@ def test_only_naive_co_players_learn() -> None:
             iterated(GAME),
             playing(ipd.strategies.always_defect()),
             co_players,
-            learners.a2c(Naive(learning_rate=0.05)),
+            losses.a2c(Naive(learning_rate=0.05)),
             key,
             rollout.Sizes(batch=32, inner_episodes=15, episode_length=5),
         )
@@ -235,22 +235,22 @@ def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() ->
     policy = opinionated(small_hawk(3))
     observations = jnp.asarray(rng.integers(0, 5, (time, N)), jnp.int32)
     actions = jnp.asarray(rng.integers(0, 2, (time, N)), jnp.int32)
-    log_probabilities, values = learners.evaluate(policy.assemble(), observations)
+    log_probabilities, values = policies.along(policy.ready(), observations)
     advantages, targets = (jnp.asarray(rng.normal(size=(time, N)), jnp.float32) for _ in range(2))
-    now = learners.chosen(log_probabilities, actions)
-    data = learners.Trajectories(observations, actions, now, values, advantages, targets)
+    now = policies.chosen(log_probabilities, actions)
+    data = losses.Trajectories(observations, actions, now, values, advantages, targets)
     settings = Meta(optimizer="sgd", learning_rate=1.0, epochs=1, minibatches=1, max_gradient_norm=1e9)
 
     def a2c_loss(policy: Hawk) -> jax.Array:
-        log_probabilities, values = learners.evaluate(policy.assemble(), observations)
-        policy_loss = -(advantages * learners.chosen(log_probabilities, actions)).mean()
+        log_probabilities, values = policies.along(policy.ready(), observations)
+        policy_loss = -(advantages * policies.chosen(log_probabilities, actions)).mean()
         return policy_loss + 0.5 * 0.5 * jnp.square(values - targets).mean()
 
     gradient = jax.jit(jax.grad(a2c_loss))(policy)
     for at_once in (0, 3):
         chosen = dataclasses.replace(settings, trajectories_at_once=at_once)
-        update = jax.jit(functools.partial(learners.ppo_update, settings=chosen))
-        state = learners.optimizer("sgd", 1.0, 1e9).init(policy)
+        update = jax.jit(functools.partial(losses.ppo_update, settings=chosen))
+        state = losses.optimizer("sgd", 1.0, 1e9).init(policy)
         after, _, _ = update(policy, state, data, jax.random.key(8))
         moved = jax.tree.map(lambda a, b: a - b, policy, after)
         for a, b in zip(jax.tree.leaves(moved), jax.tree.leaves(gradient), strict=True):
@@ -259,21 +259,21 @@ def test_gradients_over_chunks_are_the_whole_gradient_and_ppo_starts_as_a2c() ->
 
 def test_on_a_cpu_few_sequences_at_once_unless_told_otherwise() -> None:
     few = jax.default_backend() == "cpu"
-    chosen = [learners.sequences_at_once(None, steps) for steps in (100, 200, 6400)]
+    chosen = [chunks.sequences_at_once(None, steps) for steps in (100, 200, 6400)]
     assert chosen == ([8, 4, 4] if few else [0, 0, 0])
-    assert [learners.sequences_at_once(n, 100) for n in (0, 16)] == [0, 16]
+    assert [chunks.sequences_at_once(n, 100) for n in (0, 16)] == [0, 16]
 
 
 @pytest.mark.parametrize(
     ("number", "bound", "size"), [(64, 5, 4), (6, 4, 3), (7, 4, 4), (3, 8, 8), (7, 1, 1), (7, 0, 0)]
 )
 def test_groups_are_equal_unless_that_makes_them_small(number: int, bound: int, size: int) -> None:
-    assert learners.group_size(number, bound) == size
+    assert chunks.group_size(number, bound) == size
 
 
 def test_naive_learners_alone_fall_into_defection() -> None:
     """Two A2C learners, 16 pairs of them: every pair ends up defecting in more than nine rounds out of ten."""
-    learner, swap = learners.a2c(Naive()), jnp.array([0, 1, 3, 2, 4], jnp.int32)
+    learner, swap = losses.a2c(Naive()), jnp.array([0, 1, 3, 2, 4], jnp.int32)
 
     def episode(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
         policies, states = carry
@@ -281,7 +281,7 @@ def test_naive_learners_alone_fall_into_defection() -> None:
         co_players = rollout.CoPlayers(jax.tree.map(lambda x: x[None], second), jnp.array([False]))
         record = rollout.play(iterated(GAME), first, co_players, FIXED, key, rollout.Sizes(16, 1, 10))
         seen = record.observations[0, :, 0]
-        both = learners.Experience(
+        both = policies.Experience(
             jnp.stack([seen, swap[seen]]), jnp.moveaxis(record.actions[0, :, 0], 1, 0),
             jnp.moveaxis(record.rewards[0, :, 0], 1, 0),
         )  # fmt: skip
@@ -322,18 +322,17 @@ def test_ppo_recalls_a_cue_across_inner_episodes() -> None:
     G, B, M, T = 2, 32, 5, 2
     environment = recall_task(B)
     settings = Meta(learning_rate=3e-3, reward_scale=1.0, minibatches=2, epochs=4)
-    config = Config(methods=("batch_unaware",), meta=settings)
     nobody = rollout.CoPlayers(TabularPolicy(jnp.zeros((G, 3, 3), jnp.float32)), jnp.zeros(G, bool))
     policy = Hawk(jax.random.key(10), 3, 3, width=16, expanded_width=16)
 
     def iteration(carry: Any, key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
         record = rollout.play(environment, carry[0], nobody, FIXED, key, rollout.Sizes(B, M, T))
-        data = train.trajectories(config, record, nobody.naive, 0)
-        policy, state, _ = learners.ppo_update(*carry, data, key, settings)
+        data = train.trajectories(record, nobody.naive, "batch_unaware", settings)
+        policy, state, _ = losses.ppo_update(*carry, data, key, settings)
         tested = (record.observations[-1] == 0).astype(jnp.float32)
         return (policy, state), (record.rewards[-1, ..., 0, :].sum(), tested.sum())
 
-    state = learners.optimizer("adam", 3e-3, 1.0).init(policy)
+    state = losses.optimizer("adam", 3e-3, 1.0).init(policy)
     run = jax.jit(lambda carry, keys: jax.lax.scan(iteration, carry, keys)[1])
     right, tested = run((policy, state), jax.random.split(jax.random.key(11), 120))
     right, tested = np.asarray(right, float), np.asarray(tested, float)

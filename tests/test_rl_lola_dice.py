@@ -11,8 +11,9 @@ from scipy import stats
 import ipd_theory as ipd
 from ipd_theory.rl import lola_dice
 from ipd_theory.rl.hawk import Hawk
-from ipd_theory.rl.ipd import TabularPolicy, iterated
+from ipd_theory.rl.ipd import iterated
 from ipd_theory.rl.lola_dice import LolaDice
+from ipd_theory.rl.policies import TabularPolicy
 
 GAME, T = ipd.prisoners_dilemma(), 3
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from ipd_theory import cli
-from ipd_theory.rl import learners, runs, train
+from ipd_theory.rl import chunks, runs, train
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import PRESETS, Config, Meta, Network, with_method
 
@@ -119,7 +119,7 @@ def test_a_state_that_is_not_finite_is_not_saved(uninterrupted: Path, tmp_path: 
 def test_an_iteration_is_the_same_where_agents_and_co_players_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a CPU they do, so that what learns stays in its cache; elsewhere all play and learn together."""
     config = dataclasses.replace(TINY, meta_batch=8, batch=100, inner_episodes=1)
-    assert learners.sequences_at_once(None, config.batch * config.episode_length) in (0, 4)  # of 8 co-players
+    assert chunks.sequences_at_once(None, config.batch * config.episode_length) in (0, 4)  # of 8 co-players
     start = train.initial_state(config, jax.random.key(3))
     ends = []
     for backend in ("cpu", "gpu"):
@@ -189,7 +189,7 @@ def test_co_players_are_drawn_as_specified() -> None:
     ]
     state = state._replace(naive=marked[0], meta=marked[1])
     agent = 2
-    drawn = train.draw_co_players(config, state, jnp.int32(agent), jax.random.key(1))
+    drawn = train.draw_co_players(state, jnp.int32(agent), jax.random.key(1), config.meta_batch, config.p_naive)
     labels, naive = np.asarray(bias(drawn.policies)[:, 0]), np.asarray(drawn.naive)
     np.testing.assert_array_equal(labels < 100, naive)
     shares = dict.fromkeys(range(5), 0.75 / 5) | {100 + i: 0.25 / 3 for i in range(4) if i != agent}

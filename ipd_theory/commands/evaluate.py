@@ -36,7 +36,7 @@ def evaluate(
     import ipd_theory as ipd
     from ipd_theory.rl import runs, train
     from ipd_theory.rl.environments import IteratedDilemma
-    from ipd_theory.rl.ipd import playing
+    from ipd_theory.rl.policies import playing
 
     if meta_episodes < 1:
         raise ValueError(f"meta_episodes must be 1 or more; got {meta_episodes}")

@@ -44,7 +44,7 @@ def watch(
 
     from ipd_theory.rl import cleanup, cleanup_render, runs, train
     from ipd_theory.rl.environments import CleanUpLite
-    from ipd_theory.rl.learners import a2c
+    from ipd_theory.rl.losses import a2c
     from ipd_theory.rl.rollout import CoPlayers, play
 
     config, _ = runs.read_config(run)

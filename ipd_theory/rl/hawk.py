@@ -55,7 +55,7 @@ def _normals(key: Key[Array, ""], *wanted: tuple[tuple[int, ...], float]) -> lis
 
 
 class Hawk(eqx.Module):
-    """The parameters of the network; `assemble` makes it ready to evaluate.
+    """The parameters of the network; `ready` makes it ready to evaluate.
 
     Args:
         key: the key of the initial weights.
@@ -121,20 +121,20 @@ class Hawk(eqx.Module):
         self.decoder = Decoder(_unbiased(from_recurrence), norm, _unbiased(up), _unbiased(down), norm, readout)
         self.discrete = discrete
 
-    def assemble(self, num_steps: int = 1) -> "AssembledHawk":
+    def ready(self, steps: int = 1) -> "ReadyHawk":
         """Return the network ready to evaluate, its weights merged; gradients pass through.
 
         Args:
-            num_steps: how many steps will be evaluated with these weights; it decides whether a table of all windows
+            steps: how many steps will be evaluated with these weights; it decides whether a table of all windows
                 pays, and changes no result beyond rounding.
         """
         if not self.discrete:
-            return AssembledHawk(Features(self.encoder, self.gates, self.gates.merged()), self.decoder)
+            return ReadyHawk(Features(self.encoder, self.gates, self.gates.merged()), self.decoder)
         by_lag = self._by_lag()
         num_observations = self.encoder.embedding.weight.shape[0]
         num_windows = sum(num_observations**length for length in range(1, by_lag.lags + 1))
-        pays = by_lag.lags > 1 and num_steps >= 2 * num_windows
-        return AssembledHawk(by_lag.tabulated() if pays else by_lag, self.decoder)
+        pays = by_lag.lags > 1 and steps >= 2 * num_windows
+        return ReadyHawk(by_lag.tabulated() if pays else by_lag, self.decoder)
 
     def _by_lag(self) -> "ByLag":
         """Return what an observation adds to the streams and to the gates' logits at each lag of the window."""
@@ -251,7 +251,7 @@ class HawkState(NamedTuple):
     recent: tuple[Array, ...]
 
 
-class AssembledHawk(eqx.Module):
+class ReadyHawk(eqx.Module):
     """A network ready to evaluate."""
 
     front: Features | ByLag | ByWindow

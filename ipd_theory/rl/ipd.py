@@ -4,12 +4,8 @@ Observations are integers here: 0 before the first round, then 1 + the last outc
 own action first), as in the contexts of a memory-one strategy.
 """
 
-from typing import Any
-
-import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from ipd_theory.games import MatrixGame
 from ipd_theory.rl.environment import Environment
@@ -44,35 +40,3 @@ def iterated(game: MatrixGame) -> Environment:
         return {"defection": actions[0], "co_player_defection": actions[1]}
 
     return Environment(2, 5, True, reset, observe, step, measure)
-
-
-class TabularPolicy(eqx.Module):
-    """A policy without memory beyond the observation: outputs [observations, A + 1], A logits and a value."""
-
-    table: Float[Array, "*stack observations outputs"]
-
-    def assemble(self, num_steps: int = 1) -> "TabularPolicy":
-        """Return itself: a table is ready to evaluate."""
-        return self
-
-    def initial_state(self, *batch: int) -> tuple[()]:
-        """Return nothing, the memory of a table."""
-        return ()
-
-    def step(self, observations: Int[Array, "*batch"], resets: Bool[Array, "*batch"], state: Any) -> tuple[Array, Any]:
-        """Look up outputs [*batch, A + 1]."""
-        return self.table[observations], state
-
-    sequence = step
-
-
-def playing(strategy: Float[Array, "5"], sharpness: float = 30.0) -> TabularPolicy:
-    """Return a memory-one strategy as a policy with value zero.
-
-    Args:
-        strategy: [5] cooperation probabilities at the start and after CC, CD, DC, DD.
-        sharpness: bound on the logits, so that probabilities 0 and 1 stay finite.
-    """
-    p = jnp.asarray(strategy, jnp.float32)
-    logits = jnp.clip(jax.scipy.special.logit(p), -sharpness, sharpness)
-    return TabularPolicy(jnp.stack([logits, jnp.zeros_like(logits), jnp.zeros_like(logits)], -1))

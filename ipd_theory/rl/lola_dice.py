@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from ipd_theory.rl.environment import Environment
-from ipd_theory.rl.learners import Experience, Policy, chosen, evaluate
+from ipd_theory.rl.policies import Experience, Policy, along, chosen
 from ipd_theory.rl.rollout import Memories, Sizes, play_episode
 from ipd_theory.sampling.dice import dice
 
@@ -46,7 +46,7 @@ class LolaDice:
 
 
 def _log_probabilities(policy: Policy, seen: Experience) -> Float[Array, "time B"]:
-    return chosen(evaluate(policy.assemble(seen.actions.size), seen.observations)[0], seen.actions)
+    return chosen(along(policy.ready(seen.actions.size), seen.observations)[0], seen.actions)
 
 
 def gradient(
@@ -66,9 +66,8 @@ def gradient(
 
     def surrogates(ego: Policy, other: Policy, key: Key[Array, ""]) -> Float[Array, "3"]:
         """Return both players' returns in DiCE's form and the ego's reward a step."""
-        players = tuple(
-            jax.lax.stop_gradient(policy).assemble(sizes.batch * sizes.episode_length) for policy in (ego, other)
-        )
+        steps = sizes.batch * sizes.episode_length
+        players = jax.lax.stop_gradient(ego).ready(steps), jax.lax.stop_gradient(other).ready(steps)
         memories = Memories(*(player.initial_state(sizes.batch) for player in players))
         _, record, theirs = play_episode(environment, players, memories, fresh, key, sizes)
         mine = Experience(record.observations, record.actions[:, 0], record.rewards[:, 0])

@@ -14,8 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from ipd_theory.rl.chunks import group_size, sequences_at_once
 from ipd_theory.rl.environment import Environment
-from ipd_theory.rl.learners import Experience, Learner, Network, Policy, chosen, group_size
+from ipd_theory.rl.losses import Learner
+from ipd_theory.rl.policies import Experience, Network, Policy, chosen, sample
 
 Carry = Any
 
@@ -39,12 +41,6 @@ class MetaEpisode(NamedTuple):
     measures: dict[str, Float[Array, "M T G"]]
 
 
-def sample(logits: Float[Array, "*batch A"], uniform: Float[Array, "*batch"]) -> Int[Array, "*batch"]:
-    """Return the action [*batch] at which the cumulative distribution passes a uniform number [*batch]."""
-    below = jnp.cumsum(jax.nn.softmax(logits), -1)[..., :-1]
-    return (uniform[..., None] > below).sum(-1, dtype=jnp.int32)
-
-
 @dataclass(frozen=True)
 class Sizes:
     """How much is played with a co-player: `batch` B trajectories of `inner_episodes` M times `episode_length` T."""
@@ -61,7 +57,7 @@ def play(
     learner: Learner,
     key: Key[Array, ""],
     sizes: Sizes,
-    at_once: int = 0,
+    at_once: int | None = 0,
 ) -> MetaEpisode:
     """Play one meta-episode of the ego against every co-player.
 
@@ -72,14 +68,17 @@ def play(
         learner: how the naive ones among them learn.
         key: of all randomness.
         sizes: B, M and T.
-        at_once: most co-players that play at the same time, 0 for all; each has random numbers of its own, so the
-            choice changes nothing beyond rounding.
+        at_once: most co-players that play at the same time, 0 for all, None for as many as is fast; each has random
+            numbers of its own, so the choice changes nothing beyond rounding.
     """
     G = co_players.naive.shape[0]
-    network = ego.assemble(G * sizes.batch * sizes.inner_episodes * sizes.episode_length)
+    steps = sizes.batch * sizes.episode_length
+    network = ego.ready(G * steps * sizes.inner_episodes)
     meet = functools.partial(_meet, environment, network, learner, sizes)
     everyone = (co_players, jax.random.split(key, G))
-    record = jax.lax.map(lambda each: meet(*each), everyone, batch_size=group_size(G, at_once))
+    record = jax.lax.map(
+        lambda each: meet(*each), everyone, batch_size=group_size(G, sequences_at_once(at_once, steps))
+    )
     return jax.tree.map(lambda x: jnp.moveaxis(x, 0, 2), record)
 
 
@@ -146,8 +145,7 @@ def _meet(
     """Play a meta-episode of B trajectories against one co-player."""
 
     def ready(policy: Policy) -> Network:
-        network: Network = policy.assemble(sizes.batch * sizes.episode_length)
-        return network
+        return policy.ready(sizes.batch * sizes.episode_length)
 
     def inner_episode(carry: Carry, inputs: tuple[Array, Array]) -> tuple[Carry, MetaEpisode]:
         memories, policy, learner_state = carry

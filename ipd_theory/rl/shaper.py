@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Key
 from ipd_theory.rl import build
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config
-from ipd_theory.rl.learners import Policy
+from ipd_theory.rl.policies import Policy
 from ipd_theory.rl.train import against_naive, new_policy
 
 

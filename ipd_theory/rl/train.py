@@ -1,4 +1,4 @@
-"""Training a pool of meta agents: one iteration as a pure function of a state, and the loop over it.
+"""Training a pool of meta agents: one iteration as a pure function of a state.
 
 An iteration, for each meta agent φ_i: draw G co-players with replacement, each a naive initialisation with
 probability p_naive and else one of the other meta agents; play a meta-episode against all of them; update φ_i. All
@@ -6,32 +6,31 @@ meta agents change at once, and what the naive co-players learnt is thrown away 
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key, Shaped
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl import build
-from ipd_theory.rl.config import Config, Network
+from ipd_theory.rl.chunks import in_turn, sum_over
+from ipd_theory.rl.config import Config, Meta, Method, Network
 from ipd_theory.rl.environment import Environment
+from ipd_theory.rl.gradient_parts import GradientParts, measured
 from ipd_theory.rl.hawk import Hawk
-from ipd_theory.rl.learners import (
-    GradientParts,
+from ipd_theory.rl.losses import (
     LearnerState,
-    Policy,
     PPOInfo,
     Trajectories,
     a2c,
-    credit_by_time,
-    gradient_parts,
+    by_time,
+    by_trajectory,
     meta_advantages,
     optimizer,
     ppo_update,
-    sequences_at_once,
-    sum_over,
+    whole,
 )
+from ipd_theory.rl.policies import Policy
 from ipd_theory.rl.rollout import CoPlayers, MetaEpisode, Sizes, play
 
 
@@ -93,45 +92,6 @@ def initial_state(config: Config, key: Key[Array, ""]) -> TrainState:
     return TrainState(meta, jax.vmap(transform.init)(meta), naive, key, jnp.zeros((), jnp.int32))
 
 
-def draw_co_players(
-    config: Config, state: TrainState, agent: Int[Array, ""], key: Key[Array, ""], shares: int = 1
-) -> CoPlayers:
-    """Draw a meta-batch for one agent: naive with p_naive, else another meta agent, uniformly within each kind.
-
-    Args:
-        config: of the run.
-        state: with the pool to draw from.
-        agent: who will play them.
-        key: of the draw.
-        shares: among how many devices the meta-batch is split; one share is drawn.
-    """
-    P, K, G = len(config.methods), max(config.num_naive, 1), config.meta_batch // shares
-    kind_key, naive_key, meta_key = jax.random.split(key, 3)
-    naive = jax.random.uniform(kind_key, (G,), jnp.float32) < config.p_naive
-    other = jax.random.randint(meta_key, (G,), 0, max(P - 1, 1), jnp.int32)
-    other = other + (other >= agent).astype(jnp.int32)
-    which = jnp.where(naive, jax.random.randint(naive_key, (G,), 0, K, jnp.int32), K + other)
-    pool = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.naive, state.meta)
-    return CoPlayers(jax.tree.map(lambda x: x[which], pool), naive)
-
-
-def _over_agents(function: Callable[..., Any], *args: Any) -> Any:
-    """Map over the leading axis of the arguments: one after another on a CPU, whose cache they would share."""
-    if jax.tree.leaves(args)[0].shape[0] == 1:  # not batched, which would cost speed
-        return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], args)))
-    if jax.default_backend() == "cpu":
-        return jax.lax.map(lambda each: function(*each), args)
-    return jax.vmap(function)(*args)
-
-
-def _play(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> MetaEpisode:
-    """Play one meta-episode as the settings say."""
-    at_once = sequences_at_once(config.co_players_at_once, config.batch * config.episode_length)
-    return play(
-        build.environment(config.environment), ego, co_players, a2c(config.naive), key, sizes_of(config), at_once
-    )
-
-
 def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple[TrainState, Metrics]:
     """Play and learn once; the run is this function of (config, key) repeated, so seeds can be vmapped.
 
@@ -141,79 +101,84 @@ def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple
         axis: the mesh axis over which devices share the meta-batch, inside `jax.shard_map`; the state is the same on
             all of them.
     """
-    shares = 1 if axis is None else jax.lax.axis_size(axis)
-    P = len(config.methods)
+    P, meta = len(config.methods), config.meta
     key, dynamic_key, *agent_keys = jax.random.split(state.key, 2 + P)
     if config.dynamic_naive:
-        chosen = jax.random.randint(dynamic_key, (max(config.num_naive, 1),), 0, P, jnp.int32)
+        K = jax.tree.leaves(state.naive)[0].shape[0]
+        chosen = jax.random.randint(dynamic_key, (K,), 0, P, jnp.int32)
         state = state._replace(naive=jax.tree.map(lambda x: x[chosen], state.meta))
-
-    def episode(agent: Array, policy: Policy, key: Key[Array, ""]) -> tuple[MetaEpisode, Bool[Array, " G"]]:
-        draw_key, play_key = jax.random.split(key)
-        co_players = draw_co_players(config, state, agent, draw_key, shares)
-        record = _play(config, policy, co_players, play_key)
-        return record, co_players.naive
-
     if axis is not None:
         agent_keys = [jax.random.fold_in(key, jax.lax.axis_index(axis)) for key in agent_keys]
     play_keys, update_keys = jnp.moveaxis(jax.vmap(jax.random.split)(jnp.stack(agent_keys)), 1, 0)
-    record, naive = _over_agents(episode, jnp.arange(P, dtype=jnp.int32), state.meta, play_keys)
+    G = config.meta_batch // (1 if axis is None else jax.lax.axis_size(axis))
+
+    def episode(agent: Array, policy: Policy, key: Key[Array, ""]) -> tuple[MetaEpisode, Bool[Array, " G"]]:
+        draw_key, play_key = jax.random.split(key)
+        co_players = draw_co_players(state, agent, draw_key, G, config.p_naive)
+        return meta_episode(config, policy, co_players, play_key), co_players.naive
+
+    record, naive = in_turn(episode, jnp.arange(P, dtype=jnp.int32), state.meta, play_keys)
+    by_agent = [jax.tree.map(lambda x, i=i: x[i], (record, naive, state.meta)) for i in range(P)]
+    agents = list(zip(by_agent, config.methods, strict=True))
     gradients = [
-        _gradient_parts(config, state, jax.tree.map(lambda x, i=i: x[i], record), naive[i], i, axis) for i in range(P)
+        _now_and_then(config.gradient_parts_every, state.iteration, policy, record, naive, method, meta, axis)
+        for (record, naive, policy), method in agents
     ]
-    data = [trajectories(config, jax.tree.map(lambda x, i=i: x[i], record), naive[i], i, axis) for i in range(P)]
-    update = functools.partial(ppo_update, settings=config.meta, axis=axis)
-    meta, optimizers, losses = _over_agents(
-        update, state.meta, state.optimizers, jax.tree.map(lambda *x: jnp.stack(x), *data), update_keys
-    )
+    data = [trajectories(record, naive, method, meta, axis) for (record, naive, _), method in agents]
+    update = functools.partial(ppo_update, settings=meta, axis=axis)
+    policies, optimizers, losses = in_turn(update, state.meta, state.optimizers, _stacked(data), update_keys)
     averages = jax.vmap(functools.partial(by_episode, axis=axis))
-    metrics = Metrics(
-        averages(record, naive), averages(record, ~naive), losses, jax.tree.map(lambda *x: jnp.stack(x), *gradients)
-    )
-    return TrainState(meta, optimizers, state.naive, key, state.iteration + 1), metrics
+    metrics = Metrics(averages(record, naive), averages(record, ~naive), losses, _stacked(gradients))
+    return TrainState(policies, optimizers, state.naive, key, state.iteration + 1), metrics
 
 
-def _gradient_parts(
-    config: Config, state: TrainState, record: MetaEpisode, naive: Bool[Array, " G"], agent: int, axis: str | None
-) -> GradientParts:
-    """Measure one agent's gradient by its parts when it is time to."""
-    unknown = GradientParts(jnp.float32(jnp.nan), jnp.float32(jnp.nan))
-    if config.gradient_parts_every == 0:
-        return unknown
-
-    def measure() -> GradientParts:
-        rewards = jnp.transpose(record.rewards[..., 0, :], (2, 3, 0, 1))
-        credits = credit_by_time(rewards, naive, config.methods[agent], config.meta, axis)
-        current, future = (_by_time(jnp.transpose(x, (2, 3, 0, 1))) for x in credits)
-        actions = _by_time(record.actions[..., 0, :])
-        policy = jax.tree.map(lambda x: x[agent], state.meta)
-        at_once = sequences_at_once(config.meta.trajectories_at_once, actions.shape[0])
-        return gradient_parts(policy, _by_time(record.observations), actions, (current, future), at_once, axis)
-
-    return jax.lax.cond(state.iteration % config.gradient_parts_every == 0, measure, lambda: unknown)
+def _stacked(trees: list[Any]) -> Any:
+    return jax.tree.map(lambda *x: jnp.stack(x), *trees)
 
 
-def _by_time(x: Shaped[Array, "M T G B *rest"]) -> Shaped[Array, "time N *rest"]:
-    M, T, G, B, *rest = x.shape
-    return x.reshape(M * T, G * B, *rest)
+def draw_co_players(
+    state: TrainState, agent: Int[Array, ""], key: Key[Array, ""], number: int, p_naive: float
+) -> CoPlayers:
+    """Draw co-players for one agent: naive with p_naive, else another meta agent, uniformly within each kind.
+
+    Args:
+        state: with the pool to draw from.
+        agent: who will play them.
+        key: of the draw.
+        number: G, how many.
+        p_naive: probability of a naive one.
+    """
+    K, P = (jax.tree.leaves(pool)[0].shape[0] for pool in (state.naive, state.meta))
+    kind_key, naive_key, meta_key = jax.random.split(key, 3)
+    naive = jax.random.uniform(kind_key, (number,), jnp.float32) < p_naive
+    other = jax.random.randint(meta_key, (number,), 0, max(P - 1, 1), jnp.int32)
+    other = other + (other >= agent).astype(jnp.int32)
+    which = jnp.where(naive, jax.random.randint(naive_key, (number,), 0, K, jnp.int32), K + other)
+    pool = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), state.naive, state.meta)
+    return CoPlayers(jax.tree.map(lambda x: x[which], pool), naive)
+
+
+def meta_episode(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> MetaEpisode:
+    """Play one meta-episode as the settings of a run say."""
+    environment, learner = build.environment(config.environment), a2c(config.naive)
+    return play(environment, ego, co_players, learner, key, sizes_of(config), config.co_players_at_once)
 
 
 def trajectories(
-    config: Config, record: MetaEpisode, naive: Bool[Array, " G"], agent: int, axis: str | None = None
+    record: MetaEpisode, naive: Bool[Array, " G"], method: Method, settings: Meta, axis: str | None = None
 ) -> Trajectories:
     """Return one agent's meta-episode [M, T, G, B] as PPO's data [M T, G B], with its advantages and targets."""
-    rewards = jnp.transpose(record.rewards[..., 0, :], (2, 3, 0, 1))
-    values = jnp.transpose(record.values, (2, 3, 0, 1))
-    advantages, targets = meta_advantages(rewards, values, naive, config.methods[agent], config.meta, axis)
+    rewards, values = by_trajectory(record.rewards[..., 0, :]), by_trajectory(record.values)
+    advantages, targets = meta_advantages(rewards, values, naive, method, settings, axis)
+    actions = record.actions[..., 0, :]
+    played = (record.observations, actions, record.log_probabilities, record.values)
+    return Trajectories(*map(whole, (*played, by_time(advantages), by_time(targets))))
 
-    return Trajectories(
-        _by_time(record.observations),
-        _by_time(record.actions[..., 0, :]),
-        _by_time(record.log_probabilities),
-        _by_time(record.values),
-        _by_time(jnp.transpose(advantages, (2, 3, 0, 1))),
-        _by_time(jnp.transpose(targets, (2, 3, 0, 1))),
-    )
+
+def _now_and_then(every: int, iteration: Int[Array, ""], *what: Any) -> GradientParts:
+    """Measure one agent's gradient by its parts when it is time to, if ever."""
+    unknown = GradientParts(jnp.float32(jnp.nan), jnp.float32(jnp.nan))
+    return jax.lax.cond(iteration % every == 0, lambda: measured(*what), lambda: unknown) if every else unknown
 
 
 def by_episode(record: MetaEpisode, which: Bool[Array, " G"], axis: str | None = None) -> ByEpisode:
@@ -247,5 +212,5 @@ def against_meta(config: Config, ego: Policy, other: Policy, key: Key[Array, ""]
 
 
 def _meet(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Array, ""]) -> ByEpisode:
-    record = _play(config, ego, co_players, key)
+    record = meta_episode(config, ego, co_players, key)
     return by_episode(record, jnp.ones_like(co_players.naive))

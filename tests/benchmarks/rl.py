@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ipd_theory.rl import learners, runs, train
+from ipd_theory.rl import losses, runs, train
 from ipd_theory.rl.config import PRESETS, Config
 from tests.benchmarks import Row, compare
 
@@ -49,7 +49,7 @@ class GRUPolicy(eqx.Module):
             (dense(width, width), dense(width, 1)),
         )
 
-    def assemble(self, num_steps: int = 1) -> "GRUPolicy":
+    def ready(self, steps: int = 1) -> "GRUPolicy":
         """Return itself."""
         return self
 
@@ -92,7 +92,7 @@ def peer_state(config: Config) -> train.TrainState:
     everyone = jax.vmap(GRUPolicy.create)(keys)
     P = len(config.methods)
     meta, naive = (jax.tree.map(lambda x, part=part: x[part], everyone) for part in (slice(0, P), slice(P, None)))
-    transform = learners.optimizer(config.meta.optimizer, config.meta.learning_rate, config.meta.max_gradient_norm)
+    transform = losses.optimizer(config.meta.optimizer, config.meta.learning_rate, config.meta.max_gradient_norm)
     return train.TrainState(meta, jax.vmap(transform.init)(meta), naive, jax.random.key(1), jnp.zeros((), jnp.int32))
 
 
