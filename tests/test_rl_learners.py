@@ -276,8 +276,8 @@ def test_naive_learners_alone_fall_into_defection() -> None:
     learner, swap = losses.a2c(Naive()), jnp.array([0, 1, 3, 2, 4], jnp.int32)
 
     def episode(carry: Any, key: jax.Array) -> tuple[Any, jax.Array]:
-        policies, states = carry
-        first, second = (jax.tree.map(lambda x, i=i: x[i], policies) for i in range(2))
+        agents, states = carry
+        first, second = (jax.tree.map(lambda x, i=i: x[i], agents) for i in range(2))
         co_players = rollout.CoPlayers(jax.tree.map(lambda x: x[None], second), jnp.array([False]))
         record = rollout.play(iterated(GAME), first, co_players, FIXED, key, rollout.Sizes(16, 1, 10))
         seen = record.observations[0, :, 0]
@@ -285,12 +285,12 @@ def test_naive_learners_alone_fall_into_defection() -> None:
             jnp.stack([seen, swap[seen]]), jnp.moveaxis(record.actions[0, :, 0], 1, 0),
             jnp.moveaxis(record.rewards[0, :, 0], 1, 0),
         )  # fmt: skip
-        return jax.vmap(learner.update)(policies, states, both), both.actions.astype(jnp.float32).mean()
+        return jax.vmap(learner.update)(agents, states, both), both.actions.astype(jnp.float32).mean()
 
     def pair(key: jax.Array) -> jax.Array:
         start, play = jax.random.split(key)
-        policies = jax.vmap(lambda key: Hawk(key, 5, 3, width=8, expanded_width=8))(jax.random.split(start))
-        carry = (policies, jax.vmap(learner.init)(policies))
+        agents = jax.vmap(lambda key: Hawk(key, 5, 3, width=8, expanded_width=8))(jax.random.split(start))
+        carry = (agents, jax.vmap(learner.init)(agents))
         return jax.lax.scan(episode, carry, jax.random.split(play, 300))[1]
 
     defection = np.asarray(jax.jit(jax.vmap(pair))(jax.random.split(jax.random.key(9), 16)))
