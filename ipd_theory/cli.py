@@ -1,48 +1,107 @@
-"""`ipd-theory …` on the command line."""
+"""`ipd-theory …` on the command line: help costs nothing, and only the chosen command is loaded."""
 
+import ast
+import difflib
+import importlib
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
 
-import tyro
+from ipd_theory import __version__
+from ipd_theory._extras import needs
+from ipd_theory.commands import endings, plain_text
 
-from ipd_theory.commands.console import messages
-from ipd_theory.commands.derive import derive
-from ipd_theory.commands.evaluate import evaluate
-from ipd_theory.commands.figures import figures
-from ipd_theory.commands.phase import phase
-from ipd_theory.commands.returns import returns
-from ipd_theory.commands.shaper import shaper
-from ipd_theory.commands.tournament import tournament
-from ipd_theory.commands.train import train
-from ipd_theory.commands.verify import verify
-from ipd_theory.commands.watch import watch
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "derive": derive,
-    "evaluate": evaluate,
-    "figures": figures,
-    "phase": phase,
-    "returns": returns,
-    "shaper": shaper,
-    "tournament": tournament,
-    "train": train,
-    "verify": verify,
-    "watch": watch,
+GROUPS = {
+    "two strategies, exactly": ("returns", "derive"),
+    "agents that learn, exactly": ("tournament", "phase"),
+    "agents that learn from samples": ("verify", "train", "evaluate", "shaper", "watch"),
+    "the paper": ("figures",),
 }
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+INTRODUCTION = "Exact analysis of learning-aware agents in the iterated prisoner's dilemma."
+FIRST_STEPS = """\
+first steps
+  ipd-theory returns TFT WSLS --error 0.01
+  ipd-theory derive return --q TFT --discount 1
+  ipd-theory tournament --rules naive lola sos --plot meta-game.png
+  ipd-theory COMMAND --help           what a command does, with all its options
+
+options
+  -h, --help                          this page
+  --version                           the version
+  --tyro-print-completion SHELL       completions for bash, zsh, tcsh or fish
+
+Results go to standard output, messages to standard error. Exit status: 0 done;
+1 the work failed (a claim does not hold, training diverged, the disk is full);
+2 the command line asks for something that cannot be; 130 interrupted."""
 
 
-def main() -> None:
-    """Run one subcommand; bad input ends with one line on standard error and exit status 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one subcommand; bad input ends with one line on standard error and exit status 2.
+
+    Args:
+        arguments: What stands after `ipd-theory`; the process's own if not given.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    plain_text.allow()
+    endings.ended(lambda: _run(given))
+
+
+def overview() -> str:
+    """Return the page of `ipd-theory --help`: every command with the first line of its docstring."""
+    lines = ["usage: ipd-theory COMMAND …", "", INTRODUCTION, ""]
+    for group, names in GROUPS.items():
+        lines.append(group)
+        for name in names:
+            lines += textwrap.wrap(
+                f"{name:<11} {description(name)}", 79, initial_indent="  ", subsequent_indent=" " * 14
+            )
+        lines.append("")
+    return "\n".join([*lines, FIRST_STEPS])
+
+
+def description(name: str) -> str:
+    """Return the first line of a command's docstring, read from its file, which is not imported."""
+    tree = ast.parse((Path(__file__).parent / "commands" / f"{name}.py").read_text(encoding="utf-8"))
+    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return (ast.get_docstring(function) or "").partition("\n")[0]
+
+
+def _run(given: list[str]) -> None:
+    first = given[0] if given else ""
+    if first in ("-h", "--help"):
+        print(overview())
+    elif first == "--version":
+        print(f"ipd-theory {__version__}")
+    elif first in COMMANDS:
+        _command(first, given[1:])
+    elif first.startswith("--tyro-"):
+        with needs("cli"):
+            from ipd_theory.commands import command_line
+        command_line.complete({name: function for name in COMMANDS for _, function in [_loaded(name)]}, given)
+    else:
+        what = f"{first!r} is no command" if given else "no command is named"
+        close = difflib.get_close_matches(first, COMMANDS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
+        raise ValueError(f"{what}; {hint} (ipd-theory --help explains them)")
+
+
+def _command(name: str, given: list[str]) -> None:
+    with needs("cli"):
+        from ipd_theory.commands import command_line
+
+        module, function = _loaded(name)
+    call = command_line.read(function, name, given)
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="ipd-theory",
-            description="Exact analysis of learning-aware agents in the iterated prisoner's dilemma.",
-            config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs),
-        )
-    except ValueError as error:
-        messages.print(f"[bold red]error:[/] {error}", soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        messages.print("interrupted; what was finished is kept, and the same command goes on from there")
-        sys.exit(130)
+        call()
+    except KeyboardInterrupt as stop:
+        words = stop.args or (getattr(module, "WHEN_INTERRUPTED", endings.NOTHING_KEPT),)
+        raise KeyboardInterrupt(*words) from None
+
+
+def _loaded(name: str) -> tuple[ModuleType, Callable[..., None]]:
+    """Return a command's module and its function."""
+    module = importlib.import_module(f"ipd_theory.commands.{name}")
+    return module, getattr(module, name)

@@ -14,6 +14,7 @@ EXACT = GAME | {"returns", "_engine"}
 # only name rooms above it, so that no arrow points up.
 MAY_IMPORT: dict[str, set[str]] = {
     "_lazy": set(),
+    "_extras": set(),
     "_arguments": set(),
     "_checks": set(),
     "symbolic": {"_checks"},
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rl.lola_dice": {"rl", "sampling"},
     "drawing": EXACT | {"zero_determinant", "learning", "phases", "rl", "sampling", "sampling.estimators"},
 }
-ANYTHING = {"commands", "cli"}  # which no room imports
+ANYTHING = {"commands", "cli", "__main__"}  # which no room imports
 MODULES = {
     ".".join((root, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__"): path
     for root, folder in ROOTS.items()

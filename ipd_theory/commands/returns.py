@@ -10,8 +10,8 @@ from ipd_theory.commands.strategy_argument import listed, named
 
 
 def returns(
-    p: Annotated[str, tyro.conf.Positional],
-    q: Annotated[str, tyro.conf.Positional],
+    p: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="P")],
+    q: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="Q")],
     discount: float = 0.95,
     payoffs: str = "1,-1,2,0",
     error: float = 0.0,

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ipd_theory.commands.console import messages, only_results_on_stdout, print_json, results
+from ipd_theory.commands.endings import say_error
 from ipd_theory.rl.config import PRESETS, Config
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ def train(
         json: Print the result as JSON.
     """
     import jax
-    from rich.markup import escape
 
     from ipd_theory.rl import runs
     from ipd_theory.rl.tracking import trackers
@@ -103,14 +102,11 @@ def train(
                 announce=announce,
                 report=report,
             )
-    except FloatingPointError as error:
-        messages.print(f"[bold red]error:[/] {error}", soft_wrap=True)
-        sys.exit(1)
     except jax.errors.JaxRuntimeError as error:
         if processes == 1:
             raise
         what = f"process {process} lost the others: one of them has ended, or its machine is not reached"
-        messages.print(f"[bold red]error:[/] {what}; start all again to go on. ({escape(str(error))})", soft_wrap=True)
+        say_error(f"{what}; start all again to go on. ({error})")
         os._exit(1)  # An orderly end would wait for the others, and abort.
     if process > 0:
         return

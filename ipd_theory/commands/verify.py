@@ -58,7 +58,7 @@ def verify(
         _print_table(verdicts, fractions)
     if failed or refuted:
         first = f"; first: {failed[0].estimator} on {failed[0].problem}" if failed else ""
-        messages.print(f"[bold red]a claim fails[/] in {len(failed)} of {len(verdicts)} checks{first}", soft_wrap=True)
+        messages.print(f"a claim fails in {len(failed)} of {len(verdicts)} checks{first}", soft_wrap=True)
         sys.exit(1)
     messages.print(f"all claims hold ({size:,} sampled meta-episodes a problem, false-alarm rate 0.001 a run)")
 
@@ -98,8 +98,9 @@ def _in_fractions(claim: Any, shape: tuple[int, int, int]) -> bool | None:
 
 def _print_table(verdicts: list[Any], fractions: dict[str, bool | None]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
-    said = {True: "[green]holds[/]", False: "[bold red]fails[/]", None: "–"}
+    said: dict[bool | None, str | Text] = {True: Text("holds", "green"), False: Text("fails", "bold red"), None: "–"}
     for problem in dict.fromkeys(v.problem for v in verdicts):
         table = Table(title=problem, title_justify="left", title_style="bold", box=None, pad_edge=False)
         table.add_column("estimator", overflow="fold", min_width=13)
@@ -114,7 +115,7 @@ def _print_table(verdicts: list[Any], fractions: dict[str, bool | None]) -> None
     for name, claim in {v.estimator: v.claim for v in verdicts if v.claim != "none"}.items():
         results.print(f"{name} claims the mean {claim}", soft_wrap=True)
     for name, equal in fractions.items():
-        word = {True: "[green]equal to[/]", False: "[bold red]different from[/]", None: "not computed against"}[equal]
+        word = {True: "equal to", False: "different from", None: "not computed against"}[equal]
         results.print(f"in fractions, the mean of {name} is {word} the true gradient", soft_wrap=True)
     results.print(
         "\nbias     ‖E ĝ − ∇J̄‖ / ‖∇J̄‖, exact                   exact    the mean is as claimed, to 1e-12\n"

@@ -1,0 +1,5 @@
+"""`python -m ipd_theory …` is `ipd-theory …`."""
+
+from ipd_theory.cli import main
+
+main()

@@ -1,0 +1,84 @@
+"""Reading a command line by a command's signature; whatever is wrong with it is one line that names the option."""
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import io
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tyro
+
+MARKERS = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)
+
+
+def read(command: Callable[..., None], name: str, given: Sequence[str]) -> Callable[[], None]:
+    """Return the call of `command` that the command line asks for.
+
+    Raises:
+        ValueError: naming the option, for what its type does not allow, for empty texts and for numbers that are none:
+            NaN, infinities where they are not the default, whole ones beyond 64 bits.
+        SystemExit: after `--help` has been printed.
+    """
+    for before, text in itertools.pairwise(["", *given]):
+        if text == "" or (text.startswith("--") and text.endswith("=")):
+            raise ValueError(f"{(text or before).rstrip('=') or 'ipd-theory ' + name}: the text given is empty")
+
+    @functools.wraps(command)
+    def later(*args: Any, **kwargs: Any) -> Callable[[], None]:
+        return functools.partial(command, *args, **kwargs)
+
+    with contextlib.nullcontext() if {"-h", "--help"} & set(given) else _errors_in_one_line():
+        call: Any = tyro.cli(later, prog=f"ipd-theory {name}", args=given, config=MARKERS)
+    for key, parameter in inspect.signature(command).parameters.items():
+        _check_numbers(key, call.keywords[key], parameter.default)
+    return call
+
+
+def complete(commands: Mapping[str, Callable[..., None]], given: Sequence[str]) -> None:
+    """Print or write completions of all commands for a shell."""
+    tyro.extras.subcommand_cli_from_dict(dict(commands), prog="ipd-theory", args=given, config=MARKERS)
+
+
+@contextlib.contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Turn the box in which tyro says what is wrong into a `ValueError` of one line."""
+    said, columns = io.StringIO(), os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "9999"  # the box breaks no words
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    except SystemExit:
+        raise ValueError(_in_one_line(said.getvalue())) from None
+    finally:
+        if columns is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = columns
+
+
+def _in_one_line(box: str) -> str:
+    """Return what a box says above its first rule and what it proposes below, without the help texts."""
+    inside = [line[2:-2].rstrip() for line in box.splitlines()[1:-1]]
+    groups = itertools.groupby(inside, key=lambda row: set(row) in ({"─"}, {"-"}))
+    said = [" ".join(row.strip() for row in rows if not row.startswith(" " * 8)) for rule, rows in groups if not rule]
+    proposed = [words for words in said[1:] if words.startswith(("Available", "Perhaps"))]
+    return ". ".join([said[0], *proposed[-1:]])
+
+
+def _check_numbers(name: str, value: Any, default: Any) -> None:
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, tuple):
+        for entry in value:
+            _check_numbers(name, entry, None)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            _check_numbers(field.name, getattr(value, field.name), field.default)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{option} must be a whole number of at most 64 bits; got {value}")
+    elif isinstance(value, float) and not math.isfinite(value) and value != default:
+        raise ValueError(f"{option} must be a finite number; got {value}")

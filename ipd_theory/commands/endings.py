@@ -1,0 +1,121 @@
+"""How a command ends: one line on standard error where something is wrong, and an exit status that says what.
+
+0    done
+1    the work failed: a claim does not hold, training diverged, the disk or the memory is full
+2    the command line asks for something that cannot be
+130  interrupted
+141  whoever read the output has closed it; nothing is said, as is the custom
+
+Errors that no input explains are bugs and keep their traceback; `python -X dev -m ipd_theory …` shows it for all.
+"""
+
+import errno
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from ipd_theory._extras import MissingExtraError
+
+NOTHING_KEPT = "interrupted; nothing was kept"
+TOLD = (ValueError, ArithmeticError, OSError, MemoryError, MissingExtraError, RuntimeError)
+
+
+def ended(work: Callable[[], None]) -> None:
+    """Do the work; whatever way it ends is told in one line, and leaves with the status of the table above."""
+    status = _status(work)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more, and complains
+        status = _told(error)
+    if status:
+        sys.exit(status)
+
+
+def say_error(words: str) -> None:
+    """Print `words` as an error, on one line, as they are: nothing in them is markup."""
+    mark = "\033[1;31merror:\033[0m" if sys.stderr.isatty() and "NO_COLOR" not in os.environ else "error:"
+    print(mark, " ".join(words.split("\n")), file=sys.stderr, flush=True)
+
+
+def _status(work: Callable[[], None]) -> int:
+    try:
+        work()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt as stop:
+        _interrupted(str(stop) or NOTHING_KEPT)
+    except TOLD as error:
+        return _told(error)
+    return 0
+
+
+def _interrupted(words: str) -> NoReturn:
+    """Leave at once: threads that still compile or compute would be torn down with the interpreter, and crash it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print(words, file=sys.stderr, flush=True)
+    if "jax" not in sys.modules:
+        sys.exit(130)
+    try:
+        sys.stdout.flush()
+    finally:
+        os._exit(130)
+
+
+def _told(error: Exception) -> int:
+    words, status = _explained(error)
+    if words:
+        say_error(words)
+    return status
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """Return the words and the exit status for an error, or raise it again."""
+    if sys.flags.dev_mode:
+        raise error
+    full = next((e for e in _causes(error) if "No space left on device" in str(e)), None)
+    if full is not None:
+        return f"the disk is full: {_about(full)}", 1
+    match error:
+        case BrokenPipeError():
+            return "", 141
+        case OSError():
+            return _about(error), 1 if error.errno in (errno.EDQUOT, errno.EIO, errno.EFBIG) else 2
+        case MemoryError():
+            return f"out of memory: {error}", 1
+        case FloatingPointError():
+            return str(error), 1
+        case OverflowError():
+            return f"a number is too large: {error}", 2
+        case ValueError() | MissingExtraError():
+            return str(error), 2
+    return _explained_by_jax(error)
+
+
+def _explained_by_jax(error: Exception) -> tuple[str, int]:
+    text = str(error)
+    if text.startswith("Unable to initialize backend"):
+        return f"JAX_PLATFORMS: {text}", 2
+    if type(error).__name__ == "JaxRuntimeError":
+        if re.search(r"^KeyboardInterrupt", text, re.MULTILINE):
+            _interrupted(NOTHING_KEPT)
+        checks = re.findall(r"^ValueError: (.*)", text, re.MULTILINE)
+        if checks:  # a check inside a compiled function
+            return checks[-1], 2
+        if "RESOURCE_EXHAUSTED" in text:
+            return f"out of memory: {text}", 1
+    raise error
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    return [] if error is None else [error, *_causes(error.__cause__ or error.__context__)]
+
+
+def _about(error: BaseException) -> str:
+    """Name the file that an error of the operating system is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

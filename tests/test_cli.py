@@ -1,0 +1,61 @@
+"""`ipd-theory`: help and version load nothing; endings are one line and a status; text is never markup."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ipd_theory
+from ipd_theory import cli
+
+HEAVY = ("jax", "numpy", "sympy", "tyro", "rich")
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ipd_theory", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=60)
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_nothing(option: str):
+    code = f"import sys; from ipd_theory import cli; cli.main([{option!r}]); print(*sys.modules, file=sys.stderr)"
+    begin = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert time.monotonic() - begin < 3
+    assert not set(HEAVY) & set(ended.stderr.split())
+
+
+def test_the_help_lists_every_command_in_its_own_words(capsys: pytest.CaptureFixture[str]):
+    cli.main(["-h"])
+    page = capsys.readouterr().out
+    commands = {path.stem for path in (Path(cli.__file__).parent / "commands").glob("*.py")}
+    assert set(cli.COMMANDS) == {name for name in commands if f"def {name}(" in source(name)}
+    for name in cli.COMMANDS:
+        _, function = cli._loaded(name)
+        first = (function.__doc__ or "").partition("\n")[0]
+        assert f"{name} {first}" in " ".join(page.split())
+    assert max(map(len, page.splitlines())) < 80
+
+
+def source(name: str) -> str:
+    return (Path(cli.__file__).parent / "commands" / f"{name}.py").read_text()
+
+
+def test_python_m_is_the_same(capsys: pytest.CaptureFixture[str]):
+    cli.main(["--version"])
+    assert run("--version").stdout == capsys.readouterr().out == f"ipd-theory {ipd_theory.__version__}\n"
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_command_s_help_loads_no_jax(name: str):
+    code = (
+        f"import sys; from ipd_theory import cli\ntry: cli.main([{name!r}, '--help'])\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0
+    assert "usage: ipd-theory " + name in ended.stdout
+    assert not {"jax", "numpy", "sympy", "matplotlib"} & set(ended.stderr.split())
