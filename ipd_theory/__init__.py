@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ipd_theory import games as games
     from ipd_theory import learning as learning
     from ipd_theory import phases as phases
+    from ipd_theory import replies as replies
     from ipd_theory import returns as returns
     from ipd_theory import rl as rl
     from ipd_theory import sampling as sampling

@@ -1,0 +1,256 @@
+r"""Best replies to strategies of any memory up to three, all of them, and what they say of a strategy.
+
+Against fixed strategies that remember n outcomes the repeated game is a Markov decision process over contexts: some
+best reply remembers n outcomes and is pure. Policy iteration finds it: from a pure policy π with exact advantages
+
+    A(c, a) = Q(c, a) − V(c)        (`returns.advantages`, no subtraction of large numbers),
+
+each context turns to the action of larger Q, ties stay, until none turns; then π is optimal from every context, and
+the optimal actions of a context are those with A(c, a) = 0. In the limit of means what counts is what is optimal for
+every discount near enough to 1 (Blackwell 1962): an action is not optimal because a single step costs no average. The
+iteration runs at 1 − γ = 1.5 · 10⁻⁸ there (√ε), where what is gained in every step weighs 10⁸ times what is gained in
+one, and float64 sees both; values are those of the limit itself.
+
+A game that ends after a known number of steps is solved backwards instead.
+
+Sources: Press & Dyson 2012 and Akin 2016 (memory one); Glynatsi, Akin, Nowak & Hilbe 2024 (memory n); Hilbe, Traulsen
+& Sigmund 2015 (partners and rivals).
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from ipd_theory import strategies
+from ipd_theory._arguments import checked
+from ipd_theory._engine import chains
+from ipd_theory.games import MatrixGame
+from ipd_theory.returns import checked_strategies, expected_returns, stopping_rate
+
+MOST_TURNS = 200  # of policy iteration, which needs a handful
+
+
+def _roundings(dtype: np.dtype) -> float:
+    return 64 * float(jnp.finfo(dtype).eps)
+
+
+def _nearly_one(dtype: np.dtype) -> float:
+    """Return the stopping rate at which the limit of means is decided: as far from rounding as from 1."""
+    return float(jnp.finfo(dtype).eps) ** 0.5
+
+
+class BestReplies(NamedTuple):
+    """All best replies to a strategy.
+
+    Args:
+        value: [...] what a best reply earns, a step.
+        optimal: [..., h, 2] whether to cooperate, and to defect, is optimal in each context, seen by the replier; in a
+            finite game [horizon, ..., h, 2].
+    """
+
+    value: Float[Array, "..."]
+    optimal: Bool[Array, "..."]
+
+    @property
+    def strategy(self) -> Float[Array, "..."]:
+        """One of them [..., h]: pure, cooperating wherever that is optimal."""
+        return self.optimal[..., 0].astype(self.value.dtype)
+
+
+@checked
+def best_responses(
+    game: MatrixGame,
+    *others: Float[ArrayLike, "... _"],
+    discount: ArrayLike | None = None,
+    horizon: int | None = None,
+    player: int = 0,
+) -> BestReplies:
+    """Return what is optimal against the other players' strategies in every context, and what it earns.
+
+    Args:
+        game: the stage game, or a batch of them [...].
+        *others: the other players' strategies [..., h], memory 0 to 3, each in its own view, in the players' order;
+            batch axes broadcast.
+        discount: [...] γ in [0, 1]; 1 is the limit of means, where what is optimal is so for every γ near 1.
+        horizon: if given, play ends after this many steps, and what is optimal depends on the step.
+        player: who replies, from 0.
+
+    Raises:
+        ValueError: if the others are not as many as the game asks for, a probability or discount leaves [0, 1], or a
+            shape or the player is wrong.
+    """
+    tables, payoffs, delta, memory = _against(game, others, discount, player)
+    if horizon is not None:
+        if horizon < 1:
+            raise ValueError(f"horizon must be 1 or more steps; got {horizon}")
+        value, optimal = _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
+    else:
+        seen = jnp.maximum(delta, _nearly_one(delta.dtype))
+        policy, optimal = _iterated(payoffs, tables, seen, memory=memory, player=player)
+        tables[player] = policy
+        value = chains.discounted_returns(payoffs[..., player : player + 1, :], tables, delta, memory)[..., 0]
+    remembered = max(strategies.memory_of(x, game.num_players) for x in others)
+    return BestReplies(value, optimal[..., : strategies.num_contexts(remembered, game.num_players), :])
+
+
+def _against(
+    game: MatrixGame, others: tuple[ArrayLike, ...], discount: ArrayLike | None, player: int
+) -> tuple[list[Array], Array, Array, int]:
+    """Return all tables (the replier's all ones), payoffs, δ, the memory, all with the common batch axes."""
+    n = game.num_players
+    if not 0 <= player < n:
+        raise ValueError(f"player must lie in 0 to {n - 1}; got {player}")
+    if len(others) != n - 1:
+        raise ValueError(f"others holds {len(others)} strategies; the game has {n} players, so {n - 1} others")
+    everyone = [*others[:player], np.ones(1), *others[player:]]
+    tables, memory = checked_strategies(everyone, n)
+    dtype = tables[0].dtype
+    payoffs, delta = game.outcome_payoffs.astype(dtype), stopping_rate(1.0 if discount is None else discount, dtype)
+    shape = jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in tables))
+    tables = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x in tables]
+    payoffs = jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:]))
+    return tables, payoffs, jnp.broadcast_to(delta, shape), memory
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "player"))
+def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
+    """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2], by policy iteration."""
+
+    def turn(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
+        policy, *_, count = state
+        now = [policy if i == player else x for i, x in enumerate(tables)]
+        values, advantages = chains.values(payoffs, now, delta, memory, player)
+        gain = advantages[..., 0] - advantages[..., 1]  # of cooperating
+        at_stake = jnp.ptp(payoffs[..., player, :], axis=-1) + jnp.ptp(values, axis=-1) / delta
+        tied = jnp.abs(gain) <= (_roundings(delta.dtype) * at_stake)[..., None]
+        better = jnp.where(tied, policy, (gain > 0).astype(policy.dtype))
+        return better, gain, tied, (better != policy).any(), count + 1
+
+    none = jnp.zeros_like(tables[player])
+    start = (tables[player], none, none > 0, jnp.array(True), jnp.array(0))
+    policy, gain, tied, *_ = jax.lax.while_loop(lambda state: state[3] & (state[4] < MOST_TURNS), turn, start)
+    return policy, jnp.stack([tied | (gain > 0), tied | (gain < 0)], -1)
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon"))
+def _backwards(
+    payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int, horizon: int
+) -> tuple[Array, Array]:
+    """Return the value [...] and the optimal actions [horizon, ..., h, 2] of a finite game, the last step first."""
+    n, own = len(tables), payoffs[..., player, :]
+    view = strategies.view(memory, player, n)
+    after = jnp.asarray(_contexts_after(memory, n))
+    gamma = (1 - delta)[..., None]
+
+    def forced(action: float) -> Array:
+        acting = [jnp.full_like(x, action) if i == player else x for i, x in enumerate(tables)]
+        return chains.outcome_probabilities(acting, memory)  # player 1's contexts
+
+    chances = [forced(action) for action in (1.0, 0.0)]
+
+    def step(onward: Array, _: None) -> tuple[Array, Array]:
+        worth = own[..., None, :] + gamma[..., None] * onward[..., after]
+        cooperate, defect = ((chance * worth).sum(-1) for chance in chances)
+        slack = _roundings(delta.dtype) * (jnp.ptp(own, axis=-1) + jnp.abs(onward).max(-1))[..., None]
+        optimal = jnp.stack([cooperate >= defect - slack, defect >= cooperate - slack], -1)
+        return jnp.maximum(cooperate, defect), optimal[..., np.argsort(view), :]
+
+    total, optimal = jax.lax.scan(step, jnp.zeros_like(tables[0]), length=horizon)
+    weights = (gamma ** jnp.arange(horizon, dtype=delta.dtype)).sum(-1)
+    return total[..., 0] / weights, optimal[::-1]
+
+
+def _contexts_after(memory: int, num_players: int) -> np.ndarray:
+    """Return [h, K]: the context that follows each context after each outcome."""
+    K = 2**num_players
+    rows = []
+    for length in range(memory + 1):
+        index = np.arange(K**length)[:, None] * K + np.arange(K)
+        start = strategies.num_contexts(min(length + 1, memory) - 1, num_players) if memory else 0
+        rows.append(start + (index if length < memory else index % K**memory))
+    return np.concatenate(rows)
+
+
+@checked
+def gap(
+    game: MatrixGame,
+    strategy: Float[ArrayLike, "... _"],
+    *others: Float[ArrayLike, "... _"],
+    discount: ArrayLike | None = None,
+    horizon: int | None = None,
+) -> Float[Array, "..."]:
+    """Return what player 1 would gain, a step, by a best reply to the others instead of its strategy; 0 or more.
+
+    Arguments and errors are those of `best_responses`.
+    """
+    best = best_responses(game, *others, discount=discount, horizon=horizon).value
+    now = expected_returns(game, strategy, *others, discount=1.0 if discount is None else discount, horizon=horizon)
+    return jnp.maximum(best - now[..., 0], 0)
+
+
+def _slack(game: MatrixGame) -> Array:
+    """Return the difference of returns [...] that is rounding."""
+    scale = jnp.abs(game.outcome_payoffs).max((-1, -2))
+    return 16 * _roundings(jnp.result_type(float)) * scale
+
+
+@checked
+def is_nash(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether a strategy is a best reply to itself, all players playing it.
+
+    Args:
+        game: the stage game, symmetric, or a batch of them [...].
+        strategy: [..., h], memory 0 to 3.
+        discount: [...] γ in [0, 1]; 1 is the limit of means.
+
+    Raises:
+        ValueError: as `best_responses`.
+    """
+    others = (strategy,) * (game.num_players - 1)
+    return gap(game, strategy, *others, discount=discount) <= _slack(game)
+
+
+@checked
+def is_subgame_perfect(
+    game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0
+) -> Bool[Array, "..."]:
+    """Return whether a strategy is optimal against itself from every context, reached or not.
+
+    Arguments and errors are those of `is_nash`.
+    """
+    others = (strategy,) * (game.num_players - 1)
+    optimal = best_responses(game, *others, discount=discount).optimal
+    table = jnp.asarray(strategy)
+    return ((optimal[..., 0] | (table == 0)) & (optimal[..., 1] | (table == 1))).all(-1)
+
+
+@checked
+def is_partner(
+    game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0
+) -> Bool[Array, "..."]:
+    """Return whether a strategy is nice (never the first to defect) and a best reply to itself.
+
+    Mutual cooperation then earns R, and nobody earns more than R against it (Hilbe, Traulsen & Sigmund 2015).
+    Arguments and errors are those of `is_nash`.
+    """
+    memory = strategies.memory_of(strategy, game.num_players)
+    unbroken = [strategies.num_contexts(length - 1, game.num_players) if length else 0 for length in range(memory + 1)]
+    nice = (jnp.asarray(strategy)[..., np.array(unbroken)] == 1).all(-1)
+    return nice & is_nash(game, strategy, discount=discount)
+
+
+@checked
+def is_rival(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether a strategy never earns less than its opponent, whatever that is (Hilbe, Traulsen & Sigmund 2015).
+
+    Arguments and errors are those of `is_nash`, for two players.
+    """
+    if game.num_players != 2:
+        raise ValueError(f"game has {game.num_players} players; rivals are defined for 2")
+    ahead = game.payoffs[..., 1, :, :] - game.payoffs[..., 0, :, :]  # of player 2
+    race = MatrixGame(jnp.stack([-ahead, ahead], -3))
+    return best_responses(race, strategy, discount=discount, player=1).value <= _slack(game)

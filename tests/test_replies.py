@@ -1,0 +1,158 @@
+"""Best replies against brute force, value iteration, cycles of largest mean, and published thresholds."""
+
+import itertools
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+from ipd_theory import replies, strategies
+
+AXELROD = ipd.games.axelrod()
+PAYOFFS = np.array([3.0, 0.0, 5.0, 1.0])  # CC, CD, DC, DD
+
+
+def contexts_after(memory: int) -> list[list[int]]:
+    """The context that follows each context after each outcome, by their names."""
+    names = strategies.contexts(memory)
+    after = []
+    for name in names:
+        history = [] if name == "start" else name.split("·")
+        grown = [[*history, outcome][-memory:] for outcome in ("CC", "CD", "DC", "DD")]
+        after.append([names.index("·".join(h)) for h in grown])
+    return after
+
+
+def value_iteration(q: np.ndarray, memory: int, gamma: float) -> tuple[float, np.ndarray]:
+    """The value at the start and Q(C) − Q(D) [h] against an opponent, by repeated backups."""
+    after, q = np.array(contexts_after(memory)), q[strategies.view(memory, 1)]
+    value = np.zeros(len(q))
+    for _ in range(math.ceil(math.log(1e-14) / math.log(gamma))):
+        worth = (1 - gamma) * PAYOFFS + gamma * value[after]
+        cooperate = q * worth[:, 0] + (1 - q) * worth[:, 1]
+        defect = q * worth[:, 2] + (1 - q) * worth[:, 3]
+        value = np.maximum(cooperate, defect)
+    return value[0], cooperate - defect
+
+
+def largest_mean(q: np.ndarray, memory: int) -> float:
+    """The largest mean payoff of a cycle that can be reached from the start, opponent pure (Karp 1978)."""
+    after, q = np.array(contexts_after(memory)), q[strategies.view(memory, 1)]
+    n = len(q)
+    edges = [(c, after[c][2 * a + int(q[c] == 0)], PAYOFFS[2 * a + int(q[c] == 0)]) for c in range(n) for a in (0, 1)]
+    best = np.full((n + 1, n), -np.inf)
+    best[0, 0] = 0.0
+    for k in range(n):
+        for tail, head, weight in edges:
+            best[k + 1, head] = max(best[k + 1, head], best[k, tail] + weight)
+    reached = np.isfinite(best[n])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (best[n] - best[:n]) / (n - np.arange(n))[:, None]
+    means[~np.isfinite(best[:n])] = np.inf
+    return float(means.min(0)[reached].max())
+
+
+def test_memory_one_equals_brute_force_over_all_pure_strategies(rng: np.random.Generator) -> None:
+    q = np.concatenate([rng.random((40, 5)), rng.integers(0, 2, (20, 5))]).astype(float)
+    discounts = np.array([0.0, 0.3, 0.9, 0.999, 1.0])
+    best = replies.best_responses(AXELROD, q[:, None], discount=discounts)
+    every = strategies.all_pure(1)
+    earned = ipd.expected_returns(AXELROD, every, q[:, None, None], discount=discounts[:, None])[..., 0]
+    np.testing.assert_allclose(best.value, earned.max(-1), atol=1e-12)
+    # The reply that cooperates wherever it may is one of the best.
+    chosen = ipd.expected_returns(AXELROD, best.strategy, q[:, None], discount=discounts)[..., 0]
+    np.testing.assert_allclose(chosen, best.value, atol=1e-12)
+
+
+@pytest.mark.parametrize("memory", [1, 2])
+def test_longer_memory_equals_value_iteration(rng: np.random.Generator, memory: int) -> None:
+    h = strategies.num_contexts(memory)
+    q = np.concatenate([rng.random((6, h)), rng.integers(0, 2, (6, h))]).astype(float)
+    best = replies.best_responses(AXELROD, q, discount=0.9)
+    for i, table in enumerate(q):
+        value, gain = value_iteration(table, memory, 0.9)
+        assert best.value[i] == pytest.approx(value, abs=1e-12)
+        expected = np.stack([gain >= -1e-12, gain <= 1e-12], -1)
+        np.testing.assert_array_equal(best.optimal[i], expected)
+
+
+@pytest.mark.parametrize("memory", [1, 2])
+def test_the_limit_of_means_equals_the_largest_mean_of_a_cycle(rng: np.random.Generator, memory: int) -> None:
+    q = rng.integers(0, 2, (25, strategies.num_contexts(memory))).astype(float)
+    best = replies.best_responses(AXELROD, q, discount=1.0)
+    np.testing.assert_allclose(best.value, [largest_mean(table, memory) for table in q], atol=1e-12)
+
+
+def test_all_best_replies_at_exact_thresholds() -> None:
+    tft, grim = strategies.tit_for_tat(), strategies.grim()
+    # Tit for tat at 2/3: to cooperate for ever and to alternate earn the same, from wherever the other cooperates.
+    np.testing.assert_array_equal(
+        replies.best_responses(AXELROD, tft, discount=2 / 3).optimal[1:], [[1, 1], [1, 1], [1, 0], [1, 0]]
+    )
+    below = replies.best_responses(AXELROD, tft, discount=2 / 3 - 1e-9).optimal
+    assert not below[1, 0]
+    for strategy, threshold in ((tft, 2 / 3), (grim, 1 / 2)):
+        at = [bool(replies.is_nash(AXELROD, strategy, discount=threshold + d)) for d in (-1e-6, 0.0, 1e-6)]
+        assert at == [False, True, True]
+    assert bool(replies.is_subgame_perfect(AXELROD, grim, discount=0.5))
+    assert not bool(replies.is_subgame_perfect(AXELROD, tft, discount=0.8))
+
+
+def test_partners_and_rivals_of_the_donation_game() -> None:
+    """A nice reactive-2 strategy is a partner iff (p_CD + p_DC)/2 ≤ 1 − c/2b and p_DD ≤ 1 − c/b (Glynatsi et al.)."""
+    b, c = 3.0, 1.0
+    game = ipd.games.donation_game(b, c)
+    cases = itertools.product((0.2, 0.7, 0.95), (0.6, 0.8, 1.0), (0.0, 0.6, 0.7))
+
+    def reactive_2(p_cd: float, p_dc: float, p_dd: float) -> list[float]:
+        answer = {"CC": 1.0, "CD": p_cd, "DC": p_dc, "DD": p_dd}
+        names = [[] if name == "start" else name.split("·") for name in strategies.contexts(2)]
+        return [answer[("CC" + "".join(outcome[1] for outcome in h))[-2:]] for h in names]
+
+    rows = list(cases)
+    found = replies.is_partner(game, np.array([reactive_2(*row) for row in rows]))
+    right = [(cd + dc) / 2 <= 1 - c / (2 * b) + 1e-12 and dd <= 1 - c / b + 1e-12 for cd, dc, dd in rows]
+    np.testing.assert_array_equal(found, right)
+    rivals = [strategies.always_defect(), strategies.tit_for_tat(), strategies.grim()]
+    others = [strategies.always_cooperate(), strategies.win_stay_lose_shift(), strategies.generous_tit_for_tat(0.1)]
+    np.testing.assert_array_equal(replies.is_rival(game, jnp.stack(rivals + others)), [1, 1, 1, 0, 0, 0])
+
+
+def test_finite_games_are_solved_backwards(rng: np.random.Generator) -> None:
+    q = rng.random(5)
+
+    def best(context: int, left: int) -> float:
+        if left == 0:
+            return 0.0
+        after, seen = contexts_after(1), q[[0, 1, 3, 2, 4]][context]
+        return max(
+            sum(
+                chance * (PAYOFFS[2 * a + b] + 0.8 * best(after[context][2 * a + b], left - 1))
+                for b, chance in ((0, seen), (1, 1 - seen))
+            )
+            for a in (0, 1)
+        )
+
+    found = replies.best_responses(AXELROD, q, discount=0.8, horizon=5)
+    assert float(found.value) == pytest.approx(best(0, 5) / sum(0.8**t for t in range(5)), abs=1e-12)
+    assert found.optimal.shape == (5, 5, 2)
+    last_two = replies.best_responses(AXELROD, strategies.tit_for_tat(), horizon=2).optimal[:, 0]
+    np.testing.assert_array_equal(last_two, [[1, 0], [0, 1]])
+
+
+def test_one_replies_to_the_joint_play_of_all_others(rng: np.random.Generator) -> None:
+    game = ipd.games.public_goods(3, 2.4)
+    others = [rng.random(9), rng.random(9)]
+    best = replies.best_responses(game, *others, discount=0.8, player=1)
+    every = strategies.all_pure(1, 3)
+    earned = ipd.expected_returns(game, others[0], every, others[1], discount=0.8)[..., 1]
+    assert float(best.value) == pytest.approx(float(earned.max()), abs=1e-12)
+
+
+def test_a_game_of_another_number_of_players_is_refused() -> None:
+    with pytest.raises(ValueError, match="others holds 1 strategies; the game has 3 players"):
+        replies.best_responses(ipd.games.public_goods(3, 2.0), strategies.tit_for_tat(), discount=0.9)
+    with pytest.raises(ValueError, match=r"player must lie in 0 to 1; got -1"):
+        replies.best_responses(AXELROD, strategies.tit_for_tat(), discount=0.9, player=-1)
