@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "zero_determinant": EXACT,
     "replies": EXACT,
     "equilibria": EXACT | {"replies"},
+    "evolution": EXACT | {"equilibria"},
     "learning": EXACT | {"equilibria"},
     "phases": EXACT | {"learning", "symbolic"},
     "sampling.estimators": {"_checks"},
