@@ -23,7 +23,7 @@ class needs:  # noqa: N801  (reads as a statement)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, ModuleNotFoundError) and not isinstance(error, MissingExtraError):
-            package = (error.name or "").split(".")[0]
-            words = f"needs {package}, which is not installed: pip install 'ipd-theory[{self.extra}]'"
-            raise MissingExtraError(words, name=error.name) from None
+        package = error.name.split(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else "ipd_theory"
+        if package != "ipd_theory" and not isinstance(error, MissingExtraError):
+            words = f"this needs {package}, which is not installed: pip install 'ipd-theory[{self.extra}]'"
+            raise MissingExtraError(words, name=package) from None

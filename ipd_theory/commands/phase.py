@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from ipd_theory._extras import needs
 from ipd_theory.commands.console import messages, print_json, progress_bar, results
 
 PRESETS = {
@@ -138,7 +139,8 @@ def phase(
 
 
 def _show(found: Any, x: str, y: str, folder: Path, json: bool) -> None:
-    import matplotlib.pyplot as plt
+    with needs("figures"):
+        import matplotlib.pyplot as plt
 
     from ipd_theory.phases.outcomes import Outcome
     from paper_figures import phase_map, run

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from ipd_theory._extras import needs
 from ipd_theory.commands.console import messages, print_json, progress_bar, results
 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
@@ -168,7 +169,8 @@ def _solve(table: Any, symmetric: bool) -> dict[str, Any]:
 
 
 def _draw(path: Path, names: list[str], table: Any, solved: dict[str, Any]) -> None:
-    import matplotlib.pyplot as plt
+    with needs("figures"):
+        import matplotlib.pyplot as plt
     import numpy as np
 
     from paper_figures import meta_game, run

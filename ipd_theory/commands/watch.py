@@ -41,6 +41,7 @@ def watch(
     import jax.numpy as jnp
     import numpy as np
     from rich.live import Live
+    from rich.text import Text
 
     from ipd_theory.rl import cleanup, cleanup_render, runs, train
     from ipd_theory.rl.environments import CleanUpLite
@@ -89,7 +90,8 @@ def watch(
             with Live(console=results, auto_refresh=False) as screen:
                 for title, observation, (mine, theirs) in zip(titles, seen, returns, strict=False):
                     drawing = cleanup_render.text(rules, observation)
-                    screen.update(f"{drawing}\n{title}   return 1: {mine:g}   2: {theirs:g}", refresh=True)
+                    returned = f"return 1: {mine:g}   2: {theirs:g}"
+                    screen.update(Text.from_markup(f"{drawing}\n{title}   {returned}"), refresh=True)
                     time.sleep(1 / frames_per_second)
     if path is not None:
         cleanup_render.save(path, frames, frames_per_second)

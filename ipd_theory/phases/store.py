@@ -15,12 +15,15 @@ from typing import Any
 
 import jax
 import numpy as np
-import xarray as xr
-import zarr
 from jaxtyping import Int
 
+from ipd_theory._extras import needs
 from ipd_theory.phases import outcomes
 from ipd_theory.phases.grid import Sweep
+
+with needs("phases"):
+    import xarray as xr
+    import zarr
 
 
 def described(sweep: Sweep) -> dict[str, Any]:

@@ -21,15 +21,18 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jax.experimental import multihost_utils
 from jaxtyping import Array
 
 from ipd_theory._engine import compiled
+from ipd_theory._extras import needs
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases import outcomes, store
 from ipd_theory.phases.grid import Sweep
 from ipd_theory.returns import stopping_rate
+
+with needs("phases"):
+    import xarray as xr
 
 
 @functools.partial(jax.jit, static_argnames="start")

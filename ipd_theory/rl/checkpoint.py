@@ -6,7 +6,11 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
+
+from ipd_theory._extras import needs
+
+with needs("rl"):
+    import orbax.checkpoint as ocp
 
 State = TypeVar("State")
 

@@ -11,15 +11,18 @@ import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import gymnasium.spaces
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int8
-from pettingzoo import ParallelEnv
 
+from ipd_theory._extras import needs
 from ipd_theory.rl import cleanup, cleanup_render
 from ipd_theory.rl.environments import CleanUpLite
+
+with needs("pettingzoo"):
+    import gymnasium.spaces
+    from pettingzoo import ParallelEnv
 
 Observation = Int8[np.ndarray, " F"]
 AGENTS = ("player_0", "player_1")

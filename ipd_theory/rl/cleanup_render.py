@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image, ImageDraw, ImageFont
 
+from ipd_theory._extras import needs
 from ipd_theory.rl.environments import CleanUpLite
+
+with needs("rl"):
+    from PIL import Image, ImageDraw, ImageFont
 
 RGB = UInt8[np.ndarray, "height width 3"]
 

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import evosax.algorithms
 import jax
 import optax
 from jaxtyping import Array, Float, Key
 
+from ipd_theory._extras import needs
 from ipd_theory.rl import build
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config
 from ipd_theory.rl.policies import Policy
 from ipd_theory.rl.train import against_naive, new_policy
+
+with needs("shaper"):
+    import evosax.algorithms
 
 
 @dataclass(frozen=True)
