@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ipd_theory import sampling as sampling
     from ipd_theory import strategies as strategies
     from ipd_theory import symbolic as symbolic
+    from ipd_theory import tournaments as tournaments
     from ipd_theory import zero_determinant as zero_determinant
     from ipd_theory.equilibria import best_response as best_response
     from ipd_theory.games import MatrixGame as MatrixGame
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ipd_theory.returns import state_occupancy as state_occupancy
     from ipd_theory.returns import state_values as state_values
     from ipd_theory.sampling import estimators as estimators
+    from ipd_theory.tournaments import round_robin as round_robin
 
 __version__ = "0.1.0"
 
@@ -41,6 +43,7 @@ _HOMES = {
     "expected_returns": "returns",
     "prisoners_dilemma": "games",
     "return_gradient": "returns",
+    "round_robin": "tournaments",
     "shaping_return": "learning.shaping",
     "state_occupancy": "returns",
     "state_values": "returns",

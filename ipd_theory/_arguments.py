@@ -55,7 +55,10 @@ def _check_for(annotation: Any) -> Check | None:
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         parts = [part for part in typing.get_args(annotation) if part is not type(None)]
         arrays = [part for part in parts if _is_array(part)]
-        check = _array_check(arrays[0]) if arrays else _check_for(parts[0]) if len(parts) == 1 else None
+        if arrays and all(part in arrays or _is_scalar(part) for part in parts):
+            check: Check | None = _array_check(arrays[0])
+        else:
+            check = _check_for(parts[0]) if len(parts) == 1 else None
         optional = len(parts) < len(typing.get_args(annotation))
         return _or_none(check) if check is not None and optional else check
     if _is_array(annotation):
@@ -74,16 +77,19 @@ def _check_for(annotation: Any) -> Check | None:
 
 def _is_array(annotation: Any) -> bool:
     import jax
-    from jaxtyping import ArrayLike
+    import numpy as np
 
     array_type = getattr(annotation, "array_type", annotation)  # of a jaxtyping annotation
-    return array_type is jax.Array or array_type == ArrayLike or _holds_jax_array(array_type)
+    if array_type in (jax.Array, np.ndarray):
+        return True
+    parts = typing.get_args(array_type)
+    return jax.Array in parts and all(_is_array(part) or _is_scalar(part) for part in parts)  # jax's ArrayLike
 
 
-def _holds_jax_array(annotation: Any) -> bool:
-    import jax
+def _is_scalar(annotation: Any) -> bool:
+    import numpy as np
 
-    return any(part is jax.Array or _holds_jax_array(part) for part in typing.get_args(annotation))
+    return inspect.isclass(annotation) and issubclass(annotation, complex | float | int | np.generic)
 
 
 def _or_none(check: Check) -> Check:

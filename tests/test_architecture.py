@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_engine": {"strategies"},
     "returns": GAME | {"_engine"},
     "zero_determinant": EXACT,
+    "tournaments": EXACT,
     "replies": EXACT,
     "equilibria": EXACT | {"replies"},
     "evolution": EXACT | {"equilibria"},
