@@ -9,23 +9,26 @@
 Errors that no input explains are bugs and keep their traceback; `python -X dev -m ipd_theory …` shows it for all.
 """
 
+import contextlib
 import errno
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from ipd_theory._extras import MissingExtraError
 
 NOTHING_KEPT = "interrupted; nothing was kept"
-TOLD = (ValueError, ArithmeticError, OSError, MemoryError, MissingExtraError, RuntimeError)
+TOLD = (ValueError, ArithmeticError, OSError, MemoryError, MissingExtraError, RuntimeError, AssertionError)
 
 
 def ended(work: Callable[[], None]) -> None:
     """Do the work; whatever way it ends is told in one line, and leaves with the status of the table above."""
-    status = _status(work)
+    with _interrupts_that_cannot_be_lost():
+        status = _status(work)
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -39,6 +42,24 @@ def say_error(words: str) -> None:
     """Print `words` as an error, on one line, as they are: nothing in them is markup."""
     mark = "\033[1;31merror:\033[0m" if sys.stderr.isatty() and "NO_COLOR" not in os.environ else "error:"
     print(mark, " ".join(words.split("\n")), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _interrupts_that_cannot_be_lost() -> Iterator[None]:
+    """Send an interrupt again that came where exceptions are ignored, as when jax helps to collect garbage."""
+    usual = sys.unraisablehook
+
+    def hook(ignored: "sys.UnraisableHookArgs") -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            usual(ignored)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = usual
 
 
 def _status(work: Callable[[], None]) -> int:
@@ -97,8 +118,8 @@ def _explained(error: Exception) -> tuple[str, int]:
 
 def _explained_by_jax(error: Exception) -> tuple[str, int]:
     text = str(error)
-    if text.startswith("Unable to initialize backend"):
-        return f"JAX_PLATFORMS: {text}", 2
+    if os.environ.get("JAX_PLATFORMS") and not _has_device():
+        return f"JAX_PLATFORMS={os.environ['JAX_PLATFORMS']} names no device of this machine; without it jax chooses", 2
     if type(error).__name__ == "JaxRuntimeError":
         if re.search(r"^KeyboardInterrupt", text, re.MULTILINE):
             _interrupted(NOTHING_KEPT)
@@ -108,6 +129,13 @@ def _explained_by_jax(error: Exception) -> tuple[str, int]:
         if "RESOURCE_EXHAUSTED" in text:
             return f"out of memory: {text}", 1
     raise error
+
+
+def _has_device() -> bool:
+    try:
+        return "jax" not in sys.modules or bool(sys.modules["jax"].devices())
+    except (RuntimeError, AssertionError):  # jax asserts where a plugin is missing
+        return False
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

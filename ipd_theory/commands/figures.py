@@ -7,6 +7,8 @@ import tyro
 
 from ipd_theory.commands.console import messages, progress_bar, results
 
+WHEN_INTERRUPTED = "interrupted; the figures that are finished are kept, and the same command goes on from there"
+
 
 def figures(
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = (),

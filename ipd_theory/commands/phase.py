@@ -7,6 +7,8 @@ from typing import Any, Literal
 from ipd_theory._extras import needs
 from ipd_theory.commands.console import messages, print_json, progress_bar, results
 
+WHEN_INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there"
+
 PRESETS = {
     "quick": {"points": 16, "seeds": 8, "steps": 800, "learners": 4},
     "paper": {"points": 64, "seeds": 32, "steps": 3000, "learners": 16},

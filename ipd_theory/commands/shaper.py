@@ -8,6 +8,8 @@ import tyro
 from ipd_theory.commands.console import messages, print_json, results
 from ipd_theory.rl.config import PRESETS, Config
 
+WHEN_INTERRUPTED = "interrupted; the search is kept up to its last checkpoint, and the same command goes on from there"
+
 if TYPE_CHECKING:
     Preset = Config
 else:  # every field of the chosen preset is an option of its own

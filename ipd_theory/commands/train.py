@@ -12,6 +12,8 @@ from ipd_theory.commands.console import messages, only_results_on_stdout, print_
 from ipd_theory.commands.endings import say_error
 from ipd_theory.rl.config import PRESETS, Config
 
+WHEN_INTERRUPTED = "interrupted; the run is kept up to its last checkpoint, and the same command goes on from there"
+
 if TYPE_CHECKING:
     Preset = Config
 else:  # every field of the chosen preset is an option of its own

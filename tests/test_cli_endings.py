@@ -1,0 +1,140 @@
+"""Every ending is one line and a status: interruptions, closed pipes, full disks, plain ASCII, text with brackets."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ipd_theory.commands import console, endings, plain_text
+
+TABLE = (
+    "from ipd_theory.commands import console, endings; "
+    "endings.ended(lambda: console.print_table('ab', ['\\u03b31'] * 9))"
+)
+
+
+def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, timeout=60, **options)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("returns TFT WSLS", "interrupted; nothing was kept"),
+        ("tournament --rules naive lola sos coala-10 --seeds 64 --steps 1000", "interrupted; nothing was kept"),
+        (
+            "figures 3A 3B",
+            "interrupted; the figures that are finished are kept, and the same command goes on from there",
+        ),
+    ],
+)
+def test_an_interrupt_is_told_and_leaves_with_130(line: str, words: str, tmp_path):
+    code = f"import jax; print('ready', flush=True); from ipd_theory import cli; cli.main({line.split()})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, words + "\n")
+
+
+def test_an_interrupt_that_a_callback_would_swallow_is_not_lost():
+    ended = run(
+        "import gc, signal, time; from ipd_theory.commands import endings\n"
+        "def once(*_): gc.callbacks.remove(once); signal.raise_signal(signal.SIGINT)\n"
+        "gc.callbacks.append(once)\n"
+        "endings.ended(lambda: (gc.collect(), time.sleep(20)))"
+    )
+    assert (ended.returncode, ended.stderr) == (130, "interrupted; nothing was kept\n")
+
+
+@pytest.mark.parametrize("code", ["from ipd_theory import cli; cli.main(['--help'])", TABLE])
+def test_a_closed_pipe_ends_quietly_and_a_full_disk_in_one_line(code: str):
+    reader, writer = os.pipe()
+    os.close(reader)
+    closed = run(code, stdout=writer)
+    os.close(writer)
+    assert (closed.returncode, closed.stderr) == (141, "")
+    with open("/dev/full", "w") as full:
+        ended = run(code, stdout=full)
+    assert (ended.returncode, ended.stderr) == (1, "error: the disk is full: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}]
+)
+def test_where_only_ascii_is_known_text_is_written_in_it(settings: dict[str, str]):
+    code = "from ipd_theory.commands import plain_text; plain_text.allow(); " + TABLE
+    ended = run(code, stdout=subprocess.PIPE, env={**os.environ, **settings})
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "gamma" in ended.stdout
+    assert ended.stdout.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "ascii"), [("γ", "gamma"), ("Δ", "Delta"), ("∂J₁/∂p²", "dJ1/dp2"), ("é ±", "e +-"), ("語", "?")]
+)
+def test_characters_have_a_spelling_in_ascii(text: str, ascii: str):
+    assert "".join(c if c.isascii() else plain_text.ascii_for(c) for c in text) == ascii
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "status"),
+    [
+        (ValueError("T [/red] :smile:\nsecond"), "T [/red] :smile: second", 2),
+        (OverflowError("int too big"), "a number is too large: int too big", 2),
+        (FileNotFoundError(2, "No such file or directory", "a/b"), "a/b: No such file or directory", 2),
+        (OSError(28, "No space left on device", "a/b"), "the disk is full: a/b: No space left on device", 1),
+        (MemoryError("4 TiB"), "out of memory: 4 TiB", 1),
+        (FloatingPointError("the loss is NaN"), "the loss is NaN", 1),
+    ],
+)
+def test_errors_are_one_line_and_a_status(
+    error: Exception, words: str, status: int, capsys: pytest.CaptureFixture[str]
+):
+    def work() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        endings.ended(work)
+    assert end.value.code == status
+    assert capsys.readouterr().err == f"error: {words}\n"
+
+
+def test_a_check_inside_a_compiled_function_is_told_in_its_own_words(capsys: pytest.CaptureFixture[str]):
+    import jax
+
+    from ipd_theory._checks import in_range
+
+    with pytest.raises(SystemExit) as end:
+        endings.ended(lambda: jax.jit(lambda x: in_range("discount", x, 0.0, 1.0) * 2)(1.5).block_until_ready())
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "error: discount holds 1.5; every entry must lie in [0, 1]\n"
+
+
+def test_bugs_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError), pytest.raises(SystemExit):
+        endings.ended(lambda: print(1 // 0))
+
+
+def test_a_device_that_is_not_there_is_one_line():
+    ended = run(
+        "from ipd_theory import cli; cli.main(['returns', 'TFT', 'TFT'])", env={**os.environ, "JAX_PLATFORMS": "cuda"}
+    )
+    assert ended.returncode in (0, 2)  # 0 on a machine that has one
+    assert ended.stderr == "" or ended.stderr.startswith("error: JAX_PLATFORMS=cuda names no device")
+    assert ended.stderr.count("\n") == (ended.returncode == 2)
+
+
+def test_json_has_no_numbers_that_json_does_not_know(capsys: pytest.CaptureFixture[str]):
+    import numpy as np
+
+    console.print_json({"a": np.array([1.0, np.nan]), "b": [float("inf"), 3, True, None, "γ"], 3: (np.float32(2),)})
+    read = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert read == {"a": [1.0, None], "b": [None, 3, True, None, "γ"], "3": [2.0]}
