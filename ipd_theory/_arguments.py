@@ -10,6 +10,7 @@ import functools
 import inspect
 import math
 import operator
+import sys
 import types
 import typing
 from collections.abc import Callable
@@ -76,6 +77,8 @@ def _check_for(annotation: Any) -> Check | None:
 
 
 def _is_array(annotation: Any) -> bool:
+    if "jax" not in sys.modules:  # whose arrays then nothing is annotated with, and settings load without it
+        return False
     import jax
     import numpy as np
 

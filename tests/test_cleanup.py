@@ -231,7 +231,7 @@ def test_the_level_variant_grows_to_its_cap_and_is_picked_in_proportion() -> Non
         ({"initial_dirt": 6}, "initial_dirt must be at most rows=5; got 6"),
         ({"orchard": "level", "max_level": 6}, "max_level must be at most rows=5; got 6"),
         ({"zap_probability": 1.5}, "zap_probability must lie in"),
-        ({"dirt_probability": float("nan")}, "dirt_probability must lie in"),
+        ({"dirt_probability": float("nan")}, "dirt_probability must be a finite number; got nan"),
     ],
 )
 def test_bad_rules_are_refused(change: dict[str, Any], message: str) -> None:

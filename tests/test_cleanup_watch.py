@@ -15,8 +15,9 @@ from PIL import Image
 from ipd_theory import cli
 from ipd_theory.rl import cleanup, cleanup_render, runs
 from ipd_theory.rl.cleanup_pettingzoo import CleanUpLiteParallel
-from ipd_theory.rl.config import PRESETS, Config, Meta, Network, with_method
+from ipd_theory.rl.config import PRESETS, Config, Meta, with_method
 from ipd_theory.rl.environments import CleanUpLite
+from ipd_theory.rl.networks import HawkSettings
 from paper_figures import cleanup_runs
 from paper_figures import run as figures
 from tests.test_cleanup import games
@@ -32,7 +33,7 @@ TINY = Config(
     p_naive=0.5,
     num_naive=2,
     environment=CleanUpLite(rows=3, columns=3),
-    network=Network(width=4, expanded_width=4),
+    network=HawkSettings(width=4, expanded_width=4),
     meta=Meta(epochs=1, minibatches=1),
 )
 

@@ -21,7 +21,8 @@ import pytest
 from ipd_theory import cli
 from ipd_theory.rl import chunks, runs, train
 from ipd_theory.rl.checkpoint import Checkpoints
-from ipd_theory.rl.config import PRESETS, Config, Meta, Network, with_method
+from ipd_theory.rl.config import PRESETS, Config, Meta, with_method
+from ipd_theory.rl.networks import HawkSettings
 
 OPTIONS = (
     "ipd-mixed-quick --methods coala m_fos --iterations 20 --meta-batch 4 --batch 2 --inner-episodes 2 "
@@ -38,7 +39,7 @@ TINY = Config(
     p_naive=0.5,
     num_naive=3,
     dynamic_naive=True,
-    network=Network(width=4, expanded_width=4),
+    network=HawkSettings(width=4, expanded_width=4),
     meta=Meta(learning_rate=5e-4, epochs=1),
 )
 EVERY = {"log_every": 2, "checkpoint_every": 4}
@@ -179,7 +180,7 @@ def test_the_commands_train_and_evaluate(
 
 def test_co_players_are_drawn_as_specified() -> None:
     """4,000 draws; each share lies within 4.5 standard errors of what the paper says (a false alarm in 15,000)."""
-    config = Config(methods=("coala",) * 4, p_naive=0.75, num_naive=5, meta_batch=4000, network=Network(width=2))
+    config = Config(methods=("coala",) * 4, p_naive=0.75, num_naive=5, meta_batch=4000, network=HawkSettings(width=2))
     state = train.initial_state(config, jax.random.key(0))
     mark = lambda x, start: jnp.arange(start, start + x.shape[0], dtype=jnp.float32)[:, None] + 0 * x  # noqa: E731
     bias = lambda policy: policy.decoder.readout.bias  # noqa: E731

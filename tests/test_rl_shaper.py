@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ipd_theory import cli
-from ipd_theory.rl.config import Config, Network
+from ipd_theory.rl.config import Config
+from ipd_theory.rl.networks import HawkSettings
 from ipd_theory.rl.shaper import ShaperSettings, shaper
 from ipd_theory.rl.train import against_naive
 
@@ -18,7 +19,12 @@ from ipd_theory.rl.train import against_naive
 def test_evolution_learns_to_defect_in_a_single_episode() -> None:
     """Untrained learners cooperate half of the time: an even coin earns 0.5 a step, defection 1.0."""
     config = Config(
-        meta_batch=4, batch=16, inner_episodes=1, episode_length=4, num_naive=2, network=Network(8, expanded_width=8)
+        meta_batch=4,
+        batch=16,
+        inner_episodes=1,
+        episode_length=4,
+        num_naive=2,
+        network=HawkSettings(8, expanded_width=8),
     )
     with jax.enable_x64(False), jax.numpy_dtype_promotion("standard"):
         search = shaper(config, ShaperSettings(population_size=32, deviation=0.1, learning_rate=0.05))

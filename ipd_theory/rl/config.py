@@ -19,27 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
+from ipd_theory.rl.networks import HawkSettings, NetworkSettings
 
 Method = Literal["coala", "batch_unaware", "m_fos"]
-
-
-@dataclass(frozen=True)
-class Network:
-    """The sequence model of every agent, actor and critic in one.
-
-    Args:
-        width: Width of the residual stream and of the recurrence.
-        heads: Diagonal blocks of the recurrence's gates.
-        expanded_width: Width inside the gated MLP.
-        conv_width: Steps that the temporal convolution sees.
-        decay_initialization: `squared` as the public Hawk code draws decays, `effective` as its paper words it.
-    """
-
-    width: int = 32
-    heads: int = 2
-    expanded_width: int = 32
-    conv_width: int = 4
-    decay_initialization: Literal["squared", "effective"] = "squared"
 
 
 @dataclass(frozen=True)
@@ -120,7 +102,7 @@ class Config:
             from stays in its cache.
         gradient_parts_every: Iterations between measurements of the policy gradient's parts (Figure 12), 0 for none.
         environment: What is played.
-        network: The sequence model.
+        network: The sequence model of every agent, actor and critic in one.
         naive: The naive learners.
         meta: The meta agents' learning.
     """
@@ -137,7 +119,7 @@ class Config:
     co_players_at_once: int | None = None
     gradient_parts_every: int = 0
     environment: EnvironmentSettings = field(default_factory=IteratedDilemma)
-    network: Network = field(default_factory=Network)
+    network: NetworkSettings = field(default_factory=HawkSettings)
     naive: Naive = field(default_factory=Naive)
     meta: Meta = field(default_factory=Meta)
 

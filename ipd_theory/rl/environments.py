@@ -1,11 +1,23 @@
 """The settings of every environment that agents train in; `build.environment` makes them playable."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
+
+from ipd_theory._arguments import hold_fields
+
+
+class EnvironmentSettings:
+    """What settings of an environment derive from.
+
+    Those of one's own are a frozen dataclass, too, of numbers, words and tuples, with a method `build()` that returns
+    an `environment.Environment`.
+    """
 
 
 @dataclass(frozen=True)
-class IteratedDilemma:
+class IteratedDilemma(EnvironmentSettings):
     """A symmetric two-player matrix game, repeated.
 
     Args:
@@ -14,9 +26,15 @@ class IteratedDilemma:
 
     payoffs: tuple[float, float, float, float] = (1.0, -1.0, 2.0, 0.0)
 
+    def __post_init__(self) -> None:
+        payoffs: Any = self.payoffs
+        numbers = isinstance(payoffs, tuple) and all(isinstance(x, Real) and math.isfinite(x) for x in payoffs)
+        if not numbers or len(payoffs) != 4:
+            raise ValueError(f"payoffs must be a tuple of four finite numbers R, S, T, P; got {payoffs!r}")
+
 
 @dataclass(frozen=True)
-class CleanUpLite:
+class CleanUpLite(EnvironmentSettings):
     """A sequential social dilemma on a grid: cleaning a river makes apples grow that anyone may take.
 
     Args:
@@ -50,6 +68,7 @@ class CleanUpLite:
     max_level: int = 4
 
     def __post_init__(self) -> None:
+        hold_fields(self)
         least = {
             "rows": 1,
             "columns": 2,
@@ -70,15 +89,6 @@ class CleanUpLite:
         for name in ("dirt_probability", "zap_probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1]; got {getattr(self, name)}")
-        choices = {
-            "distance": ("manhattan", "chebyshev"),
-            "shared_apple": ("coin", "split"),
-            "orchard": ("grid", "level"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be {' or '.join(allowed)}; got {getattr(self, name)!r}")
 
 
-EnvironmentSettings = IteratedDilemma | CleanUpLite
 ENVIRONMENTS = (IteratedDilemma, CleanUpLite)

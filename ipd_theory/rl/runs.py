@@ -21,11 +21,14 @@ from jax.experimental import multihost_utils
 from jaxtyping import Shaped
 
 from ipd_theory.rl.checkpoint import Checkpoints, like, plain
-from ipd_theory.rl.config import Config, Meta, Naive, Network
-from ipd_theory.rl.environments import ENVIRONMENTS, EnvironmentSettings
+from ipd_theory.rl.config import Config, Meta, Naive
+from ipd_theory.rl.environments import ENVIRONMENTS
+from ipd_theory.rl.networks import NETWORKS
+from ipd_theory.rl.tagging import from_tagged, to_tagged
 from ipd_theory.rl.train import Metrics, TrainState, initial_state, iterate
 
 Line = dict[str, Any]
+KNOWN = {"environment": ENVIRONMENTS, "network": NETWORKS}  # settings whose class is stored with them
 
 
 def initial_states(config: Config, seeds: tuple[int, ...]) -> TrainState:
@@ -224,24 +227,27 @@ def _describe(config: Config, seeds: tuple[int, ...], directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "config.json"
-    described = json.loads(json.dumps({"seeds": seeds, **dataclasses.asdict(config)}))
-    described["environment"]["name"] = type(config.environment).__name__
+    described = {"seeds": seeds, **dataclasses.asdict(config)}
+    for name, known in KNOWN.items():
+        described[name] = to_tagged(name, getattr(config, name), known)
     if path.exists():
-        there = json.loads(path.read_text())
-        before, now = _decisive(there), _decisive(described)
-        differing = [name for name in now if before.get(name) != now[name]]
+        there, seeds_there = read_config(directory)
+        before, now = _decisive(there), _decisive(config)
+        names = [field.name for field in dataclasses.fields(Config)]
+        differing = ["seeds"] if seeds_there != seeds else []
+        differing += [name for name in names if getattr(before, name) != getattr(now, name)]
         if differing:
             raise ValueError(f"directory {directory} holds a run with other settings: {', '.join(differing)}")
-        if there["iterations"] >= config.iterations:
+        if there.iterations >= config.iterations:
             return
     if jax.process_index() == 0:
         _write_whole(path, json.dumps(described, indent=2) + "\n")
 
 
-def _decisive(described: dict[str, Any]) -> dict[str, Any]:
-    """Return those settings of a run that another part of it must share."""
-    meta = {name: value for name, value in described["meta"].items() if name != "trajectories_at_once"}
-    return {**described, "meta": meta, "iterations": None, "co_players_at_once": None}
+def _decisive(config: Config) -> Config:
+    """Return those settings of a run that another part of it must share, the rest set alike."""
+    meta = dataclasses.replace(config.meta, trajectories_at_once=None)
+    return dataclasses.replace(config, meta=meta, iterations=1, co_players_at_once=None)
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -262,19 +268,10 @@ def read_config(directory: Path) -> tuple[Config, tuple[int, ...]]:
         raise ValueError(f"directory {directory} holds no run: there is no {path.name}")
     plain: dict[str, Any] = json.loads(path.read_text())
     seeds = tuple(plain.pop("seeds"))
-    nested = {"network": Network, "naive": Naive, "meta": Meta}
-    plain |= {name: part(**plain[name]) for name, part in nested.items()}
-    plain["environment"] = _environment(plain["environment"])
+    plain |= {name: part(**plain[name]) for name, part in {"naive": Naive, "meta": Meta}.items()}
+    plain |= {name: from_tagged(name, plain[name], known) for name, known in KNOWN.items()}
     plain["methods"] = tuple(plain["methods"])
     return Config(**plain), seeds
-
-
-def _environment(described: dict[str, Any]) -> EnvironmentSettings:
-    kinds = {kind.__name__: kind for kind in ENVIRONMENTS}
-    settings: dict[str, Any] = {
-        name: tuple(x) if isinstance(x, list) else x for name, x in described.items() if name != "name"
-    }
-    return kinds[described["name"]](**settings)
 
 
 def read_states(directory: Path, iteration: int | None = None) -> TrainState:

@@ -21,7 +21,7 @@ from ipd_theory.rl import build
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config
 from ipd_theory.rl.policies import Policy
-from ipd_theory.rl.train import against_naive, new_policy
+from ipd_theory.rl.train import against_naive
 
 with needs("shaper"):
     import evosax.algorithms
@@ -72,7 +72,7 @@ def shaper(config: Config, settings: ShaperSettings) -> Shaper:
         settings: of the search.
     """
     environment = build.environment(config.environment)
-    like = new_policy(config.network, environment, jax.random.key(0))
+    like = build.policy(config.network, environment, jax.random.key(0))
     strategy = evosax.algorithms.Open_ES(
         settings.population_size,
         like,
@@ -83,8 +83,8 @@ def shaper(config: Config, settings: ShaperSettings) -> Shaper:
 
     def init(key: Key[Array, ""]) -> ShaperState:
         key, mean_key, naive_key, search_key = jax.random.split(key, 4)
-        start = new_policy(config.network, environment, mean_key)
-        create = jax.vmap(lambda key: new_policy(config.network, environment, key))
+        start = build.policy(config.network, environment, mean_key)
+        create = jax.vmap(lambda key: build.policy(config.network, environment, key))
         naive = create(jax.random.split(naive_key, config.num_naive))
         return ShaperState(strategy.init(search_key, start, parameters), naive, key)
 

@@ -14,10 +14,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl import build
 from ipd_theory.rl.chunks import in_turn, sum_over
-from ipd_theory.rl.config import Config, Meta, Method, Network
-from ipd_theory.rl.environment import Environment
+from ipd_theory.rl.config import Config, Meta, Method
 from ipd_theory.rl.gradient_parts import GradientParts, measured
-from ipd_theory.rl.hawk import Hawk
 from ipd_theory.rl.losses import (
     LearnerState,
     PPOInfo,
@@ -66,26 +64,11 @@ def sizes_of(config: Config) -> Sizes:
     return Sizes(config.batch, config.inner_episodes, config.episode_length)
 
 
-def new_policy(network: Network, environment: Environment, key: Key[Array, ""]) -> Hawk:
-    """Return a fresh agent for an environment: logits of its actions and a value, both zero at first."""
-    return Hawk(
-        key,
-        environment.num_observations,
-        environment.num_actions + 1,
-        network.width,
-        network.heads,
-        network.expanded_width,
-        network.conv_width,
-        network.decay_initialization,
-        environment.discrete,
-    )
-
-
 def initial_state(config: Config, key: Key[Array, ""]) -> TrainState:
     """Return the state before the first iteration."""
     environment = build.environment(config.environment)
     key, meta_key, naive_key = jax.random.split(key, 3)
-    create = jax.vmap(lambda key: new_policy(config.network, environment, key))
+    create = jax.vmap(lambda key: build.policy(config.network, environment, key))
     meta = create(jax.random.split(meta_key, len(config.methods)))
     naive = create(jax.random.split(naive_key, max(config.num_naive, 1)))
     transform = optimizer(config.meta.optimizer, config.meta.learning_rate, config.meta.max_gradient_norm)
