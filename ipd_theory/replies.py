@@ -34,11 +34,12 @@ from ipd_theory.returns import checked_strategies, expected_returns, stopping_ra
 MOST_TURNS = 200  # of policy iteration, which needs a handful
 
 
-def _roundings(dtype: np.dtype) -> float:
+def roundings(dtype: np.dtype) -> float:
+    """Return the relative difference that is taken for rounding in a dtype."""
     return 64 * float(jnp.finfo(dtype).eps)
 
 
-def _nearly_one(dtype: np.dtype) -> float:
+def nearly_one(dtype: np.dtype) -> float:
     """Return the stopping rate at which the limit of means is decided: as far from rounding as from 1."""
     return float(jnp.finfo(dtype).eps) ** 0.5
 
@@ -89,7 +90,7 @@ def best_responses(
             raise ValueError(f"horizon must be 1 or more steps; got {horizon}")
         value, optimal = _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
     else:
-        seen = jnp.maximum(delta, _nearly_one(delta.dtype))
+        seen = jnp.maximum(delta, nearly_one(delta.dtype))
         policy, optimal = _iterated(payoffs, tables, seen, memory=memory, player=player)
         tables[player] = policy
         value = chains.discounted_returns(payoffs[..., player : player + 1, :], tables, delta, memory)[..., 0]
@@ -126,7 +127,7 @@ def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, pl
         values, advantages = chains.values(payoffs, now, delta, memory, player)
         gain = advantages[..., 0] - advantages[..., 1]  # of cooperating
         at_stake = jnp.ptp(payoffs[..., player, :], axis=-1) + jnp.ptp(values, axis=-1) / delta
-        tied = jnp.abs(gain) <= (_roundings(delta.dtype) * at_stake)[..., None]
+        tied = jnp.abs(gain) <= (roundings(delta.dtype) * at_stake)[..., None]
         better = jnp.where(tied, policy, (gain > 0).astype(policy.dtype))
         return better, gain, tied, (better != policy).any(), count + 1
 
@@ -143,7 +144,7 @@ def _backwards(
     """Return the value [...] and the optimal actions [horizon, ..., h, 2] of a finite game, the last step first."""
     n, own = len(tables), payoffs[..., player, :]
     view = strategies.view(memory, player, n)
-    after = jnp.asarray(_contexts_after(memory, n))
+    after = jnp.asarray(strategies.successors(memory, n))
     gamma = (1 - delta)[..., None]
 
     def forced(action: float) -> Array:
@@ -155,24 +156,13 @@ def _backwards(
     def step(onward: Array, _: None) -> tuple[Array, Array]:
         worth = own[..., None, :] + gamma[..., None] * onward[..., after]
         cooperate, defect = ((chance * worth).sum(-1) for chance in chances)
-        slack = _roundings(delta.dtype) * (jnp.ptp(own, axis=-1) + jnp.abs(onward).max(-1))[..., None]
+        slack = roundings(delta.dtype) * (jnp.ptp(own, axis=-1) + jnp.abs(onward).max(-1))[..., None]
         optimal = jnp.stack([cooperate >= defect - slack, defect >= cooperate - slack], -1)
         return jnp.maximum(cooperate, defect), optimal[..., np.argsort(view), :]
 
     total, optimal = jax.lax.scan(step, jnp.zeros_like(tables[0]), length=horizon)
     weights = (gamma ** jnp.arange(horizon, dtype=delta.dtype)).sum(-1)
     return total[..., 0] / weights, optimal[::-1]
-
-
-def _contexts_after(memory: int, num_players: int) -> np.ndarray:
-    """Return [h, K]: the context that follows each context after each outcome."""
-    K = 2**num_players
-    rows = []
-    for length in range(memory + 1):
-        index = np.arange(K**length)[:, None] * K + np.arange(K)
-        start = strategies.num_contexts(min(length + 1, memory) - 1, num_players) if memory else 0
-        rows.append(start + (index if length < memory else index % K**memory))
-    return np.concatenate(rows)
 
 
 @checked
@@ -195,7 +185,7 @@ def gap(
 def _slack(game: MatrixGame) -> Array:
     """Return the difference of returns [...] that is rounding."""
     scale = jnp.abs(game.outcome_payoffs).max((-1, -2))
-    return 16 * _roundings(jnp.result_type(float)) * scale
+    return 16 * roundings(jnp.result_type(float)) * scale
 
 
 @checked

@@ -75,6 +75,22 @@ def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"
     return np.concatenate(tables)
 
 
+def successors(memory: int, num_players: int = 2) -> Int[np.ndarray, "h K"]:
+    """Return the context [h, K] that follows each context after each outcome, the outcome in the player's own view.
+
+    Args:
+        memory: outcomes remembered.
+        num_players: how many players there are.
+    """
+    if memory == 0:
+        return np.zeros((1, 2**num_players), int)
+    K = 2**num_players
+    levels = [np.arange(K**length)[:, None] * K + np.arange(K) for length in range(memory)]
+    levels.append(np.arange(K**memory)[:, None] % K ** (memory - 1) * K + np.arange(K))
+    starts = [num_contexts(min(length + 1, memory) - 1, num_players) for length in range(memory + 1)]
+    return np.concatenate([start + level for start, level in zip(starts, levels, strict=True)])
+
+
 def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 2) -> Float[Array, "... h2"]:
     """Return the same behaviour [..., h'] written as a table with a longer memory.
 

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "zero_determinant": EXACT,
     "tournaments": EXACT,
     "replies": EXACT,
+    "automata": EXACT | {"replies"},
     "equilibria": EXACT | {"replies"},
     "evolution": EXACT | {"equilibria"},
     "learning": EXACT | {"equilibria"},
