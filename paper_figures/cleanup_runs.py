@@ -25,6 +25,7 @@ from matplotlib.lines import Line2D
 from ipd_theory.rl import runs
 from ipd_theory.rl.config import PRESETS as TRAINING
 from ipd_theory.rl.config import Config, Method, with_method
+from ipd_theory.rl.run_folder import Line, iterations_done, read_metrics
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 METHODS: dict[Method, str] = {"coala": "COALA-PG", "batch_unaware": "batch-unaware", "m_fos": "M-FOS"}
@@ -112,15 +113,15 @@ def tuned(config: Config, method: Method) -> Config:
     return replace(config, meta=replace(config.meta, reward_scale=1.0, learning_rate=rate))
 
 
-def lines_of(settings: Settings, method: Method, seed: int) -> list[runs.Line]:
+def lines_of(settings: Settings, method: Method, seed: int) -> list[Line]:
     """Return the metrics of one run, recorded or trained now."""
     name = f"{settings.preset}-{method}-{seed}"
     directory = RECORDED / name
-    if runs.iterations_done(directory) < settings.iterations:
+    if iterations_done(directory) < settings.iterations:
         config = (tuned if settings.tuned else with_method)(TRAINING[settings.preset], method)
         config = replace(config, iterations=settings.iterations)
         directory = runs.train(config, Path("runs") / name, (seed,), log_every=10, checkpoint_every=50)
-    return [line for line in runs.read_metrics(directory) if line["iteration"] <= settings.iterations]
+    return [line for line in read_metrics(directory) if line["iteration"] <= settings.iterations]
 
 
 def compute(panels: tuple[Panel, ...], settings: Settings, progress: Callable[[float], None]) -> Arrays:

@@ -13,11 +13,12 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from PIL import Image
 
 from ipd_theory import cli
-from ipd_theory.rl import cleanup, cleanup_render, runs
+from ipd_theory.rl import cleanup, cleanup_render
 from ipd_theory.rl.cleanup_pettingzoo import CleanUpLiteParallel
 from ipd_theory.rl.config import PRESETS, Config, Meta, with_method
 from ipd_theory.rl.environments import CleanUpLite
 from ipd_theory.rl.networks import HawkSettings
+from ipd_theory.rl.run_folder import read_config, read_metrics
 from paper_figures import cleanup_runs
 from paper_figures import run as figures
 from tests.test_cleanup import games
@@ -170,8 +171,8 @@ def test_a_figure_trains_a_missing_run_and_watch_animates_it(
     lines = cleanup_runs.lines_of(cleanup_runs.Settings("tiny", 2, (3,)), "coala", 3)
     directory = tmp_path / "runs" / "tiny-coala-3"
     assert [line["iteration"] for line in lines] == [2]
-    assert runs.read_config(directory) == (with_method(TINY, "coala"), (3,))
-    measured = runs.read_metrics(directory)[-1]["against_naive"]
+    assert read_config(directory) == (with_method(TINY, "coala"), (3,))
+    measured = read_metrics(directory)[-1]["against_naive"]
     assert set(measured) > {"apples", "dirt", "cleaning", "co_player_cleaning", "zaps", "frozen", "co_player_frozen"}
     assert np.asarray(measured["dirt"], float).shape == (1, 2, 3)
 

@@ -13,6 +13,7 @@ import pytest
 
 from ipd_theory import cli
 from ipd_theory.rl import runs
+from ipd_theory.rl.run_folder import iterations_done, read_metrics
 from tests.test_rl_runs import OPTIONS, same, without_machine
 
 SHARED = """
@@ -20,11 +21,11 @@ import jax, dataclasses, functools
 jax.config.update("jax_num_cpu_devices", 2)
 import jax.numpy as jnp, numpy as np
 from jax.sharding import PartitionSpec
-from ipd_theory.rl import losses, runs
+from ipd_theory.rl import devices, losses
 from ipd_theory.rl.config import Meta
 from ipd_theory.rl.hawk import Hawk
 from tests.test_rl_runs import TINY
-mesh = runs.mesh_for(TINY)
+mesh = devices.mesh_for(TINY)
 assert mesh.devices.size == 2
 rng = np.random.default_rng(0)
 integers = [jnp.asarray(rng.integers(0, high, (6, 8)), jnp.int32) for high in (5, 2)]
@@ -94,8 +95,8 @@ def test_two_processes_either_of_which_is_killed_make_the_run_of_one(tmp_path: P
 
     for victim in range(2):
         processes = pair()
-        before = runs.iterations_done(two)
-        while runs.iterations_done(two) < before + 15:
+        before = iterations_done(two)
+        while iterations_done(two) < before + 15:
             assert all(process.poll() is None for process in processes)
             time.sleep(0.02)
         processes[victim].kill()
@@ -105,9 +106,9 @@ def test_two_processes_either_of_which_is_killed_make_the_run_of_one(tmp_path: P
     assert [process.wait(300) for process in pair()] == [0, 0]
     assert training(one, tmp_path / "log", "--cpu-devices", "2").wait(300) == 0
     assert "each of 2 devices" in (tmp_path / "log").read_text()
-    assert runs.iterations_done(two) == 80
+    assert iterations_done(two) == 80
     assert same(runs.read_states(two), runs.read_states(one))
-    assert without_machine(runs.read_metrics(two)) == without_machine(runs.read_metrics(one))
+    assert without_machine(read_metrics(two)) == without_machine(read_metrics(one))
 
 
 @pytest.mark.parametrize(

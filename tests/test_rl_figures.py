@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from ipd_theory.rl import runs
+from ipd_theory.rl import run_folder
 from ipd_theory.rl.config import PRESETS
 from paper_figures import figure_5, figure_12_runs, recorded, table_h3
 
@@ -61,7 +61,7 @@ def test_the_table_averages_the_last_lines(tmp_path: Path, monkeypatch: pytest.M
     rewards = np.random.default_rng(0).normal(size=(2, 3, 2, 4))  # seeds, lines, agents, inner episodes
     for seed in range(2):
         directory = tmp_path / f"ipd-mixed-quick-coala+m_fos-{seed}"
-        runs._describe(config, (seed,), directory)
+        run_folder.describe(config, (seed,), directory)
         with (directory / "metrics.jsonl").open("w") as file:
             for i in range(3):
                 play = {"reward": [rewards[seed, i].tolist()]}

@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 
 from ipd_theory import cli
-from ipd_theory.rl import chunks, runs, train
+from ipd_theory.rl import chunks, devices, runs, train
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import PRESETS, Config, Meta, with_method
 from ipd_theory.rl.networks import HawkSettings
+from ipd_theory.rl.run_folder import read_config, read_metrics
 
 OPTIONS = (
     "ipd-mixed-quick --methods coala m_fos --iterations 20 --meta-batch 4 --batch 2 --inner-episodes 2 "
@@ -83,13 +84,13 @@ def test_a_run_stopped_at_three_random_moments_resumes_to_the_bit(uninterrupted:
         assert saved is None or moment - saved <= EVERY["checkpoint_every"] + EVERY["log_every"]
     runs.train(TINY, directory, (5,), **EVERY)
     assert same(runs.read_states(directory), runs.read_states(uninterrupted))
-    assert without_machine(runs.read_metrics(directory)) == without_machine(runs.read_metrics(uninterrupted))
+    assert without_machine(read_metrics(directory)) == without_machine(read_metrics(uninterrupted))
 
 
 def test_the_same_call_on_a_finished_run_changes_nothing(uninterrupted: Path) -> None:
-    before = runs.read_metrics(uninterrupted)
+    before = read_metrics(uninterrupted)
     runs.train(TINY, uninterrupted, (5,), **EVERY)
-    assert runs.read_metrics(uninterrupted) == before
+    assert read_metrics(uninterrupted) == before
     assert [line["iteration"] for line in before] == list(range(2, 21, 2))
 
 
@@ -132,7 +133,7 @@ def test_an_iteration_is_the_same_where_agents_and_co_players_take_turns(monkeyp
 
 
 def test_settings_are_stored_and_held(uninterrupted: Path) -> None:
-    assert runs.read_config(uninterrupted) == (TINY, (5,))
+    assert read_config(uninterrupted) == (TINY, (5,))
     with pytest.raises(ValueError, match="holds a run with other settings: methods"):
         runs.train(with_method(TINY, "coala"), uninterrupted, (5,), **EVERY)
     hotter = dataclasses.replace(TINY, meta=dataclasses.replace(TINY.meta, clip=0.3))
@@ -141,11 +142,11 @@ def test_settings_are_stored_and_held(uninterrupted: Path) -> None:
     # How many sequences are taken at once changes no result beyond rounding.
     meta = dataclasses.replace(TINY.meta, trajectories_at_once=1)
     runs.train(dataclasses.replace(TINY, co_players_at_once=1, meta=meta), uninterrupted, (5,), **EVERY)
-    assert runs.read_config(uninterrupted) == (TINY, (5,))
+    assert read_config(uninterrupted) == (TINY, (5,))
     with pytest.raises(ValueError, match="checkpoint_every=3 must be a positive multiple of log_every=2"):
         runs.train(TINY, uninterrupted, (5,), log_every=2, checkpoint_every=3)
     with pytest.raises(ValueError, match="holds no run"):
-        runs.read_config(uninterrupted / "nothing")
+        read_config(uninterrupted / "nothing")
 
 
 def test_the_commands_train_and_evaluate(
@@ -158,7 +159,7 @@ def test_the_commands_train_and_evaluate(
 
     printed = call(f"train {OPTIONS} --out {tmp_path / 'run'} --seed 5 --log-every 2 --checkpoint-every 4 --json")
     assert printed["iteration"] == 20
-    assert runs.read_config(tmp_path / "run") == (TINY, (5,))
+    assert read_config(tmp_path / "run") == (TINY, (5,))
     assert same(runs.read_states(tmp_path / "run"), runs.read_states(uninterrupted))
     events = list((tmp_path / "run" / "events").iterdir())
     assert len(events) == 1
@@ -205,7 +206,7 @@ def test_seeds_side_by_side_are_the_seeds_one_by_one(tmp_path: Path) -> None:
         two, one = (
             runs.train(TINY, tmp_path / str(seeds), seeds, max_minutes=0.0, **EVERY) for seeds in ((4, 5), (5,))
         )
-    assert [line["iteration"] for line in runs.read_metrics(two)] == [2, 4]
+    assert [line["iteration"] for line in read_metrics(two)] == [2, 4]
     for a, b in zip(
         jax.tree.leaves(runs.read_states(two).meta), jax.tree.leaves(runs.read_states(one).meta), strict=True
     ):
@@ -221,7 +222,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     shutil.rmtree(directory / "checkpoints" / "20")
     honest = runs.compiled_iteration
 
-    def spoilt(*args: Any) -> runs.Program:
+    def spoilt(*args: Any) -> devices.Program:
         program = honest(*args)
         bias = lambda s: s.meta.decoder.readout.bias  # noqa: E731
         spoil = lambda states: eqx.tree_at(bias, states, bias(states).at[0, 1].set(jnp.inf))  # noqa: E731
@@ -263,8 +264,8 @@ def test_a_run_killed_at_three_random_moments_resumes_to_the_bit(tmp_path: Path)
     lengths = random.Random(1)
     for _ in range(3):
         process = start("killed")
-        before = len(runs.read_metrics(tmp_path / "killed"))
-        while len(runs.read_metrics(tmp_path / "killed")) <= before:
+        before = len(read_metrics(tmp_path / "killed"))
+        while len(read_metrics(tmp_path / "killed")) <= before:
             time.sleep(0.05)
         time.sleep(lengths.uniform(0.1, 2.0))
         process.send_signal(signal.SIGKILL)

@@ -34,13 +34,13 @@ def evaluate(
     from rich.table import Table
 
     import ipd_theory as ipd
-    from ipd_theory.rl import runs, train
+    from ipd_theory.rl import run_folder, runs, train
     from ipd_theory.rl.environments import IteratedDilemma
     from ipd_theory.rl.policies import playing
 
     if meta_episodes < 1:
         raise ValueError(f"meta_episodes must be 1 or more; got {meta_episodes}")
-    config, seeds = runs.read_config(run)
+    config, seeds = run_folder.read_config(run)
     states = runs.read_states(run, iteration)
     keys = jax.random.split(jax.random.key(seed), meta_episodes)
     naive = jax.jit(lambda ego, inits: jax.lax.map(lambda key: train.against_naive(config, ego, inits, key), keys))

@@ -68,7 +68,8 @@ def train(
     """
     import jax
 
-    from ipd_theory.rl import runs
+    from ipd_theory.rl import devices, runs
+    from ipd_theory.rl.run_folder import Line, read_metrics
     from ipd_theory.rl.tracking import trackers
 
     for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
@@ -79,7 +80,7 @@ def train(
     _join(coordinator, processes, process)
     every_seed = tuple(range(seed, seed + seeds))
     if dry_run:
-        program = runs.compiled_iteration(config, every_seed, runs.mesh_for(config))
+        program = devices.compiled_iteration(config, every_seed, devices.mesh_for(config))
         if json:
             print_json({"devices": program.devices, "bytes_per_device": program.memory})
         else:
@@ -90,7 +91,7 @@ def train(
     try:
         with only_results_on_stdout(), tracked as track, _progress(config.iterations) as (announce, show):
 
-            def report(line: runs.Line) -> None:
+            def report(line: Line) -> None:
                 track(line)
                 show(line)
 
@@ -112,7 +113,7 @@ def train(
         os._exit(1)  # An orderly end would wait for the others, and abort.
     if process > 0:
         return
-    last = runs.read_metrics(directory)[-1]
+    last = read_metrics(directory)[-1]
     if json:
         print_json({"directory": str(directory), **last})
     else:

@@ -43,12 +43,12 @@ def watch(
     from rich.live import Live
     from rich.text import Text
 
-    from ipd_theory.rl import cleanup, cleanup_render, runs, train
+    from ipd_theory.rl import cleanup, cleanup_render, run_folder, runs, train
     from ipd_theory.rl.environments import CleanUpLite
     from ipd_theory.rl.losses import a2c
     from ipd_theory.rl.rollout import CoPlayers, play
 
-    config, _ = runs.read_config(run)
+    config, _ = run_folder.read_config(run)
     rules = config.environment
     if not isinstance(rules, CleanUpLite):
         raise ValueError(f"run {run} plays {type(rules).__name__}; only CleanUpLite can be watched")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ipd_theory.rl.runs import Line, read_config
+from ipd_theory.rl.run_folder import Line, read_config
 
 
 def scalars(line: Line, seeds: tuple[int, ...]) -> dict[str, float]:

@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ipd_theory.rl import losses, runs, train
+from ipd_theory.rl import devices, losses, train
 from ipd_theory.rl.config import PRESETS, Config
 from tests.benchmarks import Row, compare
 
@@ -104,12 +104,12 @@ def timed(name: str) -> list[Row]:
     config = dataclasses.replace(PRESETS[name], gradient_parts_every=0)
     meta = dataclasses.replace(config.meta, trajectories_at_once=0)
     whole = dataclasses.replace(config, co_players_at_once=0, meta=meta)
-    mesh = runs.mesh_for(config)
+    mesh = devices.mesh_for(config)
 
     def compiled(config: Config, state: train.TrainState, mesh: jax.sharding.Mesh | None = None) -> Any:
         states = jax.tree.map(lambda x: x[None], state)
         # Without donation: the same state is used again.
-        once = jax.jit(runs.iterate_on.__wrapped__, static_argnums=(0, 2))
+        once = jax.jit(devices.iterate_on.__wrapped__, static_argnums=(0, 2))
         step = once.lower(config, states, mesh).compile()
         memory = step.memory_analysis()
         peak = (memory.temp_size_in_bytes + memory.output_size_in_bytes) / 2**20 if memory else float("nan")
