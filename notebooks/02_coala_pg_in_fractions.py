@@ -194,7 +194,7 @@ values = jnp.asarray(rng.normal(size=(2, 5)))[jnp.arange(2)[:, None], ego_seen.c
 
 
 def relative_bias(gae_lambda):
-    advantages = estimators.advantages(ego_seen.rewards, values, estimators.COALA_PG, gae_lambda=gae_lambda)
+    advantages = estimators.advantages(ego_seen.rewards, values, estimators.coala_pg, gae_lambda=gae_lambda)
     return jnp.linalg.norm(enumeration.moments(pomdp, listed, logits, advantages).mean - exact.total) / size
 
 

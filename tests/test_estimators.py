@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 import ipd_theory as ipd
 from ipd_theory.sampling import estimators
 
-WEIGHTS = [
-    (estimators.coala_pg, estimators.COALA_PG),
-    (estimators.batch_unaware, estimators.BATCH_UNAWARE),
-    (estimators.m_fos, estimators.M_FOS),
-    (estimators.full, estimators.FULL),
-]
+ESTIMATORS = estimators.ESTIMATORS
 SHAPES = [(1, 1, 1), (1, 3, 2), (2, 2, 1), (2, 1, 3), (3, 2, 2), (4, 3, 5)]
 
 
@@ -42,22 +37,22 @@ def table_of_the_paper(rewards, estimator):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("weights", "credit"), WEIGHTS)
-def test_weights_and_recursion_are_the_papers_table(weights, credit, shape, rng):
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e.name)
+def test_weights_and_recursion_are_the_papers_table(estimator, shape, rng):
     rewards = rng.normal(size=(3, *shape))  # a leading batch axis that must not mix
-    wanted = np.stack([table_of_the_paper(x, weights) for x in rewards])
-    np.testing.assert_allclose(weights(jnp.asarray(rewards)), wanted, atol=1e-13)
-    without_values = estimators.advantages(jnp.asarray(rewards), jnp.zeros_like(rewards), credit)
+    wanted = np.stack([table_of_the_paper(x, estimator) for x in rewards])
+    np.testing.assert_allclose(estimator(jnp.asarray(rewards)), wanted, atol=1e-13)
+    without_values = estimators.advantages(jnp.asarray(rewards), jnp.zeros_like(rewards), estimator)
     np.testing.assert_allclose(without_values, wanted, atol=1e-13)
 
 
-@pytest.mark.parametrize("weights", [pair[0] for pair in WEIGHTS])
-def test_weights_of_fractions_are_exact(weights, rng):
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e.name)
+def test_weights_of_fractions_are_exact(estimator, rng):
     numbers = rng.integers(-9, 9, (3, 2, 2))
     rewards = np.vectorize(lambda n: Fraction(int(n), 7), otypes=[object])(numbers)
-    exact = weights(rewards)
+    exact = estimator(rewards)
     assert all(isinstance(w, Fraction) for w in exact.flat)
-    assert (exact == table_of_the_paper(rewards, weights)).all()
+    assert (exact == table_of_the_paper(rewards, estimator)).all()
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -67,7 +62,7 @@ def test_coala_advantage_is_the_coala_return_minus_the_papers_baseline(shape, rn
     after = np.concatenate([values[:, 1:, 0], np.zeros((B, 1))], 1)  # the next inner episode's first value
     others_after = (after.sum(0) - after) / B
     wanted = ipd.estimators.coala_pg(rewards) - values / B - others_after[:, :, None]
-    ours = estimators.advantages(rewards, jnp.asarray(values), estimators.COALA_PG)
+    ours = estimators.advantages(rewards, jnp.asarray(values), estimators.coala_pg)
     np.testing.assert_allclose(ours, wanted, atol=1e-13)
 
 
@@ -110,7 +105,7 @@ def test_shaping_credit_shrinks_by_the_decay_of_one_inner_episode():
     B, M, T, discount, gae_lambda = 3, 3, 2, 0.9, 0.8
     rewards = jnp.zeros((B, M, T)).at[1, 2, 0].set(1.0)
     zeros = jnp.zeros_like(rewards)
-    ours = estimators.advantages(rewards, zeros, estimators.COALA_PG, discount=discount, gae_lambda=gae_lambda)
+    ours = estimators.advantages(rewards, zeros, estimators.coala_pg, discount=discount, gae_lambda=gae_lambda)
     decay = (discount * gae_lambda) ** np.array([[4, 3], [2, 1], [0, np.inf]])
     wanted = np.repeat(decay[None] / B, B, 0)
     wanted[[0, 2], 2] = 0  # in the reward's own episode only its own trajectory is credited
@@ -120,19 +115,19 @@ def test_shaping_credit_shrinks_by_the_decay_of_one_inner_episode():
 def test_full_advantage_is_the_mean_over_the_batch(rng):
     rewards, values = (jnp.asarray(x) for x in rng.normal(size=(2, 4, 3, 2)))
     alone = estimators.advantages(rewards, values, estimators.INDEPENDENT, discount=0.9, gae_lambda=0.5)
-    ours = estimators.advantages(rewards, values, estimators.FULL, discount=0.9, gae_lambda=0.5)
+    ours = estimators.advantages(rewards, values, estimators.full, discount=0.9, gae_lambda=0.5)
     np.testing.assert_allclose(ours, np.broadcast_to(alone.mean(0), alone.shape), atol=1e-13)
 
 
 def test_float32_stays_float32():
     rewards = jnp.ones((2, 2, 2), jnp.float32)
     assert estimators.coala_pg(rewards).dtype == jnp.float32
-    assert estimators.advantages(rewards, rewards, estimators.M_FOS, discount=0.9).dtype == jnp.float32
+    assert estimators.advantages(rewards, rewards, estimators.m_fos, discount=0.9).dtype == jnp.float32
 
 
 def test_bad_shapes_are_named():
     with pytest.raises(ValueError, match=r"rewards has shape \(2, 2\)"):
-        estimators.coala_pg.__wrapped__(jnp.zeros((2, 2)))
+        estimators.Estimator.__call__.__wrapped__(estimators.coala_pg, jnp.zeros((2, 2)))
     rewards = jnp.zeros((2, 3, 4))
     with pytest.raises(ValueError, match=r"values has shape"):
         estimators._next_values(rewards, rewards[:, :2], None)

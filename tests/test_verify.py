@@ -1,5 +1,6 @@
 """`ipd-theory verify`: right estimators pass, every mutant of them fails, by enumeration and by sampling."""
 
+import dataclasses
 import itertools
 import json
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from scipy import stats
 
 from ipd_theory.sampling import enumeration, estimators, verification
-from ipd_theory.sampling.estimators import _batch_mean, _current, _future
+from ipd_theory.sampling.estimators import ESTIMATORS, Estimator, _batch_mean, _current, _future
 
 N = 400_000
 
@@ -38,7 +39,7 @@ def shifted_m_fos(r):
     return now + _batch_mean(later)
 
 
-COALA, FULL, UNAWARE, M_FOS = verification.BUILT_IN
+COALA, FULL, UNAWARE, M_FOS = ESTIMATORS
 MUTANTS = {
     "COALA-PG without 1/B now": (COALA, lambda r: _current(r) + _batch_mean(_future(r))),
     "COALA-PG without 1/B later": (
@@ -76,7 +77,7 @@ def _problem(tried):
 @pytest.fixture(scope="module", name="verdicts")
 def _verdicts(tried):
     """All mutants, and the originals, on the same play."""
-    claims = [*verification.BUILT_IN, *(claim._replace(name=name, weights=w) for name, (claim, w) in MUTANTS.items())]
+    claims = [*ESTIMATORS, *(dataclasses.replace(claim, label=name, weights=w) for name, (claim, w) in MUTANTS.items())]
     verdicts = verification.verify(claims, tried, N, jax.random.key(0))
     return {(v.estimator, v.problem): v for v in verdicts}
 
@@ -86,10 +87,10 @@ def _listed(tried):
     return [enumeration.enumerate_meta_episodes(problem.pomdp) for problem in tried]
 
 
-@pytest.mark.parametrize("claim", verification.BUILT_IN, ids=lambda c: c.name)
+@pytest.mark.parametrize("claim", ESTIMATORS, ids=lambda c: c.name)
 def test_right_estimators_pass(claim, tried, verdicts):
     for problem in tried:
-        verdict = verdicts[claim.name, problem.name]
+        verdict = verdicts[claim.label, problem.name]
         assert verdict.exact_holds is not False
         assert verdict.sampled_holds is not False
         assert (verdict.exact_holds is None) == (claim is UNAWARE and problem.pomdp.remember_across_episodes)
@@ -105,9 +106,9 @@ def test_enumeration_catches_every_mutant(name, tried, verdicts):
 def power(claim, problem, everything, num_meta_episodes, z_limit):
     """The chance that sampling rejects a claim, from the exact mean and variance of the estimator."""
     pomdp, logits = problem.pomdp, problem.ego_logits
-    exact = enumeration.moments(pomdp, everything, logits, claim.weights(everything.episodes.ego.rewards))
+    exact = enumeration.moments(pomdp, everything, logits, claim(everything.episodes.ego.rewards))
     truth = enumeration.true_gradient(pomdp, everything, logits)
-    off = np.abs(exact.mean - claim.mean(truth, pomdp.batch_size))
+    off = np.abs(exact.mean - claim.claim.mean(truth.current, truth.shaping, pomdp.batch_size))
     standard_error = np.maximum(np.sqrt(np.diag(exact.covariance) / num_meta_episodes), 1e-12)
     return stats.norm.sf(z_limit - (off / standard_error).max())
 
@@ -120,14 +121,14 @@ def test_sampling_catches_every_mutant_at_the_stated_power(name, tried, listed, 
     for problem, everything in zip(tried, listed, strict=True):
         verdict = verdicts[name, problem.name]
         if verdict.claim != "none":
-            powers.append(power(claim._replace(weights=weights), problem, everything, N, verdict.z_limit))
+            powers.append(power(dataclasses.replace(claim, weights=weights), problem, everything, N, verdict.z_limit))
             assert not verdict.sampled_holds or powers[-1] < verification.POWER
     assert max(powers) >= verification.POWER
 
 
 def test_a_late_boundary_leaves_the_mean_of_m_fos_alone_without_memory(tried, listed):
     """Own or mean rewards of the next episode have the same mean then; with memory the mutant is wrong, and caught."""
-    claim, num_meta_episodes = M_FOS._replace(weights=shifted_m_fos), 700_000
+    claim, num_meta_episodes = dataclasses.replace(M_FOS, weights=shifted_m_fos), 700_000
     [harmless] = verification.verify([claim], tried[:1], 20_000, jax.random.key(1))
     assert harmless.exact_holds
     [wrong] = verification.verify([claim], tried[1:], num_meta_episodes, jax.random.key(1))
@@ -163,7 +164,7 @@ def test_sampling_rejects_a_true_claim_as_seldom_as_stated(problem):
 
 
 def test_fractions_tell_the_estimators_apart():
-    found = {claim.name: verification.exactly_unbiased(claim.weights) for claim in verification.BUILT_IN}
+    found = {claim.label: verification.exactly_unbiased(claim) for claim in ESTIMATORS}
     assert found == {"COALA-PG": True, "full": True, "batch-unaware": False, "M-FOS": False}
 
 
@@ -209,7 +210,7 @@ def test_bad_arguments_end_with_one_line(arguments, message):
 
 
 def test_an_estimator_of_another_shape_is_named(problem):
-    claim = verification.unbiased("flat", lambda r: r.sum(-1))
+    claim = Estimator("flat", lambda r: r.sum(-1))
     with pytest.raises(ValueError, match="flat returns float64"):
         verification.verify([claim], [problem], 1000, jax.random.key(0))
 
@@ -222,6 +223,6 @@ def test_an_estimator_that_prefers_a_trajectory_is_still_judged_exactly(problem)
         return estimators.coala_pg(rewards) + lean * _future(rewards).mean(-3, keepdims=True)
 
     assert not verification.treats_trajectories_alike(leaning, problem.pomdp.shape)
-    [verdict] = verification.verify([verification.unbiased("leaning", leaning)], [problem], 20_000, jax.random.key(0))
+    [verdict] = verification.verify([Estimator("leaning", leaning)], [problem], 20_000, jax.random.key(0))
     assert verdict.exact_holds
     assert verdict.sampled_holds

@@ -36,8 +36,9 @@ def verify(
 
     jax.config.update("jax_enable_x64", True)
     from ipd_theory.sampling import verification
+    from ipd_theory.sampling.estimators import ESTIMATORS, UNBIASED
 
-    claims = [verification.unbiased(name, _load(name)) for name in estimator] or list(verification.BUILT_IN)
+    claims = [_load(name) for name in estimator] or list(ESTIMATORS)
     size = meta_episodes if meta_episodes is not None else 2_000_000 if thorough else 200_000
     if size < 1000:
         raise ValueError(f"--meta-episodes must be 1000 or more for the normal approximation; got {size}")
@@ -45,9 +46,9 @@ def verify(
         tried = list(verification.problems(thorough))
         verdicts = verification.verify(claims, tried, size, jax.random.key(seed), progress)
         fractions = {
-            claim.name: _in_fractions(claim, (2, 2, 2) if thorough else (2, 2, 1))
+            claim.label: _in_fractions(claim, (2, 2, 2) if thorough else (2, 2, 1))
             for claim in claims
-            if claim.words == "∇J̄"
+            if claim.claim == UNBIASED
         }
     failed = [v for v in verdicts if False in (v.exact_holds, v.sampled_holds)]
     refuted = [name for name, equal in fractions.items() if equal is False]
@@ -64,8 +65,10 @@ def verify(
 
 
 def _load(name: str) -> Any:
-    """Import FUNCTION from FILE."""
+    """Import NAME from FILE: an `Estimator`, or a function of rewards, which is then held to being unbiased."""
     import importlib.util
+
+    from ipd_theory.sampling.estimators import Estimator
 
     file, _, function = name.rpartition(":")
     path = Path(file)
@@ -81,17 +84,18 @@ def _load(name: str) -> Any:
         raise ValueError(f"--estimator {name!r}: importing {file!r} failed: {error}") from error
     if not callable(getattr(module, function, None)):
         raise ValueError(f"--estimator {name!r}: {file!r} defines no function {function!r}")
-    return getattr(module, function)
+    found = getattr(module, function)
+    return found if isinstance(found, Estimator) else Estimator(name, found)
 
 
 def _in_fractions(claim: Any, shape: tuple[int, int, int]) -> bool | None:
     """Return whether the claim holds as an equality of fractions, None if the function takes floats only."""
     from ipd_theory.sampling import verification
 
-    if not verification.treats_trajectories_alike(verification.checked(claim.weights, claim.name), shape):
+    if not verification.treats_trajectories_alike(verification.checked(claim, claim.label), shape):
         return None
     try:
-        return verification.exactly_unbiased(claim.weights, shape)
+        return verification.exactly_unbiased(claim, shape)
     except TypeError:
         return None
 

@@ -96,10 +96,10 @@ def whole(x: Shaped[Array, "M T G B *rest"]) -> Shaped[Array, "time N *rest"]:
     return x.reshape(M * T, G * B, *rest)
 
 
-CREDIT: dict[Method, estimators.Credit] = {
-    "coala": estimators.COALA_PG,
+CREDIT: dict[Method, estimators.Estimator | estimators.Credit] = {
+    "coala": estimators.coala_pg,
     "batch_unaware": estimators.INDEPENDENT,
-    "m_fos": estimators.M_FOS,
+    "m_fos": estimators.m_fos,
 }
 
 

@@ -18,10 +18,14 @@ recursion, backwards over the steps l of the whole meta-trajectory, serves all o
 
     acc ← acc_all                                  if l ends an inner episode and future episodes are averaged
     acc ← r_l / N + γ ((1 − λ) v_{l+1} + λ acc)    N = B if the current episode is normalised, else 1
-    acc_all ← the mean over b of r_l + γ ((1 − λ) v_{l+1} + λ acc_all).
+    acc_all ← the mean over b of r_l + γ acc_all.
 
-It starts from v after the last step, which is the bootstrap value for λ-returns and zero for errors δ. Where an inner
-episode ends nothing is cut: V_{l+1} is then the value of the next inner episode's first history.
+It starts from v after the last step, which is the bootstrap value for λ-returns. Errors δ have v = 0 and λ = 1, their
+decay being in γ; they alone are averaged, so that acc_all needs no λ. Where an inner episode ends nothing is cut:
+V_{l+1} is then the value of the next inner episode's first history.
+
+A loss that averages over trajectories where ĝ sums takes weights times B. M-FOS's public code averages its weights as
+they are; in a loss all estimators then weigh the rewards of the current inner episode alike (`mean_advantages`).
 
 Source: Meulemans et al. 2025, "Multi-agent cooperation through learning-aware policy gradients", section 3 and
 Algorithm 1; Lu et al. 2022 for M-FOS. Time is laid out as [..., B, M, T] throughout.
@@ -29,6 +33,7 @@ Algorithm 1; Lu et al. 2022 for M-FOS. Time is laid out as [..., B, M, T] throug
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -37,48 +42,106 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
 Rewards = Shaped[Array, "*batch B M T"] | Shaped[np.ndarray, "*batch B M T"]
-Weights = Callable[[Any], Any]  # an estimator: rewards [..., B, M, T] to weights of the same shape
+Weights = Callable[[Any], Any]  # rewards [..., B, M, T] to weights of the same shape
 
 
-def coala_pg(rewards: Rewards) -> Rewards:
-    """Return the weights of COALA-PG [..., B, M, T]: own rewards now over B, everyone's mean rewards later.
+class Credit(NamedTuple):
+    """What the advantage recursion does with the batch (Algorithm 1's two flags, and a third for the full estimator).
 
-    Args:
-        rewards: [..., B, M, T] rewards of trajectory, inner episode and step; a numpy array of `Fraction`s gives
-            exact weights (here and below).
-
-    Raises:
-        ValueError: if `rewards` has fewer than three axes.
+    Attributes:
+        average_future_episodes: credit rewards after the current inner episode to everyone, averaged over the batch.
+        normalize_current_episode: divide rewards of the current inner episode by B.
+        average_current_episode: average rewards over the batch before anything else.
     """
-    _three_axes(rewards)
-    return _current(rewards) / rewards.shape[-3] + _batch_mean(_future(rewards))
+
+    average_future_episodes: bool = False
+    normalize_current_episode: bool = False
+    average_current_episode: bool = False
 
 
-def batch_unaware(rewards: Rewards) -> Rewards:
-    """Return the weights [..., B, M, T] of the policy gradient that takes the trajectories for independent.
+INDEPENDENT = Credit()
+"""Each trajectory keeps its own rewards: λ-returns, and ordinary policy gradients."""
 
-    Arguments and errors are those of `coala_pg`.
+
+class Claim(NamedTuple):
+    """The mean that an estimator claims to have.
+
+    Attributes:
+        words: the mean as a formula to print.
+        mean: the same as a function of g_cur [d], g_shape [d] (which add up to ∇J̄) and B.
+        holds_with_memory: whether it extends to policies with memory across inner episodes.
     """
-    _three_axes(rewards)
-    return (_current(rewards) + _future(rewards)) / rewards.shape[-3]
+
+    words: str
+    mean: Callable[[Any, Any, int], Any]
+    holds_with_memory: bool = True
 
 
-def m_fos(rewards: Rewards) -> Rewards:
-    """Return the weights of M-FOS [..., B, M, T] as in its public code: own rewards now, mean rewards later.
+UNBIASED = Claim("∇J̄", lambda current, shaping, B: current + shaping)
 
-    Arguments and errors are those of `coala_pg`.
+
+@dataclass(frozen=True)
+class Estimator:
+    """One estimator of ∇J̄, all that there is to say about it: call it on rewards for its weights.
+
+    Attributes:
+        name: what commands, settings and files call it.
+        weights: a function of rewards [..., B, M, T] that returns weights w of the same shape. Array methods only
+            (sum, cumsum, mean) make it work on fractions too.
+        claim: the mean that it claims; a new estimator claims to be unbiased.
+        credit: the advantage recursion's flags that give `weights` when γ = λ = 1 and there are no values; None if none
+            do, and then it cannot train with a value function.
+        sums_over_batch: whether Σ_b w ∇log π is the estimate, as everywhere in this module; False if it was published
+            as a mean over b, so that a loss that averages over trajectories takes its weights as they are.
+        label: what tables and pictures call it; its name if not given.
     """
-    _three_axes(rewards)
-    return _current(rewards) + _batch_mean(_future(rewards))
 
+    name: str
+    weights: Weights
+    claim: Claim = UNBIASED
+    credit: Credit | None = None
+    sums_over_batch: bool = True
+    label: str = ""
 
-def full(rewards: Rewards) -> Rewards:
-    """Return the weights [..., B, M, T] that credit every action with everyone's mean rewards from then on.
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.name)
 
-    Arguments and errors are those of `coala_pg`.
-    """
-    _three_axes(rewards)
-    return _batch_mean(_current(rewards) + _future(rewards))
+    def __call__(self, rewards: Rewards) -> Rewards:
+        """Return the weights [..., B, M, T].
+
+        Args:
+            rewards: [..., B, M, T] rewards of trajectory, inner episode and step; a numpy array of `Fraction`s gives
+                exact weights.
+
+        Raises:
+            ValueError: if `rewards` has fewer than three axes.
+        """
+        _three_axes(rewards)
+        return self.weights(rewards)
+
+    def batch_factor(self, batch_size: int) -> int:
+        """Return what its weights are multiplied by in a loss that averages over the B trajectories: B, or 1."""
+        return batch_size if self.sums_over_batch else 1
+
+    def mean_advantages(
+        self,
+        rewards: Float[Array, "*batch B M T"],
+        values: Float[Array, "*batch B M T"],
+        *,
+        discount: ArrayLike = 1.0,
+        gae_lambda: ArrayLike = 1.0,
+        final_values: Float[Array, "*batch B"] | None = None,
+    ) -> Float[Array, "*batch B M T"]:
+        """Return `advantages` for a loss that averages over B, its batch factor included.
+
+        Arguments are those of `advantages`.
+
+        Raises:
+            ValueError: where `advantages` does.
+        """
+        sums = advantages(rewards, values, self, discount=discount, gae_lambda=gae_lambda, final_values=final_values)
+        return self.batch_factor(rewards.shape[-3]) * sums
 
 
 def _three_axes(rewards: Any) -> None:
@@ -105,32 +168,60 @@ def _batch_mean(weights: Any) -> Any:
     return weights.mean(-3)[..., None, :, :] + 0 * weights
 
 
-class Credit(NamedTuple):
-    """What the advantage recursion does with the batch (Algorithm 1's two flags, and a third for `FULL`).
+coala_pg = Estimator(
+    "coala",
+    lambda r: _current(r) / r.shape[-3] + _batch_mean(_future(r)),
+    credit=Credit(average_future_episodes=True, normalize_current_episode=True),
+    label="COALA-PG",
+)
+"""Own rewards now over B, everyone's mean rewards later."""
 
-    Attributes:
-        average_future_episodes: credit rewards after the current inner episode to everyone, averaged over the batch.
-        normalize_current_episode: divide rewards of the current inner episode by B.
-        average_current_episode: average rewards over the batch before anything else.
+full = Estimator(
+    "full",
+    lambda r: _batch_mean(_current(r) + _future(r)),
+    credit=Credit(average_current_episode=True),
+)
+"""Every action is credited with everyone's mean rewards from then on."""
+
+batch_unaware = Estimator(
+    "batch_unaware",
+    lambda r: (_current(r) + _future(r)) / r.shape[-3],
+    Claim("g_cur + g_shape/B", lambda current, shaping, B: current + shaping / B, holds_with_memory=False),
+    credit=Credit(normalize_current_episode=True),
+    label="batch-unaware",
+)
+"""The policy gradient that takes the trajectories for independent."""
+
+m_fos = Estimator(
+    "m_fos",
+    lambda r: _current(r) + _batch_mean(_future(r)),
+    Claim("B g_cur + g_shape", lambda current, shaping, B: B * current + shaping),
+    credit=Credit(average_future_episodes=True),
+    sums_over_batch=False,
+    label="M-FOS",
+)
+"""M-FOS as in its public code, which averages over the batch: own rewards now, mean rewards later."""
+
+ESTIMATORS = (coala_pg, full, batch_unaware, m_fos)
+"""All of them. What compares, trains or draws estimators takes them from here."""
+
+
+def named(name: str) -> Estimator:
+    """Return the estimator of `ESTIMATORS` with a name.
+
+    Raises:
+        ValueError: if there is none.
     """
-
-    average_future_episodes: bool = False
-    normalize_current_episode: bool = False
-    average_current_episode: bool = False
-
-
-INDEPENDENT = Credit()
-"""Each trajectory keeps its own rewards: λ-returns, ordinary policy gradients, and B times `BATCH_UNAWARE`."""
-COALA_PG = Credit(average_future_episodes=True, normalize_current_episode=True)
-BATCH_UNAWARE = Credit(normalize_current_episode=True)
-M_FOS = Credit(average_future_episodes=True)
-FULL = Credit(average_current_episode=True)
+    for estimator in ESTIMATORS:
+        if estimator.name == name:
+            return estimator
+    raise ValueError(f"there is no estimator {name!r}; there are {', '.join(e.name for e in ESTIMATORS)}")
 
 
 def advantages(
     rewards: Float[Array, "*batch B M T"],
     values: Float[Array, "*batch B M T"],
-    credit: Credit,
+    credit: Estimator | Credit,
     *,
     discount: ArrayLike = 1.0,
     gae_lambda: ArrayLike = 1.0,
@@ -138,21 +229,24 @@ def advantages(
 ) -> Float[Array, "*batch B M T"]:
     """Return generalised advantage estimates [..., B, M, T], to be summed (not averaged) over B against ∇ log π.
 
-    With values zero and γ = λ = 1 they are the return weights of the estimator that `credit` names. With γλ < 1 the
+    With values zero and γ = λ = 1 they are the return weights of the estimator. With γλ < 1 the
     credit for later inner episodes shrinks by (γλ)^T for each of them, a bias against shaping.
 
     Args:
         rewards: [..., B, M, T] rewards.
         values: [..., B, M, T] V(h) of each history before its action, in units of return.
-        credit: `COALA_PG`, `BATCH_UNAWARE`, `M_FOS`, `FULL` or `INDEPENDENT`; the paper runs its batch-unaware
-            baseline with `INDEPENDENT` (Algorithm 1 with both flags off), B times the weights of its equation.
+        credit: whose rewards count for which action: an estimator, or `INDEPENDENT`.
         discount: γ, one number.
         gae_lambda: λ, one number.
         final_values: [..., B] V after the last step; zero if not given, for a meta-trajectory that ends there.
 
     Raises:
-        ValueError: if `values` or `final_values` does not fit `rewards`.
+        ValueError: if `values` or `final_values` does not fit `rewards`, or the estimator has no credit.
     """
+    if isinstance(credit, Estimator):
+        if credit.credit is None:
+            raise ValueError(f"estimator {credit.name!r} has no credit: it is a function of rewards, without values")
+        credit = credit.credit
     next_values = _next_values(rewards, values, final_values)
     errors = rewards + discount * next_values - values
     return _accumulate(errors, jnp.zeros_like(errors), jnp.multiply(discount, gae_lambda), 1.0, credit)
@@ -201,7 +295,7 @@ def _accumulate(rewards: Array, next_values: Array, discount: ArrayLike, decay: 
         if credit.average_future_episodes:
             acc = jnp.where(ends_episode, acc_all, acc)
         acc = share * r + discount * ((1 - decay) * v + decay * acc)
-        acc_all = jnp.mean(r + discount * ((1 - decay) * v + decay * acc_all), -1, keepdims=True)
+        acc_all = jnp.mean(r + discount * acc_all, -1, keepdims=True)
         return (acc, acc_all), acc
 
     r, v = (jnp.moveaxis(x.reshape(*x.shape[:-2], M * T), -1, 0) for x in (rewards, next_values))

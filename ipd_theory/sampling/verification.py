@@ -24,16 +24,15 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import stats
 
 from ipd_theory import games
-from ipd_theory.sampling import estimators, learners, rational
+from ipd_theory.sampling import learners, rational
 from ipd_theory.sampling.enumeration import (
     Enumeration,
-    Gradient,
     current_part,
     enumerate_meta_episodes,
     moments,
     true_gradient,
 )
-from ipd_theory.sampling.estimators import Weights
+from ipd_theory.sampling.estimators import Estimator, Weights
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
 
 FALSE_ALARM = 1e-3
@@ -48,34 +47,6 @@ class Problem(NamedTuple):
     name: str
     pomdp: ShapingPOMDP
     ego_logits: Float[Array, "E h"]
-
-
-class Claim(NamedTuple):
-    """An estimator, the mean it claims in words, and as a function of the true gradient and B.
-
-    `holds_with_memory` says whether the claim extends to policies with memory across inner episodes.
-    """
-
-    name: str
-    weights: Weights
-    words: str
-    mean: Callable[[Gradient, int], Array]
-    holds_with_memory: bool = True
-
-
-def unbiased(name: str, weights: Weights) -> Claim:
-    """Return the claim that an estimator's mean is the true gradient."""
-    return Claim(name, weights, "∇J̄", lambda g, B: g.total)
-
-
-BUILT_IN = (
-    unbiased("COALA-PG", estimators.coala_pg),
-    unbiased("full", estimators.full),
-    Claim(
-        "batch-unaware", estimators.batch_unaware, "g_cur + g_shape/B", lambda g, B: g.current + g.shaping / B, False
-    ),
-    Claim("M-FOS", estimators.m_fos, "B g_cur + g_shape", lambda g, B: B * g.current + g.shaping),
-)
 
 
 class Verdict(NamedTuple):
@@ -178,7 +149,7 @@ def sample(
 
 
 def verify(
-    claims: Sequence[Claim],
+    claims: Sequence[Estimator],
     tried: Sequence[Problem],
     num_meta_episodes: int,
     key: PRNGKeyArray,
@@ -200,7 +171,7 @@ def verify(
     z_limit = float(stats.norm.isf(FALSE_ALARM / (2 * comparisons)))
     out = []
     for number, (problem, k) in enumerate(zip(tried, jax.random.split(key, len(tried)), strict=True)):
-        weights = [checked(claim.weights, claim.name) for claim in claims]
+        weights = [checked(claim, claim.label) for claim in claims]
         alike = all(treats_trajectories_alike(w, problem.pomdp.shape) for w in weights)
         everything = enumerate_meta_episodes(problem.pomdp, exchangeable=alike)
         sampled = sample(k, problem, weights, num_meta_episodes)
@@ -211,7 +182,7 @@ def verify(
 
 
 def _verdict(
-    claim: Claim,
+    estimator: Estimator,
     weights: Weights,
     problem: Problem,
     everything: Enumeration,
@@ -222,8 +193,8 @@ def _verdict(
     truth = true_gradient(pomdp, everything, ego_logits)
     exact = moments(pomdp, everything, ego_logits, weights(rewards))
     own = moments(pomdp, everything, ego_logits, current_part(weights)(rewards)).mean
-    target = np.asarray(claim.mean(truth, pomdp.batch_size))
-    claims = claim.holds_with_memory or not pomdp.remember_across_episodes
+    target = np.asarray(estimator.claim.mean(truth.current, truth.shaping, pomdp.batch_size))
+    claims = estimator.claim.holds_with_memory or not pomdp.remember_across_episodes
     error = float(np.abs(exact.mean - target).max())
     mean, standard_error = sampled
     # A component that never varies has no sampling error; there rounding alone may differ.
@@ -233,8 +204,8 @@ def _verdict(
     length = float(jnp.linalg.norm(exact.mean))
     return Verdict(
         problem=problem.name,
-        estimator=claim.name,
-        claim=claim.words if claims else "none",
+        estimator=estimator.label,
+        claim=estimator.claim.words if claims else "none",
         bias=float(jnp.linalg.norm(exact.mean - truth.total)) / size,
         cosine=float(exact.mean @ truth.total) / (length * size) if length else 0.0,
         noise=noise / length if length else float("inf"),
