@@ -146,6 +146,65 @@ def reactive(start: ArrayLike, p: ArrayLike, q: ArrayLike) -> Float[Array, "... 
     return memory_one(start, p, q, p, q)
 
 
+def _last_actions(memory: int, player: int) -> Int[np.ndarray, " h"]:
+    """Return what a player (0 oneself, 1 the other) last did in each context [h], as a number.
+
+    Its digits are the last `memory` actions, oldest first, 0 for C and 1 for D; rounds not yet played count as C.
+    """
+    numbers = [np.zeros(1, int)]
+    for _ in range(memory):
+        acted = np.array([0, 0, 1, 1] if player == 0 else [0, 1, 0, 1])
+        numbers.append((2 * numbers[-1][:, None] + acted).reshape(-1))
+    return np.concatenate(numbers)
+
+
+def _remembered(name: str, responses: Array, lengths: dict[int, int]) -> int:
+    allowed = tuple(lengths)
+    _checks.last_axis(name, responses, allowed, f"for memory {', '.join(map(str, lengths.values()))}")
+    return lengths[responses.shape[-1]]
+
+
+_POWERS = {2**memory: memory for memory in range(1, MAX_MEMORY + 1)}
+
+
+def reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
+    """Return the strategy [..., h] that looks only at what the other did in the last n rounds, n = 1, 2 or 3.
+
+    Args:
+        p: [..., 2^n] probability to cooperate after the other's last n actions, oldest first, C before D (CC, CD, DC,
+            DD for n = 2); rounds not yet played count as C.
+
+    Raises:
+        ValueError: if the last axis is not 2, 4 or 8 long, or a probability leaves [0, 1].
+    """
+    responses = _checks.in_range("p", to_float(p), 0.0, 1.0)
+    return responses[..., _last_actions(_remembered("p", responses, _POWERS), 1)]
+
+
+def self_reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
+    """Return the strategy [..., h] that looks only at what it did itself in the last n rounds; p as in `reactive_n`.
+
+    Against a reactive strategy some best reply is of this kind (Glynatsi, Akin, Nowak & Hilbe 2024).
+    """
+    responses = _checks.in_range("p", to_float(p), 0.0, 1.0)
+    return responses[..., _last_actions(_remembered("p", responses, _POWERS), 0)]
+
+
+def counting_n(r: Float[ArrayLike, "... counts"]) -> Float[Array, "... h"]:
+    """Return the strategy [..., h] that counts how often the other cooperated in the last n rounds, n = 1, 2 or 3.
+
+    Args:
+        r: [..., n + 1] probability to cooperate after 0, 1, …, n cooperations; rounds not yet played count as C.
+
+    Raises:
+        ValueError: if the last axis is not 2, 3 or 4 long, or a probability leaves [0, 1].
+    """
+    responses = _checks.in_range("r", to_float(r), 0.0, 1.0)
+    n = _remembered("r", responses, {memory + 1: memory for memory in range(1, MAX_MEMORY + 1)})
+    defections = np.array([bin(number).count("1") for number in _last_actions(n, 1)])
+    return responses[..., n - defections]
+
+
 def random(p: ArrayLike = 0.5) -> Float[Array, "... 5"]:
     """Return [..., 5]: cooperate with probability p [...] whatever happened."""
     return memory_one(p, p, p, p, p)

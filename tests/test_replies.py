@@ -106,15 +106,14 @@ def test_partners_and_rivals_of_the_donation_game() -> None:
     game = ipd.games.donation_game(b, c)
     cases = itertools.product((0.2, 0.7, 0.95), (0.6, 0.8, 1.0), (0.0, 0.6, 0.7))
 
-    def reactive_2(p_cd: float, p_dc: float, p_dd: float) -> list[float]:
-        answer = {"CC": 1.0, "CD": p_cd, "DC": p_dc, "DD": p_dd}
-        names = [[] if name == "start" else name.split("·") for name in strategies.contexts(2)]
-        return [answer[("CC" + "".join(outcome[1] for outcome in h))[-2:]] for h in names]
-
     rows = list(cases)
-    found = replies.is_partner(game, np.array([reactive_2(*row) for row in rows]))
+    found = replies.is_partner(game, strategies.reactive_n(np.array([(1.0, *row) for row in rows])))
     right = [(cd + dc) / 2 <= 1 - c / (2 * b) + 1e-12 and dd <= 1 - c / b + 1e-12 for cd, dc, dd in rows]
     np.testing.assert_array_equal(found, right)
+    # Counting: r_{n−k} ≤ 1 − (k/n) c/b for every k.
+    counts = [(0.0, 0.8, 1.0), (0.6, 0.83, 1.0), (0.7, 0.8, 1.0), (0.5, 0.84, 1.0)]
+    partners = replies.is_partner(game, strategies.counting_n(np.array(counts)))
+    np.testing.assert_array_equal(partners, [r[1] <= 1 - c / (2 * b) and r[0] <= 1 - c / b for r in counts])
     rivals = [strategies.always_defect(), strategies.tit_for_tat(), strategies.grim()]
     others = [strategies.always_cooperate(), strategies.win_stay_lose_shift(), strategies.generous_tit_for_tat(0.1)]
     np.testing.assert_array_equal(replies.is_rival(game, jnp.stack(rivals + others)), [1, 1, 1, 0, 0, 0])

@@ -87,3 +87,23 @@ def test_trembles_flip_actions():
 def test_a_table_of_no_valid_length_is_named():
     with pytest.raises(ValueError, match=r"q has shape \(4,\); its last axis must be one of \(1, 5, 21, 85\)"):
         strategies.memory_of(np.zeros(4), name="q")
+
+
+def test_reactive_strategies_by_the_names_of_contexts(rng):
+    for n in (1, 2, 3):
+        p, r = rng.random(2**n), rng.random(n + 1)
+        reactive, own, counting = strategies.reactive_n(p), strategies.self_reactive_n(p), strategies.counting_n(r)
+        for context, a, b, c in zip(strategies.contexts(n), reactive, own, counting, strict=True):
+            history = [] if context == "start" else context.split("·")
+            mine, theirs = (("C" * n + "".join(o[i] for o in history))[-n:] for i in (0, 1))
+            number = {text: int(text.replace("C", "0").replace("D", "1"), 2) for text in (mine, theirs)}
+            assert (float(a), float(b)) == (p[number[theirs]], p[number[mine]])
+            assert float(c) == r[theirs.count("C")]
+    np.testing.assert_array_equal(strategies.reactive_n(np.array([1.0, 0.0])), strategies.tit_for_tat())
+
+
+def test_responses_of_a_length_that_no_memory_has_are_refused():
+    with pytest.raises(ValueError, match=r"p has shape \(3,\); its last axis must be one of \(2, 4, 8\)"):
+        strategies.reactive_n(np.zeros(3))
+    with pytest.raises(ValueError, match=r"r holds 1\.5"):
+        strategies.counting_n(np.array([0.0, 1.5]))
