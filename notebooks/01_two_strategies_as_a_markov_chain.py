@@ -26,7 +26,7 @@ from ipd_theory import strategies, symbolic, zero_determinant
 from ipd_theory.learning import pool as pools
 
 jax.config.update("jax_enable_x64", True)
-plt.style.use("../paper_figures/ipd_theory.mplstyle")
+plt.style.use("ipd_theory.drawing.ipd_theory")
 OUTCOMES = ("CC", "CD", "DC", "DD")
 
 # %% [markdown]

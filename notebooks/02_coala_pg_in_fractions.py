@@ -23,7 +23,7 @@ from ipd_theory.sampling import enumeration, learners, linear, rational
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
 
 jax.config.update("jax_enable_x64", True)
-plt.style.use("../paper_figures/ipd_theory.mplstyle")
+plt.style.use("ipd_theory.drawing.ipd_theory")
 
 # %% [markdown]
 # ## 1. One policy, many games, one learner

@@ -25,7 +25,7 @@ from ipd_theory.learning.play import direction, learn
 from ipd_theory.learning.tournament import meta_game, play_all
 
 jax.config.update("jax_enable_x64", True)
-plt.style.use("../paper_figures/ipd_theory.mplstyle")
+plt.style.use("ipd_theory.drawing.ipd_theory")
 
 game = ipd.prisoners_dilemma()  # R, S, T, P = 1, -1, 2, 0
 discount, step = 0.95, 5.0

@@ -26,7 +26,7 @@ from ipd_theory.rl import runs, train
 from ipd_theory.rl.config import PRESETS
 from ipd_theory.rl.policies import playing
 
-plt.style.use("../paper_figures/ipd_theory.mplstyle")
+plt.style.use("ipd_theory.drawing.ipd_theory")
 
 config = replace(PRESETS["ipd-shaping-quick"], meta_batch=8, iterations=160)
 start = train.initial_state(config, jax.random.key(0))

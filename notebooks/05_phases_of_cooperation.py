@@ -36,7 +36,7 @@ from ipd_theory.phases.instability import AFTER_DC, defection_drift, sobol_learn
 from ipd_theory.phases.outcomes import Outcome
 
 jax.config.update("jax_enable_x64", True)
-plt.style.use("../paper_figures/ipd_theory.mplstyle")
+plt.style.use("ipd_theory.drawing.ipd_theory")
 
 game = ipd.prisoners_dilemma()  # R, S, T, P = 1, -1, 2, 0
 learners = sobol_learners(7)  # 128 naive learners, evenly spread normal logits

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing import phase_maps
 from ipd_theory.phases.grid import Axis, Cell, Sweep
 from paper_figures import phase_map
 from paper_figures.run import Arrays
@@ -73,5 +74,5 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     phase_map.draw_panels(list(grid), arrays, list(panels(settings, 0).items()))
     for axes in grid:
         axes.set_xlabel("expected rounds 1/(1 − γ)")
-    phase_map.name_outcomes(figure, arrays["outcome"], extra=(phase_map.PREDICTED, phase_map.LEFT))
+    phase_maps.name_outcomes(figure, arrays["outcome"], extra=(phase_maps.PREDICTED, phase_map.LEFT))
     return figure

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing import phase_maps
 from ipd_theory.phases.grid import Axis, Cell, Sweep
 from paper_figures import phase_map
 from paper_figures.run import Arrays
@@ -67,5 +68,5 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     """Draw the four maps, with the predicted boundary of defection where pools start near it."""
     figure, grid = subplots(2, len(settings.discounts), figsize=(6.8, 5.6), sharex=True, sharey=True)
     phase_map.draw_panels(list(grid.flat), arrays, list(panels(settings, 0).items()))
-    phase_map.name_outcomes(figure, arrays["outcome"], extra=(phase_map.PREDICTED, phase_map.LEFT))
+    phase_maps.name_outcomes(figure, arrays["outcome"], extra=(phase_maps.PREDICTED, phase_map.LEFT))
     return figure

@@ -1,7 +1,6 @@
 """Computes the figures, keeps their data beside the settings that made them, and draws them."""
 
 import dataclasses
-import functools
 import importlib
 import json
 import os
@@ -15,6 +14,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
+from ipd_theory.drawing import style
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -47,7 +48,6 @@ FIGURES = {
     "phase-episodes": "phase_episodes",
     "phase-payoffs": "phase_payoffs",
 }
-STYLE = Path(__file__).with_name("ipd_theory.mplstyle")
 
 
 def check_name(name: str) -> str:
@@ -138,12 +138,9 @@ def draw(name: str, preset: str, seed: int, out: Path, arrays: Arrays) -> list[P
     """Draw a figure from its arrays as PNG and PDF into `out`, and return the paths."""
     module = module_of(name)
     paths = [out / f"{name}.png", out / f"{name}.pdf"]
-    with plt.style.context(STYLE):
+    with style.sheet():
         figure = module.plot(arrays, module.PRESETS[preset])
-        for path in paths:
-            # Without the date, the same data gives the same PDF.
-            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {}
-            write = functools.partial(figure.savefig, format=path.suffix[1:], metadata=metadata)
-            _write_whole(path, write)
-        plt.close(figure)
+    for path in paths:
+        style.save(figure, path)
+    plt.close(figure)
     return paths

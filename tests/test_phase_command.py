@@ -7,8 +7,10 @@ import pytest
 
 from ipd_theory import cli
 from ipd_theory.commands.phase import axis_of
+from ipd_theory.drawing import phase_maps
+from ipd_theory.drawing.preview import LETTERS
 from ipd_theory.phases import store
-from ipd_theory.phases.outcomes import Outcome
+from ipd_theory.phases.outcomes import Outcome, majority
 from paper_figures import phase_map, phase_step
 
 
@@ -69,17 +71,17 @@ def test_bad_input_is_one_line(arguments, message, monkeypatch, capsys, tmp_path
 
 def test_the_preview_can_be_read_without_colour():
     kinds = np.array([[[2, 2, 2, 2], [1, 1, 1, 0]], [[0, 0, 1, 1], [5, 5, 5, 5]]])
-    majority, agreement = phase_map.majority(kinds)
-    assert majority.tolist() == [[2, 1], [0, 5]]
+    most, agreement = majority(kinds)
+    assert most.tolist() == [[2, 1], [0, 5]]
     assert agreement.tolist() == [[1, 0.75], [0.5, 1]]
-    assert {phase_map.LETTERS[kind] for kind in Outcome} == set("DECXAO")
+    assert {LETTERS[kind] for kind in Outcome} == set("DECXAO")
 
 
 def test_borders_lie_between_cells():
-    np.testing.assert_allclose(phase_map.edges(np.array([0.0, 1.0, 2.0]), False), [-0.5, 0.5, 1.5, 2.5])
-    np.testing.assert_allclose(phase_map.edges(np.array([1.0, 100.0]), True), [0.1, 10, 1000])
-    assert phase_map.is_log(np.geomspace(0.1, 10, 5))
-    assert not phase_map.is_log(np.linspace(0.1, 10, 5))
+    np.testing.assert_allclose(phase_maps.edges(np.array([0.0, 1.0, 2.0]), False), [-0.5, 0.5, 1.5, 2.5])
+    np.testing.assert_allclose(phase_maps.edges(np.array([1.0, 100.0]), True), [0.1, 10, 1000])
+    assert phase_maps.is_log(np.geomspace(0.1, 10, 5))
+    assert not phase_maps.is_log(np.linspace(0.1, 10, 5))
 
 
 def test_the_predicted_window_of_the_step_is_in_the_maps():

@@ -1,10 +1,13 @@
 """`ipd-theory figures`."""
 
+import importlib
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
+import ipd_theory
 from ipd_theory.commands.console import messages, progress_bar, results
 
 WHEN_INTERRUPTED = "interrupted; the figures that are finished are kept, and the same command goes on from there"
@@ -32,8 +35,7 @@ def figures(
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    from paper_figures import run
-
+    run = _from_checkout()
     for name in [run.check_name(name) for name in names] or list(run.FIGURES):
         arrays = run.stored(name, preset, seed, out)
         made = "drawn from stored data"
@@ -45,3 +47,20 @@ def figures(
         paths = run.draw(name, preset, seed, out, arrays)
         messages.print(f"figure {name}: {made} ({preset}, seed {seed})")
         results.print("\n".join(str(path) for path in paths), soft_wrap=True)
+
+
+def _from_checkout() -> Any:
+    """Return the module that makes the figures, which is no part of the installed package.
+
+    Raises:
+        ValueError: where there is no checkout beside the package nor in the working directory.
+    """
+    for folder in (Path(ipd_theory.__file__).parents[1], Path.cwd()):
+        if (folder / "paper_figures" / "run.py").is_file():
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
+            return importlib.import_module("paper_figures.run")
+    raise ValueError(
+        "the figures are no part of the installed package: run this in a checkout of the repository, "
+        "in the folder that holds paper_figures"
+    )

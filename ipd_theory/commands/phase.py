@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from ipd_theory._extras import needs
 from ipd_theory.commands.console import messages, print_json, progress_bar, results
 
 WHEN_INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there"
@@ -141,23 +140,19 @@ def phase(
 
 
 def _show(found: Any, x: str, y: str, folder: Path, json: bool) -> None:
-    with needs("figures"):
-        import matplotlib.pyplot as plt
-
+    from ipd_theory.drawing import phase_maps, style
+    from ipd_theory.drawing.preview import preview
     from ipd_theory.phases.outcomes import Outcome
-    from paper_figures import phase_map, run
 
-    with plt.style.context(run.STYLE):
-        figure = phase_map.figure_of(found, x, y)
-        for name in ("phase.png", "phase.pdf"):
-            figure.savefig(folder / name)
-            messages.print(f"drew {folder / name}", soft_wrap=True)
-        plt.close(figure)
+    figure = phase_maps.phase_diagram(found, x, y)
+    for name in ("phase.png", "phase.pdf"):
+        style.save(figure, folder / name)
+        messages.print(f"drew {folder / name}", soft_wrap=True)
     messages.print(f"kept {folder / 'sweep.zarr'}", soft_wrap=True)
     if json:
         outcome = found.outcome.transpose(x, y, "seed")
         axes = {name: found[name].values for name in (x, y)}
-        names = {int(kind): phase_map.name_of(kind) for kind in Outcome}
+        names = {int(kind): kind.label for kind in Outcome}
         print_json({**axes, "outcome": outcome.values, "names": names, "settings": found.attrs})
     else:
-        results.print(phase_map.preview(found, x, y))
+        results.print(preview(found, x, y))

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from ipd_theory._extras import needs
 from ipd_theory.commands.console import messages, print_json, progress_bar, results
 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
@@ -96,7 +95,7 @@ def tournament(
     jax.config.update("jax_enable_x64", True)
     import optax
 
-    from ipd_theory import games
+    from ipd_theory import equilibria, games
     from ipd_theory.learning.play import describe_problems
     from ipd_theory.learning.tournament import meta_game, play_all
 
@@ -130,14 +129,20 @@ def tournament(
         "first policies": "N(0, 1) logits, the same for every pair of rules",
         "seed": seed,
     }
-    solved = _solve(table, games.is_symmetric(stage))
+    found = equilibria.nash_equilibria(table.A, table.B)
+    solved: dict[str, Any] = {"equilibria": [e._asdict() for e in found]}
+    if games.is_symmetric(stage):
+        solved["survivors"] = equilibria.survivors(table.A)
     problems = {
         name: lines
         for i, name in enumerate(rules)
         if (lines := describe_problems(outcome.problem[:, i], outcome.problem_step[:, i]))
     }
     if plot is not None:
-        _draw(plot, list(rules), table, solved)
+        from ipd_theory.drawing import meta_game as drawing
+        from ipd_theory.drawing import style
+
+        style.save(drawing.payoff_table(rules, table, found), plot)
         messages.print(f"drew {plot}", soft_wrap=True)
     if json:
         errors = {"standard_errors": table.A_error, "column_standard_errors": table.B_error}
@@ -155,31 +160,6 @@ def _custom(payoffs: tuple[float, ...]) -> Any:
     if len(payoffs) != 8:
         raise ValueError(f"payoffs must be eight numbers, four for each player; got {len(payoffs)}")
     return MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
-
-
-def _solve(table: Any, symmetric: bool) -> dict[str, Any]:
-    """Return equilibria and, where both roles are alike, the shares that replicator dynamics reach."""
-    from ipd_theory import equilibria
-
-    found = equilibria.nash_equilibria(table.A, table.B)
-    solved: dict[str, Any] = {"equilibria": [e._asdict() for e in found]}
-    if symmetric:
-        solved["survivors"] = equilibria.survivors(table.A)
-    return solved
-
-
-def _draw(path: Path, names: list[str], table: Any, solved: dict[str, Any]) -> None:
-    with needs("figures"):
-        import matplotlib.pyplot as plt
-    import numpy as np
-
-    from paper_figures import meta_game, run
-
-    arrays = {"names": np.array(names), **table._asdict(), **meta_game.equilibrium_arrays(solved["equilibria"])}
-    with plt.style.context(run.STYLE):
-        figure = meta_game.draw(arrays)
-        figure.savefig(path)
-        plt.close(figure)
 
 
 def _mixture(names: list[str], shares: Any) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +14,11 @@ from ipd_theory.games import symmetric_game
 from ipd_theory.learning import pool as pools
 
 LANES = 16  # a block is a multiple of this many runs, so that every run meets the same vector instructions
+
+
+def _setting(default: int | float, long_name: str, units: str = "1") -> Any:
+    """A field with the words that label its axis."""
+    return dataclasses.field(default=default, metadata={"long_name": long_name, "units": units})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,20 +36,21 @@ class Cell:
         R, S, T, P: payoffs after CC, CD, DC, DD.
     """
 
-    p_naive: float = 0.25
-    learning_rate: float = 5.0
-    discount: float = 0.95
-    inner_episodes: int | float = 20
-    batch_size: float = 1.0
-    tremble: float = 0.0
-    learner_std: float = 1.0
-    R: float = 1.0
-    S: float = -1.0
-    T: float = 2.0
-    P: float = 0.0
+    p_naive: float = _setting(0.25, "p_naive, weight of naive learners")
+    learning_rate: float = _setting(5.0, "learner's step η")
+    discount: float = _setting(0.95, "discount γ")
+    inner_episodes: int | float = _setting(20, "inner episodes M")
+    batch_size: float = _setting(1.0, "batch size B (shaping / B)")
+    tremble: float = _setting(0.0, "tremble ε")
+    learner_std: float = _setting(1.0, "spread of first logits")
+    R: float = _setting(1.0, "reward R", "payoff")
+    S: float = _setting(-1.0, "sucker's payoff S", "payoff")
+    T: float = _setting(2.0, "temptation T", "payoff")
+    P: float = _setting(0.0, "punishment P", "payoff")
 
 
-AXES = tuple(field.name for field in dataclasses.fields(Cell))
+ABOUT = {field.name: dict(field.metadata) for field in dataclasses.fields(Cell)}  # long name and units of each setting
+AXES = tuple(ABOUT)
 
 
 class Axis(NamedTuple):

@@ -49,6 +49,11 @@ class Outcome(enum.IntEnum):
     ANTI_COORDINATION = 4
     OTHER = 5
 
+    @property
+    def label(self) -> str:
+        """The name as it is written, e.g. anti-coordination."""
+        return self.name.lower().replace("_", "-")
+
 
 class Measures(NamedTuple):
     """Exact measures [..., agents]; returns are averages a step, shares are of discounted time.
@@ -74,6 +79,23 @@ class Measures(NamedTuple):
     self_cooperation: Shaped[Any, "*batch agents"]
     with_cooperator: Shaped[Any, "*batch agents"]
     with_defector: Shaped[Any, "*batch agents"]
+
+
+ABOUT = {  # long name and units of each measure
+    "against_naive": ("return of an agent against naive learners, over their whole path", "payoff"),
+    "of_naive": ("return of naive learners against an agent, over their whole path", "payoff"),
+    "against_learned": ("return of an agent against naive learners in their last inner episode", "payoff"),
+    "of_learned": ("return of naive learners against an agent in their last inner episode", "payoff"),
+    "defector_learned": ("return of ALLD against naive learners in their last inner episode", "payoff"),
+    "among_meta": ("return of an agent against the other agents", "payoff"),
+    "mutual_cooperation": ("share of CC of an agent with the other agents", "1"),
+    "mutual_defection": ("share of DD of an agent with the other agents", "1"),
+    "gap": ("what a best reply to the other agents earns beyond the agent", "payoff"),
+    "self_play": ("return of an agent against its copy", "payoff"),
+    "self_cooperation": ("share of CC of an agent with its copy", "1"),
+    "with_cooperator": ("rate of cooperation of an agent with ALLC", "1"),
+    "with_defector": ("rate of cooperation of an agent with ALLD", "1"),
+}
 
 
 def _shares(mine: Array, theirs: Array, delta: Array, error: Array | None) -> Array:
@@ -164,6 +186,18 @@ def classify(measures: Measures, R: ArrayLike, P: ArrayLike) -> Int[np.ndarray, 
         Outcome.ANTI_COORDINATION: 1 - m.mutual_cooperation - m.mutual_defection >= HIGH,
     }
     return np.select(list(cases.values()), [int(outcome) for outcome in cases], int(Outcome.OTHER))
+
+
+def majority(
+    outcomes: Int[np.ndarray, "*cells seeds"],
+) -> tuple[Int[np.ndarray, "*cells"], Float[np.ndarray, "*cells"]]:
+    """Return the most frequent outcome of each cell and the share of its seeds that have it.
+
+    Args:
+        outcomes: [..., seeds] of `Outcome`; −1 counts as none. The first in the order of `Outcome` wins a tie.
+    """
+    counts = np.stack([(outcomes == int(kind)).sum(-1) for kind in Outcome], -1)
+    return counts.argmax(-1), counts.max(-1) / outcomes.shape[-1]
 
 
 def tit_for_tat_like(measures: Measures, logits: Float[np.ndarray, "... 5"]) -> Bool[np.ndarray, "..."]:

@@ -19,7 +19,7 @@ from jaxtyping import Int
 
 from ipd_theory._extras import needs
 from ipd_theory.phases import outcomes
-from ipd_theory.phases.grid import Sweep
+from ipd_theory.phases.grid import ABOUT, Sweep
 
 with needs("phases"):
     import xarray as xr
@@ -100,8 +100,8 @@ def write(group: zarr.Group, sweep: Sweep, block: int, arrays: dict[str, Any]) -
 def load(path: Path) -> xr.Dataset:
     """Return a store's grid: measures and logits over (axes…, seed, agent), NaN where not yet computed.
 
-    The Dataset has the `Outcome` of every run as `outcome` (−1 where not yet computed) and the sweep's settings as
-    attributes.
+    The Dataset has the `Outcome` of every run as `outcome` (−1 where not yet computed), the sweep's settings as
+    attributes, and a long name, units and, for outcomes, the names of the values with every variable (CF conventions).
     """
     with xr.open_zarr(path, consolidated=False, chunks=None) as opened:
         long = opened.load()
@@ -114,7 +114,28 @@ def load(path: Path) -> xr.Dataset:
         if x.dims[0] == "cell" and name not in axes
     }
     grid = xr.Dataset(data, coords=axes, attrs=settings)
-    return grid.assign(outcome=((*axes, "seed"), _outcome_of(grid)))
+    grid = grid.assign(outcome=((*axes, "seed"), _outcome_of(grid)))
+    for name, about in _described_variables().items():
+        if name in grid.variables:
+            grid[name].attrs |= about
+    return grid
+
+
+def _described_variables() -> dict[str, dict[str, Any]]:
+    """Return the attributes of every variable of a grid."""
+    measures = {name: {"long_name": words, "units": units} for name, (words, units) in outcomes.ABOUT.items()}
+    kinds = list(outcomes.Outcome)
+    return {
+        **ABOUT,
+        **measures,
+        "logits": {"long_name": "logits of cooperation at the start and after CC, CD, DC, DD", "units": "1"},
+        "outcome": {
+            "long_name": "what became of the pool",
+            "units": "1",
+            "flag_values": np.array(kinds, dtype=np.int64),
+            "flag_meanings": " ".join(kind.label for kind in kinds),
+        },
+    }
 
 
 def _outcome_of(grid: xr.Dataset) -> Int[np.ndarray, "..."]:

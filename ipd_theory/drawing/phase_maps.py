@@ -1,0 +1,137 @@
+"""Maps of phases: the outcome of every cell of a sweep, and outlines of what theory predicts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from ipd_theory._extras import needs
+from ipd_theory.drawing import style
+from ipd_theory.phases.outcomes import Outcome, majority
+
+with needs("phases"):
+    import xarray as xr
+with needs("figures"):
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+PREDICTED = Line2D([], [], color="black", label="defection unstable (theory)")
+
+
+def edges(values: Float[np.ndarray, " n"], log: bool) -> Float[np.ndarray, " borders"]:
+    """Return the borders [n + 1] between cells centred at values [n]."""
+    x = np.log(values) if log else np.asarray(values, float)
+    if len(x) == 1:
+        x = np.array([x[0] - 0.5, x[0] + 0.5])
+        return np.exp(x) if log else x
+    middle = (x[1:] + x[:-1]) / 2
+    whole = np.concatenate([[2 * x[0] - middle[0]], middle, [2 * x[-1] - middle[-1]]])
+    return np.exp(whole) if log else whole
+
+
+def is_log(values: Shaped[np.ndarray, " n"]) -> bool:
+    """Whether values are spaced by a factor rather than by a step."""
+    if len(values) < 3 or values[0] <= 0:
+        return False
+    ratios, steps = values[1:] / values[:-1], np.diff(values)
+    return bool(np.std(ratios) / np.mean(ratios) < np.std(steps) / np.mean(steps))
+
+
+def draw_outcomes(
+    axes: Axes, x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " m"], outcomes: Int[np.ndarray, "n m seeds"]
+) -> None:
+    """Draw the most frequent outcome of every cell, paler where fewer seeds agree.
+
+    Args:
+        axes: where.
+        x: [n] values of the horizontal axis.
+        y: [m] values of the vertical axis.
+        outcomes: [n, m, seeds] of `Outcome`; cells that are not computed (−1) stay white.
+    """
+    kinds, agreement = majority(outcomes)
+    palette = np.array([to_rgb(style.OUTCOMES[kind.label]) for kind in Outcome])
+    shade = (1 - (1 - agreement) * 0.8)[..., None]
+    colors = np.where((agreement > 0)[..., None], palette[kinds] * shade + 1 - shade, 1)
+    x_log, y_log = is_log(x), is_log(y)
+    axes.pcolormesh(edges(x, x_log), edges(y, y_log), colors.swapaxes(0, 1), rasterized=True)
+    if x_log:
+        axes.set_xscale("log")
+    if y_log:
+        axes.set_yscale("log")
+
+
+def outline(
+    axes: Axes,
+    x: Shaped[np.ndarray, " n"],
+    y: Shaped[np.ndarray, " m"],
+    inside: Bool[np.ndarray, "n m"],
+    color: str = "black",
+) -> None:
+    """Outline the cells [n, m] in which something is predicted, along the cells' borders."""
+    x_edges, y_edges = edges(x, is_log(x)), edges(y, is_log(y))
+    across, along = inside[1:] != inside[:-1], inside[:, 1:] != inside[:, :-1]
+    for i, j in zip(*np.nonzero(across), strict=True):
+        axes.plot([x_edges[i + 1]] * 2, y_edges[j : j + 2], color=color, linewidth=1.2, solid_capstyle="butt")
+    for i, j in zip(*np.nonzero(along), strict=True):
+        axes.plot(x_edges[i : i + 2], [y_edges[j + 1]] * 2, color=color, linewidth=1.2, solid_capstyle="butt")
+
+
+def name_outcomes(
+    figure: Figure, outcomes: Int[np.ndarray, "*cells seeds"], *, ncol: int = 3, extra: Sequence[Artist] = ()
+) -> None:
+    """Put a legend of the outcomes that some cell is drawn in, and of extra handles, below the figure."""
+    kinds, _ = majority(outcomes)
+    present = [kind for kind in Outcome if (kinds == int(kind)).any()]
+    handles = [Patch(color=style.OUTCOMES[kind.label], label=kind.label) for kind in present]
+    figure.legend(handles=[*handles, *extra], loc="outside lower center", ncol=ncol)
+
+
+def phase_diagram(
+    grid: xr.Dataset,
+    x_name: str,
+    y_name: str,
+    *,
+    unstable: Bool[np.ndarray, "n m"] | None = None,
+    caption: str = "",
+) -> Figure:
+    """Draw the diagram of one sweep: its outcomes, and the agents' mean return among each other.
+
+    Args:
+        grid: what `phases.sweep.run` and `phases.store.load` return.
+        x_name: the setting on the horizontal axis.
+        y_name: the setting on the vertical axis.
+        unstable: [n, m] the cells in which theory predicts that defection is left; outlined if given.
+        caption: the settings that fix the picture, below it.
+
+    Raises:
+        ValueError: if the grid has no such axes, or more than these two.
+    """
+    if {x_name, y_name} != {str(name) for name in grid.outcome.dims} - {"seed"} or x_name == y_name:
+        there = ", ".join(str(name) for name in grid.outcome.dims if name != "seed")
+        raise ValueError(f"x_name and y_name must be the two axes of the grid, {there}; got {x_name!r}, {y_name!r}")
+    x, y = grid[x_name].values, grid[y_name].values
+    outcomes = grid.outcome.transpose(x_name, y_name, "seed").values
+    with style.sheet():
+        figure = Figure(figsize=(6.8, 3.0))
+        left, right = figure.subplots(1, 2)
+        draw_outcomes(left, x, y, outcomes)
+        left.set_title("outcome (paler: seeds disagree)")
+        mean = grid.among_meta.mean(("seed", "agent")).transpose(x_name, y_name).values
+        x_log, y_log = is_log(x), is_log(y)
+        drawn = right.pcolormesh(edges(x, x_log), edges(y, y_log), mean.T, cmap="cividis", rasterized=True)
+        right.set(xscale=left.get_xscale(), yscale=left.get_yscale())
+        right.set_title("return among meta agents")
+        figure.colorbar(drawn, ax=right, label="payoff a step")
+        for axes in (left, right):
+            axes.set_xlabel(grid[x_name].attrs["long_name"])
+        left.set_ylabel(grid[y_name].attrs["long_name"])
+        if unstable is not None:
+            outline(left, x, y, unstable)
+        name_outcomes(figure, outcomes, extra=() if unstable is None else (PREDICTED,))
+        if caption:
+            figure.suptitle(caption, fontsize=6, color="0.4", x=0.01, ha="left")
+    return figure

@@ -1,0 +1,65 @@
+"""How pictures look: one style sheet, and one palette in which a colour means the same in all of them."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ipd_theory._extras import needs
+
+with needs("figures"):
+    import matplotlib as mpl
+    from matplotlib import style
+    from matplotlib.figure import Figure
+
+SHEET = Path(__file__).with_name("ipd_theory.mplstyle")
+
+# Okabe and Ito's colours, which can be told apart without colour vision.
+BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, YELLOW = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7"),
+    *("#E69F00", "#56B4E9", "#F0E442"),
+)
+DARK, PALE = "#4D4D4D", "#DDDDDD"
+
+ESTIMATORS = {"COALA-PG": BLUE, "batch-unaware": VERMILION, "M-FOS": PINK, "full": GREEN}
+PLAYERS = {"naive learner": BLUE, "agent": VERMILION, "among agents": GREEN, "agents alone": PINK}
+CONTEXTS = {"start": BLUE, "CC": VERMILION, "CD": GREEN, "DC": PINK, "DD": ORANGE}
+OUTCOMES = {
+    "defection": DARK,
+    "extortion": VERMILION,
+    "cooperation": GREEN,
+    "exploitable": YELLOW,
+    "anti-coordination": SKY,
+    "other": PALE,
+}
+
+
+@contextlib.contextmanager
+def sheet() -> Iterator[None]:
+    """Draw in the package's style within the block."""
+    with style.context(SHEET):
+        yield
+
+
+def save(figure: Figure, path: Path, description: str = "") -> None:
+    """Write a figure in the format of the file's suffix, whole or not at all; the same figure gives the same file.
+
+    Args:
+        figure: what was drawn.
+        path: where, e.g. phase.png or phase.pdf.
+        description: words that are kept inside the file, for who cannot see the picture.
+    """
+    kind = path.suffix[1:].lower()
+    about: dict[str, dict[str, str | None]] = {
+        "png": {"Description": description},
+        "pdf": {"CreationDate": None, "Subject": description},
+        "svg": {"Date": None, "Description": description},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        with sheet(), mpl.rc_context({"svg.hashsalt": "ipd_theory"}):
+            figure.savefig(partial, format=kind, metadata=about.get(kind, {}))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
