@@ -1,40 +1,40 @@
 """Errors for bad input: the same message for a concrete array and for one inside `jax.jit`."""
 
 import functools
-from collections.abc import Callable
-from typing import Any
+import math
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from equinox.internal import unvmap_all
 from jaxtyping import Array, ArrayLike, Float
+
+T = TypeVar("T")
 
 
 @functools.partial(jax.jit, static_argnames=("low", "high"))
 def _worst(x: Array, low: float, high: float) -> Array:
     """The entry of `x` farthest outside [low, high] (a NaN counts as farthest), or `low` if all lie inside."""
     smallest, largest = jnp.min(x, initial=low), jnp.max(x, initial=low)
-    return jnp.where(smallest < low, smallest, jnp.where(largest > high, largest, smallest * 0 + low))
+    inside = jnp.where(jnp.isnan(smallest), smallest, low)
+    return jnp.where(smallest < low, smallest, jnp.where(largest > high, largest, inside))
 
 
-def _require(name: str, low: float, high: float) -> Callable[[Any], None]:
+def _require(name: str, low: float, high: float, allowed: str) -> Callable[[Any], None]:
     def check(worst: Any) -> None:
         bad = np.asarray(worst)[~((np.asarray(worst) >= low) & (np.asarray(worst) <= high))]
         if bad.size:
-            raise ValueError(f"{name} holds {bad.flat[0]}; every entry must lie in [{low:g}, {high:g}]")
+            raise ValueError(f"{name} holds {bad.flat[0]}; every entry must {allowed}")
 
     return check
 
 
-def in_range(name: str, x: Float[Array, "*s"], low: float, high: float) -> Float[Array, "*s"]:
-    """Return `x`, having checked that every entry lies in [low, high].
-
-    Concrete arrays are checked at once (`ValueError`); traced ones when the compiled function runs
-    (`jax.errors.JaxRuntimeError` with the same text), forward and reverse differentiation included.
-    """
-    x = jnp.asarray(x)
+def _within(name: str, x: Array, low: float, high: float, allowed: str) -> Array:
     worst = _worst(jax.lax.stop_gradient(x), low=low, high=high)
-    check = _require(name, low, high)
+    check = _require(name, low, high, allowed)
     if not isinstance(worst, jax.core.Tracer):
         check(worst)
         return x
@@ -43,19 +43,143 @@ def in_range(name: str, x: Float[Array, "*s"], low: float, high: float) -> Float
         check(worst)
         return np.zeros_like(worst)
 
-    # Only a failing check calls the host. Adding the zero keeps the call alive under dead-code elimination.
+    # Only a failing check calls the host, also under vmap, where a batch of conditions would become a select that
+    # runs both branches. Adding the zero keeps the call alive under dead-code elimination.
     shape = jax.ShapeDtypeStruct(worst.shape, worst.dtype)
     zero = jax.lax.cond(
-        (worst >= low) & (worst <= high),
+        unvmap_all((worst >= low) & (worst <= high)),
         lambda: jnp.zeros_like(worst),
         lambda: jax.pure_callback(report, shape, worst, vmap_method="expand_dims"),
     )
     return x + zero
 
 
-def to_float(x: ArrayLike) -> Array:
-    """Return `x` as an array of its own floating dtype, integers and lists in the default one."""
-    array = jnp.asarray(x)
+def in_range(name: str, x: Float[Array, "*s"], low: int | float, high: int | float) -> Float[Array, "*s"]:
+    """Return `x`, having checked that every entry lies in [low, high].
+
+    Concrete arrays are checked at once (`ValueError`); traced ones when the compiled function runs
+    (`jax.errors.JaxRuntimeError` with the same text), forward and reverse differentiation included.
+    """
+    return _within(name, jnp.asarray(x), float(low), float(high), f"lie in [{low:g}, {high:g}]")
+
+
+def finite(name: str, x: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """Return `x`, having checked that no entry is NaN or infinite, as `in_range` does."""
+    x = jnp.asarray(x)
+    largest = float(jnp.finfo(x.dtype).max)
+    return _within(name, x, -largest, largest, "be finite")
+
+
+def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return a whole number from `least` to `most`: a Python or numpy integer, no bool, no float.
+
+    Raises:
+        ValueError: if it is anything else, or out of range.
+    """
+    allowed = f"{least} or more" if most is None else f"from {least} to {most}"
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        raise ValueError(f"{name} must be a whole number, {allowed}; got {value!r}")
+    return number
+
+
+def number(
+    name: str,
+    value: Any,
+    low: int | float = -math.inf,
+    high: int | float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """Return one concrete, finite, real number between `low` and `high`, which the open sides exclude.
+
+    Raises:
+        ValueError: if it is anything else: a NaN, a bool, text, an array with axes, a traced value.
+    """
+    above, below = ("above" if open_low else "at least"), ("below" if open_high else "at most")
+    limits = [f"{above} {low:g}"] * (low > -math.inf) + [f"{below} {high:g}"] * (high < math.inf)
+    allowed = " ".join(["one finite number", " and ".join(limits)]).strip()
+    if isinstance(value, jax.core.Tracer):
+        raise ValueError(f"{name} must be {allowed}, known when the program is compiled; got a traced {value.aval}")
+    is_number = not isinstance(value, bool | np.bool_ | str | bytes) and np.ndim(value) == 0
+    try:
+        x = float(value) if is_number else math.nan
+    except (TypeError, ValueError, OverflowError):
+        x = math.nan
+    fits = (low < x if open_low else low <= x) and (x < high if open_high else x <= high)
+    if not (math.isfinite(x) and fits):
+        raise ValueError(f"{name} must be {allowed}; got {value!r}")
+    return x
+
+
+def player(name: str, value: Any, num_players: int) -> int:
+    """Return the index of a player, 0 … num_players − 1.
+
+    Raises:
+        ValueError: if there is no such player.
+    """
+    try:
+        return whole(name, value, 0, num_players - 1)
+    except ValueError:
+        raise ValueError(f"{name} must be one of {', '.join(map(str, range(num_players)))}; got {value!r}") from None
+
+
+def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
+    """Return `value`, having checked that it is one of the allowed ones.
+
+    Raises:
+        ValueError: listing them, if it is not.
+    """
+    choices = tuple(allowed)
+    if not (isinstance(value, tuple({type(x) for x in choices})) and value in choices):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+    return value
+
+
+def instance(name: str, value: Any, kind: type | tuple[type, ...], hint: str = "") -> None:
+    """Raise `TypeError`, which ends in `hint`, unless `value` is of this kind or one of these kinds."""
+    if not isinstance(value, kind):
+        kinds = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        got = f"the class {value.__name__}" if isinstance(value, type) else f"{value!r}, a {type(value).__name__}"
+        raise TypeError(f"{name} must be a {kinds}; got {got}" + (f"; {hint}" if hint else ""))
+
+
+def batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape to which batch axes broadcast.
+
+    Args:
+        **shapes: the batch axes of each argument, by its name.
+
+    Raises:
+        ValueError: naming the arguments that have batch axes, if they do not fit.
+    """
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        listed = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+        raise ValueError(f"batch axes must broadcast; they do not fit here: {listed}") from None
+
+
+def to_float(x: Any) -> Array:
+    """Return `x` as an array of its own floating dtype; integers, bools, lists and fractions in the default one.
+
+    Raises:
+        ValueError: if it holds anything but real numbers.
+    """
+    try:
+        array = jnp.asarray(x)
+    except (TypeError, ValueError) as error:  # fractions and other numbers that only Python knows
+        try:
+            entries = np.asarray(x, object)
+            array = jnp.asarray([number("x", entry) for entry in entries.flat], float).reshape(entries.shape)
+        except ValueError:
+            raise ValueError(f"expected real numbers in an array of one shape; got {x!r}") from error
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise ValueError(f"expected real numbers; got {x!r}")
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 
 
