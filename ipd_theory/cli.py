@@ -93,9 +93,8 @@ def _command(name: str, given: list[str]) -> None:
         from ipd_theory.commands import command_line
 
         module, function = _loaded(name)
-    call = command_line.read(function, name, given)
     try:
-        call()
+        command_line.read(function, name, given)()
     except KeyboardInterrupt as stop:
         words = stop.args or (getattr(module, "WHEN_INTERRUPTED", endings.NOTHING_KEPT),)
         raise KeyboardInterrupt(*words) from None

@@ -33,7 +33,8 @@ def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_an_interrupt_is_told_and_leaves_with_130(line: str, words: str, tmp_path):
-    code = f"import jax; print('ready', flush=True); from ipd_theory import cli; cli.main({line.split()})"
+    loaded = f"import jax, tyro, ipd_theory.commands.{line.split()[0]}; from ipd_theory import cli"
+    code = f"{loaded}; print('ready', flush=True); cli.main({line.split()})"
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )

@@ -68,7 +68,7 @@ def _status(work: Callable[[], None]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt as stop:
-        _interrupted(str(stop) or NOTHING_KEPT)
+        _interrupted(str(stop) or "interrupted")
     except TOLD as error:
         return _told(error)
     return 0
