@@ -103,6 +103,9 @@ def test_text_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
         (["return", "--p", "1,1,1,1,1+a"], "holds '1+a'"),
         (["return", "--discount", "1.1"], "discount holds 11/10"),
         (["return", "--payoffs", "1,2"], "--payoffs '1,2' has 2 entries"),
+        (["return", "--p", "1,1,0,1,1/0"], "--p holds '1/0', which divides by zero"),
+        (["return", "--discount", "1e999999999"], "--discount holds '1e999999999', which is not a number"),
+        (["return", "--payoffs", "nan,1,2,3"], "--payoffs holds 'nan', which cannot name a symbol"),
         (["gradient", "--wrt", "pq"], "--wrt pq is for the Hessian"),
     ],
 )

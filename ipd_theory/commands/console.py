@@ -56,8 +56,8 @@ def print_table(
 ) -> None:
     """Print a table, names in its first column and numbers in the others; no number and no header is ever cut.
 
-    A table too wide for the terminal (80 columns in a pipe, or what COLUMNS says) breaks its headers between words; one
-    still too wide is printed in parts below each other, each with the names and as many columns as fit.
+    Where the terminal is too narrow (a pipe has 80 columns, or what COLUMNS says) headers break between words, then the
+    columns go in parts below each other, each with the names and as many columns as fit, then each row is a list.
 
     Args:
         header: What stands above each column.
@@ -66,44 +66,49 @@ def print_table(
         section: A rule is drawn after every so many rows.
     """
     cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
-    contents = [max((cell.cell_len for cell in column), default=0) for column in zip(*cells, strict=True)]
-    contents = contents or [0] * len(header)
-    widths = [max(width, cell_len(word)) for width, word in zip(contents, header, strict=True)]
-    if _whole(widths) > results.width:
-        words = [max((cell_len(word) for word in words.split()), default=0) for words in header]
-        widths = [max(width, word) for width, word in zip(contents, words, strict=True)]
-        room = results.width - _whole([0, max(widths[1:], default=0)])
-        widths[0] = min(widths[0], max(room, NARROWEST))
+    columns = list(zip([Text(words) for words in header], *cells, strict=True))
+    widths = [max(cell.cell_len for cell in column) for column in columns]
     if title:
         results.print(Text(title, style="bold"), soft_wrap=True)
-    start = 1
-    while True:
-        stop = start + 1
-        while stop < len(header) and _whole([widths[0], *widths[start : stop + 1]]) <= results.width:
-            stop += 1
-        part = [0, *range(start, min(stop, len(header)))]
-        _print_part(
-            [header[i] for i in part], [[row[i] for i in part] for row in cells], [widths[i] for i in part], section
-        )
-        if stop >= len(header):
-            return
-        start = stop
+    if _width(widths) > results.width:
+        widths = [max(_longest_word(column[0]), *(cell.cell_len for cell in column[1:])) for column in columns]
+        widths[0] = min(widths[0], max(results.width - _width([0, *widths[1:]]), NARROWEST))
+    if _width([widths[0], max(widths[1:], default=0)]) > results.width:
+        _print_lists(cells, header)
+        return
+    for part in _parts(widths):
+        table = Table()
+        for i in part:
+            table.add_column(columns[i][0], width=widths[i], justify="right" if i else "left", overflow="fold")
+        for number, row in enumerate(cells, 1):
+            table.add_row(*(row[i] for i in part), end_section=section is not None and number % section == 0)
+        results.print(table)
 
 
-def _whole(widths: Sequence[int]) -> int:
-    """The width of a table whose columns have these widths."""
+def _width(widths: Sequence[int]) -> int:
+    """The width of a table whose columns have these widths: each has a space on both sides and a line to its right."""
     return sum(width + 3 for width in widths) + 1
 
 
-def _print_part(
-    header: Sequence[str], rows: Sequence[Sequence[Text]], widths: Sequence[int], section: int | None
-) -> None:
-    table = Table()
-    for i, (words, width) in enumerate(zip(header, widths, strict=True)):
-        table.add_column(Text(words), width=width, justify="right" if i else "left", overflow="fold")
-    for number, row in enumerate(rows, 1):
-        table.add_row(*row, end_section=section is not None and number % section == 0)
-    results.print(table, width=max(_whole(widths), results.width), crop=False)
+def _longest_word(header: Text) -> int:
+    return max((cell_len(word) for word in header.plain.split()), default=0)
+
+
+def _parts(widths: Sequence[int]) -> list[list[int]]:
+    """The columns of each part of a table that is as wide as the terminal; the first column stands in all."""
+    parts = [[0]]
+    for i in range(1, len(widths)):
+        if len(parts[-1]) > 1 and _width([widths[j] for j in (*parts[-1], i)]) > results.width:
+            parts.append([0])
+        parts[-1].append(i)
+    return parts
+
+
+def _print_lists(rows: Sequence[Sequence[Text]], header: Sequence[str]) -> None:
+    for name, *numbers in rows:
+        results.print(name, soft_wrap=True)
+        for words, number in zip(header[1:], numbers, strict=True):
+            results.print(Text(f"  {words}: ") + number, soft_wrap=True)
 
 
 def folder_to_write(option: str, path: Path) -> Path:

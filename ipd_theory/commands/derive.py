@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from ipd_theory.commands.console import print_json, progress_bar, results
-from ipd_theory.commands.strategy_argument import entries, listed
+from ipd_theory.commands.console import print_json, print_table, progress_bar, results
+from ipd_theory.commands.strategy_argument import listed, named, number_or_symbol
 
 
 class Entry(NamedTuple):
@@ -45,11 +45,11 @@ def derive(
         latex: Print LaTeX.
         json: Print JSON, each entry as LaTeX and, in full, as text that sympy reads back (tell it that S is a symbol).
     """
+    pairing = _pairing(p, q, discount, payoffs)
     if wrt == "pq" and quantity != "hessian":
         raise ValueError(f"--wrt pq is for the Hessian; the {quantity} takes p or q")
     from ipd_theory import symbolic
 
-    pairing = _pairing(p, q, discount, payoffs)
     with progress_bar(f"deriving the {quantity}") as progress:
         derived = _derived(quantity, pairing, player, wrt)
         simple = []
@@ -77,27 +77,30 @@ def derive(
 
 
 def _pairing(p: str | None, q: str | None, discount: str | None, payoffs: str | None) -> Any:
+    from ipd_theory import symbolic
+
+    parts: dict[str, Any] = {}
+    for name, text in (("p", p), ("q", q)):
+        if text is not None:
+            parts[name] = _entries(f"--{name}", text)
+    if discount is not None:
+        parts["discount"] = number_or_symbol("--discount", discount)
+    if payoffs is not None:
+        parts["payoffs"] = [number_or_symbol("--payoffs", x) for x in listed("--payoffs", payoffs, 4)]
+    return symbolic.Pairing(**parts)
+
+
+def _entries(option: str, text: str) -> list[Any]:
+    """Return a strategy's five entries, numbers or symbols."""
+    if "," in text:
+        return [number_or_symbol(option, x) for x in listed(option, text, 5)]
     import jax
 
     jax.config.update("jax_enable_x64", True)  # so that a named strategy's 1/3 is recognised
-    import sympy
-
-    from ipd_theory import symbolic
-
-    written: dict[str, list[Any]] = {
-        "p": entries("--p", p) if p is not None else [],
-        "q": entries("--q", q) if q is not None else [],
-        "discount": listed("--discount", discount, 1) if discount is not None else [],
-        "payoffs": listed("--payoffs", payoffs, 4) if payoffs is not None else [],
-    }
-    parts: dict[str, Any] = {
-        name: [sympy.Symbol(x) if isinstance(x, str) and x.isidentifier() else x for x in values]
-        for name, values in written.items()
-        if values
-    }
-    if "discount" in parts:
-        parts["discount"] = parts["discount"][0]
-    return symbolic.Pairing(**parts)
+    named_table: list[Any] = named(option, text).tolist()
+    if len(named_table) != 5:
+        raise ValueError(f"{option} {text!r} remembers more than one round; derive takes strategies of memory one")
+    return named_table
 
 
 def _derived(quantity: str, pairing: Any, player: int, wrt: str) -> list[Entry]:
@@ -144,7 +147,6 @@ def _printable(form: Any, by_payoff: bool) -> Any:
 
 def _print_text(derived: list[Entry], columns: dict[str, Any]) -> None:
     import sympy
-    from rich.table import Table
 
     from ipd_theory.symbolic import CONTEXTS
 
@@ -157,10 +159,9 @@ def _print_text(derived: list[Entry], columns: dict[str, Any]) -> None:
             text = drawn
         results.print(text, markup=False, soft_wrap=True)
     if columns:
-        table = Table("after", *columns, title="columns of the determinants (1: ones, e_s: 1 after s, else 0)")
-        for context, row in zip(CONTEXTS[1:], zip(*columns.values(), strict=True), strict=True):
-            table.add_row(context, *map(str, row))
-        results.print(table)
+        rows = zip(CONTEXTS[1:], *columns.values(), strict=True)
+        title = "columns of the determinants (1: ones, e_s: 1 after s, else 0)"
+        print_table(("after", *columns), [[str(x) for x in row] for row in rows], title=title)
 
 
 def _print_latex(derived: list[Entry], columns: dict[str, Any]) -> None:

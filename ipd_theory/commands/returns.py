@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 import tyro
-from rich.table import Table
 
-from ipd_theory.commands.console import print_json, results
-from ipd_theory.commands.strategy_argument import listed, named
+from ipd_theory.commands.console import print_json, print_table, results
+from ipd_theory.commands.strategy_argument import listed, number, table
 
 
 def returns(
@@ -23,21 +22,24 @@ def returns(
 
     Args:
         p: Player 1's strategy: a name (TFT, WSLS, GRIM, GTFT, ALLC, ALLD, …) or five probabilities of cooperation,
-            at the start and after CC, CD, DC, DD (own action first), e.g. 1,0.9,0.1,0.9,0.1.
+            at the start and after CC, CD, DC, DD (own action first), e.g. 1,0.9,0.1,0.9,1/3; or 21 of them, with the
+            last two outcomes after the first five, the older one first.
         q: Player 2's strategy, likewise, in its own view.
         discount: γ from 0 to 1; 1 is the limit of means.
         payoffs: R,S,T,P with commas.
         error: Probability that an intended action is flipped (trembling hand).
         json: Print JSON.
     """
+    R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
     import jax
 
     jax.config.update("jax_enable_x64", True)
     import ipd_theory as ipd
 
-    R, S, T, P = (_number("--payoffs", x) for x in listed("--payoffs", payoffs, 4))
     game = ipd.games.symmetric_game(R=R, S=S, T=T, P=P)
-    tables = [ipd.strategies.tremble(_table(name, text), error) for name, text in (("P", p), ("Q", q))]
+    tables = [ipd.strategies.tremble(table(name, text), error) for name, text in (("P", p), ("Q", q))]
+    memory = max(map(ipd.strategies.memory_of, tables))
+    tables = [ipd.strategies.extend(x, memory) for x in tables]
     result = {
         "settings": {"p": p, "q": q, "discount": discount, "payoffs": [R, S, T, P], "error": error},
         "strategies": tables,
@@ -49,39 +51,26 @@ def returns(
     if json:
         print_json(result)
     else:
-        _print_tables(result)
+        _print_tables(result, memory)
 
 
-def _number(argument: str, text: str) -> float:
-    top, _, bottom = text.partition("/")
-    try:
-        return float(top) / float(bottom or 1)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{argument} holds {text!r}, which is not a number") from None
+def _print_tables(result: dict[str, Any], memory: int) -> None:
+    from ipd_theory import strategies
 
-
-def _table(argument: str, text: str) -> Any:
-    from jax.numpy import asarray
-
-    if "," not in text:
-        return named(argument, text)
-    return asarray([_number(argument, x) for x in listed(argument, text, 5)])
-
-
-def _print_tables(result: dict[str, Any]) -> None:
     settings = result["settings"]
+    for i, name in enumerate(("p", "q")):
+        seen = result["occupancy"][strategies.view(memory, i)[1:] - 1]
+        shares = ["", *(f"{x:.6f}" for x in seen)]
+        columns = (result["strategies"][i], result["values"][i], result["gradient"][i])
+        rows = [
+            (context, share, f"{chance:.4f}", f"{value:.4f}", f"{slope:+.4f}")
+            for context, share, chance, value, slope in zip(strategies.contexts(memory), shares, *columns, strict=True)
+        ]
+        print_table(
+            ("after", "share of time", "cooperates", "value a step", f"∂return/∂{name}"),
+            rows,
+            title=f"{name}  {settings[name]} earns {result['returns'][i]:.6f} a step (own action first)",
+        )
     R, S, T, P = settings["payoffs"]
     mean = "limit of means" if settings["discount"] == 1 else f"γ = {settings['discount']:g}"
-    outcomes = Table(
-        "", "return a step", "CC", "CD", "DC", "DD", title="Returns, and the share of time in each outcome"
-    )
-    shares = [f"{x:.6f}" for x in result["occupancy"]]
-    for i, name in enumerate(("p", "q")):
-        seen = shares if i == 0 else ["", "", "", ""]
-        outcomes.add_row(f"{name}  {settings[name]}", f"{result['returns'][i]:.6f}", *seen)
-    contexts = Table("", "start", "CC", "CD", "DC", "DD", title="By context, own action first")
-    for i, name in enumerate(("p", "q")):
-        contexts.add_row(f"{name}: cooperates", *(f"{x:.4f}" for x in result["strategies"][i]))
-        contexts.add_row(f"{name}: value a step", *(f"{x:.4f}" for x in result["values"][i]))
-        contexts.add_row(f"{name}: ∂return/∂{name}", *(f"{x:+.4f}" for x in result["gradient"][i]), end_section=True)
-    results.print(outcomes, contexts, f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; {mean}", sep="\n")
+    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; {mean}", soft_wrap=True)
