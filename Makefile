@@ -1,42 +1,45 @@
-# make test      lint, types, tests, README examples      make figures   the theory figures, quick preset
-# make test-slow what takes longer                        make bench     speed against peers, as a table
-# make test-hours what takes hours
 PYTHON ?= python3
 VENV ?= .venv
 PRESET ?= quick
 BIN := $(VENV)/bin
 
-.PHONY: test test-slow test-hours lint types figures bench notebooks clean
+.PHONY: help test test-slow test-hours lint types figures bench mutants notebooks notebooks-check clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
-lint: $(VENV)/.installed
+test: lint types ## lint, types, tests, README examples
+	$(BIN)/pytest -n 2 -m "not slow" --durations=15
+
+test-slow: $(VENV)/.installed ## what takes longer
+	$(BIN)/pytest -m "slow and not hours" --durations=15
+
+test-hours: $(VENV)/.installed ## what takes hours
+	$(BIN)/pytest -m hours --durations=15
+
+lint: $(VENV)/.installed ## ruff: rules and layout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed
+types: $(VENV)/.installed ## mypy, strict
 	$(BIN)/mypy
 
-test: lint types
-	$(BIN)/pytest -n 2 -m "not slow" --durations=15
-
-test-slow: $(VENV)/.installed
-	$(BIN)/pytest -m "slow and not hours" --durations=15
-
-test-hours: $(VENV)/.installed
-	$(BIN)/pytest -m hours --durations=15
-
-figures: $(VENV)/.installed
-	$(BIN)/ipd-theory figures --preset $(PRESET)
-
-bench: $(VENV)/.installed
-	$(BIN)/python -m tests.benchmarks
-
-notebooks: $(VENV)/.installed
+notebooks: $(VENV)/.installed ## run the notebooks in full and write them
 	$(BIN)/python notebooks/execute.py
 
-clean:
+mutants: $(VENV)/.installed ## break one formula at a time: do the tests notice?
+	$(BIN)/python -m tests.mutants
+
+figures: $(VENV)/.installed ## the theory figures, PRESET=quick or paper
+	$(BIN)/ipd-theory figures --preset $(PRESET)
+
+bench: $(VENV)/.installed ## speed against peers, as a table
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## remove what these commands made
 	rm -rf $(VENV) figures .pytest_cache .mypy_cache .ruff_cache .hypothesis
