@@ -20,12 +20,17 @@ import jax.numpy as jnp
 import nashpy
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
+from scipy.integrate import solve_ivp
+from scipy.special import softmax
 
 from ipd_theory import _checks, strategies
+from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
 
 Matrix = Float[np.ndarray, "n m"]
+ROUNDING = 1e-9  # what shares may lack of adding up to 1
+ROUNDING_OF_PAYOFFS = 1e-14
 
 
 class BestResponse(NamedTuple):
@@ -75,7 +80,13 @@ class Equilibrium(NamedTuple):
     gap: float
 
 
-def best_response_gap(A: Matrix, B: Matrix, row: Float[np.ndarray, " n"], column: Float[np.ndarray, " m"]) -> float:
+@checked
+def best_response_gap(
+    A: Float[np.ndarray, "_ _"],
+    B: Float[np.ndarray, "_ _"],
+    row: Float[np.ndarray, " _"],
+    column: Float[np.ndarray, " _"],
+) -> float:
     """Return ε [a number, payoff units]: the most that either player gains by deviating.
 
     Args:
@@ -83,19 +94,69 @@ def best_response_gap(A: Matrix, B: Matrix, row: Float[np.ndarray, " n"], column
         B: [n, m] the column player's.
         row: [n] mixture.
         column: [m] mixture.
+
+    Raises:
+        ValueError: if the payoffs are not finite or a mixture is no distribution over their rows or columns.
     """
-    return float(max((A @ column).max() - row @ A @ column, (row @ B).max() - row @ B @ column))
+    A, B = _bimatrix(A, B)
+    x, y = _distribution("row", row, A.shape[0]), _distribution("column", column, A.shape[1])
+    return float(max((A @ y).max() - x @ A @ y, (x @ B).max() - x @ B @ y))
 
 
-def undominated(A: Matrix, B: Matrix) -> tuple[list[int], list[int]]:
-    """Return the rows and columns that survive iterated elimination of strategies strictly dominated by a pure one."""
+def _bimatrix(A: Float[np.ndarray, "_ _"], B: Float[np.ndarray, "_ _"]) -> tuple[Matrix, Matrix]:
+    A, B = np.asarray(A, float), np.asarray(B, float)
+    for name, matrix in (("A", A), ("B", B)):
+        if matrix.ndim != 2 or matrix.size == 0 or matrix.shape != A.shape:
+            raise ValueError(f"{name} must be a matrix, A and B of one shape; got the shapes {A.shape} and {B.shape}")
+        if not np.isfinite(matrix).all():
+            raise ValueError(f"{name} must be finite; got {matrix}")
+    return A, B
+
+
+def _distribution(name: str, x: Float[ArrayLike, " n"], size: int) -> Float[np.ndarray, " n"]:
+    shares = np.asarray(x, float)
+    if shares.shape != (size,):
+        raise ValueError(f"{name} must have the shape ({size},); got {shares.shape}")
+    if not ((shares >= -ROUNDING).all() and abs(shares.sum() - 1) <= ROUNDING * size):
+        raise ValueError(f"{name} must be shares, 0 or more, that add up to 1; got {shares}")
+    return _proper(shares)
+
+
+def _proper(shares: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Return nearly a distribution as one."""
+    clipped = np.clip(shares, 0, 1)
+    return clipped / clipped.sum()
+
+
+@checked
+def undominated(A: Float[np.ndarray, "_ _"], B: Float[np.ndarray, "_ _"]) -> tuple[list[int], list[int]]:
+    """Return the rows and columns that survive iterated elimination of strategies strictly dominated by a pure one.
+
+    Args:
+        A: [n, m] the row player's payoffs.
+        B: [n, m] the column player's.
+
+    Raises:
+        ValueError: if the payoffs are not finite or differ in shape.
+    """
+    A, B = _bimatrix(A, B)
     rows, columns = list(range(A.shape[0])), list(range(A.shape[1]))
     while True:
         mine, theirs = A[np.ix_(rows, columns)], B[np.ix_(rows, columns)].T
-        kept = [[k for k, v in enumerate(M) if not (v < M).all(1).any()] for M in (mine, theirs)]
-        if len(kept[0]) == len(rows) and len(kept[1]) == len(columns):
+        left = [[k for k, v in enumerate(M) if not (v < M).all(1).any()] for M in (mine, theirs)]
+        if len(left[0]) == len(rows) and len(left[1]) == len(columns):
             return rows, columns
-        rows, columns = [rows[k] for k in kept[0]], [columns[k] for k in kept[1]]
+        rows, columns = [rows[k] for k in left[0]], [columns[k] for k in left[1]]
+
+
+def _from_one_to_two(payoffs: Matrix) -> Matrix:
+    """Return one player's payoffs, moved and scaled to [1, 2], which changes no equilibrium.
+
+    The polytopes of best responses need payoffs above 0, and the tolerances of those who list their vertices ordinary
+    sizes.
+    """
+    spread = np.ptp(payoffs)
+    return 1 + (payoffs - payoffs.min()) / (spread if spread > 0 else 1)
 
 
 def _proposals(A: Matrix, B: Matrix, by_vertices: bool) -> list[tuple[Any, Any]]:
@@ -112,6 +173,7 @@ def _proposals(A: Matrix, B: Matrix, by_vertices: bool) -> list[tuple[Any, Any]]
         return pure + [game.lemke_howson(initial_dropped_label=label) for label in range(n + m)]
 
 
+@checked
 def nash_equilibria(
     A: Float[np.ndarray, "_ _"], B: Float[np.ndarray, "_ _"], *, tolerance: float = 1e-8, most_by_vertices: int = 6
 ) -> list[Equilibrium]:
@@ -124,54 +186,142 @@ def nash_equilibria(
     Args:
         A: [n, m] the row player's payoffs.
         B: [n, m] the column player's.
-        tolerance: the largest gap, as a share of the range of payoffs, of what counts as an equilibrium.
+        tolerance: the largest gap, as a share of the range of that player's payoffs, of what counts as an equilibrium.
         most_by_vertices: see above.
 
     Raises:
-        ValueError: if the payoffs are not finite or differ in shape.
+        ValueError: if the payoffs are not finite or differ in shape, or the tolerance is not above 0.
     """
-    A, B = np.asarray(A, float), np.asarray(B, float)
-    if A.shape != B.shape or A.ndim != 2 or not (np.isfinite(A).all() and np.isfinite(B).all()):
-        raise ValueError(f"A and B must be finite matrices of one shape; got shapes {A.shape} and {B.shape}")
-    rows, columns = undominated(A, B)
+    A, B = _bimatrix(A, B)
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must lie between 0 and 1; got {tolerance}")
+    if most_by_vertices < 0:
+        raise ValueError(f"most_by_vertices must be 0 or more; got {most_by_vertices}")
+    scaled_A, scaled_B = _from_one_to_two(A), _from_one_to_two(B)
+    rows, columns = undominated(scaled_A, scaled_B)
     inner = np.ix_(rows, columns)
-    scale = max(np.ptp(A), np.ptp(B), np.finfo(float).tiny)
     found: list[Equilibrium] = []
     small = max(len(rows), len(columns)) <= most_by_vertices
-    for row, column in _proposals(A[inner], B[inner], small):
-        if row.shape != (len(rows),) or column.shape != (len(columns),):
+    for row, column in _proposals(scaled_A[inner], scaled_B[inner], small):
+        if row is None or row.shape != (len(rows),) or column.shape != (len(columns),):
             continue  # Lemke–Howson may return the wrong shape on a degenerate game
         x, y = np.zeros(A.shape[0]), np.zeros(A.shape[1])
         x[rows], y[columns] = row, column
-        gap = best_response_gap(A, B, x, y)
-        proper = np.isfinite(gap) and min(x.min(), y.min()) > -tolerance and abs(x.sum() - 1) + abs(y.sum() - 1) < 1e-6
+        nearly = np.isfinite(x).all() and np.isfinite(y).all() and min(x.min(), y.min()) > -tolerance
+        if not nearly or abs(x.sum() - 1) + abs(y.sum() - 1) > 1e-6:
+            continue
+        x, y = _proper(x), _proper(y)
         known = any(np.allclose(x, e.row, atol=1e-6) and np.allclose(y, e.column, atol=1e-6) for e in found)
-        if proper and gap <= tolerance * scale and not known:
-            found.append(Equilibrium(x, y, gap))
+        if not known and best_response_gap(scaled_A, scaled_B, x, y) <= tolerance:
+            found.append(Equilibrium(x, y, best_response_gap(A, B, x, y)))
     return found
 
 
-def replicator(A: Matrix, start: Float[ArrayLike, " n"], times: Float[ArrayLike, " t"]) -> Float[np.ndarray, "t n"]:
-    """Return shares [t, n] of n strategies in one population under ẋ_i = x_i((Ax)_i − xᵀAx), by nashpy.
+def _against_mutants(A: Float[np.ndarray, "_ _"], i: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Return what strategy i earns more than each other one [n − 1] against i, and against that other one.
+
+    Differences that are rounding are none.
+    """
+    A, _ = _bimatrix(A, A)
+    if A.shape[0] != A.shape[1]:
+        raise ValueError(f"A must be square; got the shape {A.shape}")
+    if not 0 <= i < len(A):
+        raise ValueError(f"i must lie in 0 to {len(A) - 1}; got {i}")
+    others = [j for j in range(len(A)) if j != i]
+    at_home, away = A[i, i] - A[others, i], A[i, others] - A[others, others]
+    least = ROUNDING * np.ptp(A)
+    return np.where(np.abs(at_home) <= least, 0, at_home), np.where(np.abs(away) <= least, 0, away)
+
+
+@checked
+def is_ess(A: Float[np.ndarray, "_ _"], i: int) -> bool:
+    """Return whether a strategy is evolutionarily stable among those of a matrix, each of them the mutant alone.
+
+    It earns more against itself than any mutant does, or as much and then more against the mutant than that does
+    (Maynard Smith & Price 1973).
 
     Args:
         A: [n, n] payoff of row against column.
-        start: [n] shares at time 0, which sum to 1.
-        times: [t] rising times, in units of 1 / payoff.
+        i: which strategy, from 0.
+
+    Raises:
+        ValueError: if A is not square and finite, or has no strategy i.
     """
-    shares = nashpy.Game(np.asarray(A, float)).replicator_dynamics(y0=np.asarray(start), timepoints=np.asarray(times))
-    return np.asarray(shares)
+    at_home, away = _against_mutants(A, i)
+    return bool(((at_home > 0) | ((at_home == 0) & (away > 0))).all())
 
 
-def survivors(A: Matrix, *, time: float = 1e4, least: float = 1e-3) -> Float[np.ndarray, " n"]:
+@checked
+def is_neutrally_stable(A: Float[np.ndarray, "_ _"], i: int) -> bool:
+    """Return whether no mutant among those of a matrix does better than a strategy: `is_ess`, ties allowed."""
+    at_home, away = _against_mutants(A, i)
+    return bool(((at_home > 0) | ((at_home == 0) & (away >= 0))).all())
+
+
+@checked
+def replicator(
+    A: Float[np.ndarray, "_ _"], start: Float[np.ndarray, " _"], times: Float[np.ndarray, " t"]
+) -> Float[np.ndarray, "t n"]:
+    """Return shares [t, n] of n strategies in one population under ẋ_i = x_i((Ax)_i − xᵀAx).
+
+    Integrated in the logarithms u of the shares, u̇ = Ax and x = softmax(u), so that shares stay shares whatever the
+    payoffs' signs; a constant added to a column of A changes nothing and is taken out first. Where no strategy does
+    better than the mean but for rounding, the population rests.
+
+    Args:
+        A: [n, n] payoff of row against column.
+        start: [n] shares at time 0, which add up to 1.
+        times: [t] rising times, the first that of `start`, in units of 1 / payoff.
+
+    Raises:
+        ValueError: if A is not square and finite, `start` no shares, or `times` do not rise.
+        FloatingPointError: if the integration fails.
+    """
+    A, _ = _bimatrix(A, A)
+    if A.shape[0] != A.shape[1]:
+        raise ValueError(f"A must be square; got the shape {A.shape}")
+    shares = _distribution("start", start, len(A))
+    t = np.asarray(times, float)
+    if t.ndim != 1 or t.size == 0 or not np.isfinite(t).all() or (np.diff(t) <= 0).any():
+        raise ValueError(f"times must be finite and rise; got {t}")
+    alive = np.flatnonzero(shares)
+    payoffs = (A - A.min(0))[np.ix_(alive, alive)]
+    least = ROUNDING_OF_PAYOFFS * max(np.abs(A).max(), np.finfo(float).tiny)
+
+    def growth(_: float, u: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        x = softmax(u)
+        ahead = payoffs @ x
+        ahead = ahead - x @ ahead
+        return np.where(np.abs(ahead) <= least, 0.0, ahead)
+
+    path = np.zeros((t.size, len(A)))
+    path[0] = shares
+    if t.size > 1:
+        done = solve_ivp(growth, (t[0], t[-1]), np.log(shares[alive]), "LSODA", t, rtol=1e-10, atol=1e-10)
+        if not done.success or not np.isfinite(done.y).all():
+            raise FloatingPointError(f"the replicator dynamics could not be integrated: {done.message}")
+        path[:, alive] = softmax(done.y.T, axis=1)
+    return path
+
+
+@checked
+def survivors(A: Float[np.ndarray, "_ _"], *, time: float = 1e4, least: float = 1e-3) -> Float[np.ndarray, " n"]:
     """Return the shares [n] that replicator dynamics reach from equal shares; below `least` counts as extinct (0).
 
     Args:
         A: [n, n] payoff of row against column; its range sets the unit of time.
-        time: how long, in units of 1 / (range of A).
-        least: the smallest share that survives.
+        time: how long, in units of 1 / (range of A), above 0.
+        least: the smallest share that survives, 0 to 1 / n.
+
+    Raises:
+        ValueError: as `replicator`, or if `time` or `least` is out of range.
     """
-    A = np.asarray(A, float)
-    scale = max(np.ptp(A), np.finfo(float).tiny)
-    end = replicator(A / scale, np.full(len(A), 1 / len(A)), np.array([0.0, time]))[-1]
-    return np.where(end < least, 0.0, end)
+    A, _ = _bimatrix(A, A)
+    if time <= 0:
+        raise ValueError(f"time must be above 0; got {time}")
+    if not 0 <= least <= 1 / len(A):
+        raise ValueError(f"least must lie in 0 to 1 / n = {1 / len(A):g}; got {least}")
+    spread = np.ptp(A)
+    scaled = (A - A.min()) / (spread if spread > 0 else 1)
+    end = replicator(scaled, np.full(len(A), 1 / len(A)), np.array([0.0, time]))[-1]
+    return _proper(np.where(end < least, 0.0, end))
