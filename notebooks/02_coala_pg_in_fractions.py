@@ -19,7 +19,7 @@ import optax
 
 import ipd_theory as ipd
 from ipd_theory import estimators
-from ipd_theory.sampling import enumeration, learners, linear, rational
+from ipd_theory.sampling import enumeration, fractions, learners, prefixes
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
 
 jax.config.update("jax_enable_x64", True)
@@ -93,15 +93,15 @@ np.testing.assert_array_equal(estimators.coala_pg(rewards)[..., 0], [[0.5, 0.0],
 B, M, T = 2, 2, 1
 learner = learners.reinforce_in_probabilities(Fraction(1, 16))
 pomdp = ShapingPOMDP(ipd.games.axelrod(), learner, jnp.full(5, 0.5), B, M, T, remember_across_episodes=True)
-ego = rational.fractions([["1/3", "2/5", "3/7", "1/2", "5/8"]])  # after start, CC, CD, DC, DD
-everything = rational.enumerate_rationally(pomdp, ego.shape, rational.fractions(["1/2"] * 5))
+ego = fractions.exact([["1/3", "2/5", "3/7", "1/2", "5/8"]])  # after start, CC, CD, DC, DD
+everything = fractions.enumerate_rationally(pomdp, ego.shape, fractions.exact(["1/2"] * 5))
 probability = ((np.concatenate([ego, 1 - ego], 1) ** everything.exponents).prod(-1) * everything.occurs).sum()
 print(f"{len(everything.occurs)} meta-episodes up to order, total probability {probability}")
 assert probability == 1
 
 # %%
-truth = rational.true_gradient(everything, ego)
-means = {name: rational.expectation(everything, ego, estimator) for name, estimator in weights.items()}
+truth = fractions.true_gradient(everything, ego)
+means = {name: fractions.expectation(everything, ego, estimator) for name, estimator in weights.items()}
 print("∇J̄           ", *(f"{x!s:>14}" for x in truth))
 for name, mean in means.items():
     print(f"{name:14s}", *(f"{x!s:>14}" for x in mean), "  equal" if mean == truth else "  different")
@@ -133,12 +133,12 @@ def now(rewards):
 
 
 forgetful = ShapingPOMDP(ipd.games.axelrod(), learner, jnp.full(5, 0.5), B, M, T)
-listed = rational.enumerate_rationally(forgetful, ego.shape, rational.fractions(["1/2"] * 5))
-total = rational.true_gradient(listed, ego)
-current = rational.expectation(listed, ego, now)
+listed = fractions.enumerate_rationally(forgetful, ego.shape, fractions.exact(["1/2"] * 5))
+total = fractions.true_gradient(listed, ego)
+current = fractions.expectation(listed, ego, now)
 shaping = [a - b for a, b in zip(total, current, strict=True)]
-unaware = rational.expectation(listed, ego, estimators.batch_unaware)
-m_fos = rational.expectation(listed, ego, estimators.m_fos)
+unaware = fractions.expectation(listed, ego, estimators.batch_unaware)
+m_fos = fractions.expectation(listed, ego, estimators.m_fos)
 print(f"at the start: ∇J̄ = {total[0]}, of which {current[0]} now and {shaping[0]} by shaping")
 print(f"batch-unaware {unaware[0]}, M-FOS {m_fos[0]}")
 
@@ -167,9 +167,9 @@ rule = learners.policy_gradient(optax.adam(0.5), discount=0.99, critic=True, nor
 start, logits = jnp.asarray(rng.normal(size=5)), jnp.asarray(rng.normal(size=(2, 5)))
 pomdp = ShapingPOMDP(ipd.prisoners_dilemma(), rule, start, 2, 2, 2, remember_across_episodes=True)
 listed = enumeration.enumerate_meta_episodes(pomdp)
-exact = enumeration.true_gradient(pomdp, listed, logits)
+exact = enumeration.true_gradient(listed, logits)
 size = jnp.linalg.norm(exact.total)
-moments = {n: enumeration.moments(pomdp, listed, logits, w(listed.episodes.ego.rewards)) for n, w in weights.items()}
+moments = {n: enumeration.moments(listed, logits, w(listed.episodes.ego.rewards)) for n, w in weights.items()}
 for name, (mean, covariance) in moments.items():
     bias, spread = jnp.linalg.norm(mean - exact.total) / size, jnp.sqrt(jnp.trace(covariance)) / jnp.linalg.norm(mean)
     print(f"{name:14s} relative bias {bias:7.1e}   standard deviation of one meta-episode {spread:.1f} times the mean")
@@ -195,7 +195,7 @@ values = jnp.asarray(rng.normal(size=(2, 5)))[jnp.arange(2)[:, None], ego_seen.c
 
 def relative_bias(gae_lambda):
     advantages = estimators.advantages(ego_seen.rewards, values, estimators.coala_pg, gae_lambda=gae_lambda)
-    return jnp.linalg.norm(enumeration.moments(pomdp, listed, logits, advantages).mean - exact.total) / size
+    return jnp.linalg.norm(enumeration.moments(listed, logits, advantages).mean - exact.total) / size
 
 
 lambdas = np.linspace(0, 1, 21)
@@ -218,7 +218,7 @@ game, rate = ipd.prisoners_dilemma(), 0.5
 by_size = {}
 for size_of_batch in (3, 6):
     env = ShapingPOMDP(game, learners.reinforce(rate), start, size_of_batch, 2, 2)
-    by_size[size_of_batch] = linear.true_gradient_by_prefix(env, linear.prefixes(env), logits[:1]).total
+    by_size[size_of_batch] = prefixes.true_gradient_by_prefix(prefixes.enumerate_prefixes(env), logits[:1]).total
 limit = enumeration.large_batch_gradient(game, logits[0], start, rate, 2, 2)
 distance = {name: float(jnp.linalg.norm(g - limit)) for name, g in by_size.items()}
 extrapolated = float(jnp.linalg.norm(2 * by_size[6] - by_size[3] - limit))
@@ -230,8 +230,8 @@ assert extrapolated < distance[6] / 5 < distance[3] / 5
 
 # %%
 N = 100_000
-played = play(jax.random.key(0), pomdp, logits, N).ego
-mean = estimates(pomdp, logits, played, estimators.coala_pg(played.rewards)).mean(0).ravel()
+played = play(jax.random.key(0), pomdp, logits, N)
+mean = estimates(played, logits, estimators.coala_pg(played.ego.rewards)).mean(0).ravel()
 error = jnp.sqrt(jnp.diag(moments["COALA-PG"].covariance) / N)
 z = jnp.where(error > 0, (mean - exact.total) / jnp.maximum(error, 1e-12), 0)
 print("standardised deviations:", np.round(z, 1))

@@ -17,8 +17,7 @@ from jaxtyping import Array
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
-from ipd_theory.sampling import enumeration, linear
-from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
+from ipd_theory.sampling import enumeration, prefixes
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import ESTIMATORS, shaping_problem
 
@@ -37,15 +36,13 @@ PRESETS = {"quick": Settings(), "paper": Settings(batch_size=5, steps=400, seeds
 
 
 @functools.partial(jax.jit, static_argnames="settings")
-def _train(
-    pomdp: ShapingPOMDP, listed: linear.Prefixes, start: Array, forms: list[linear.LinearForm], settings: Settings
-) -> Array:
+def _train(listed: prefixes.Prefixes, start: Array, forms: list[prefixes.LinearForm], settings: Settings) -> Array:
     """Ascend the exact mean of an estimator, given whole and without the future; return the ratios [steps]."""
     optimizer = optax.adam(settings.learning_rate)
 
     def step(carry: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], Array]:
         logits, state = carry
-        mean, now = (linear.moments_by_prefix(pomdp, listed, logits, form).mean for form in forms)
+        mean, now = (prefixes.moments_by_prefix(listed, logits, form).mean for form in forms)
         with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
             updates, state = optimizer.update(-mean.reshape(logits.shape), state)
         return (logits + updates, state), jnp.linalg.norm(mean - now) / jnp.linalg.norm(now)
@@ -58,12 +55,12 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
     ratios = np.zeros((len(SHOWN), settings.seeds, settings.steps))
     for k in range(settings.seeds):
         pomdp, start = shaping_problem(settings.batch_size, seed + k)
-        listed = linear.prefixes(pomdp)
+        listed = prefixes.enumerate_prefixes(pomdp)
         for i, name in enumerate(SHOWN):
             weights = ESTIMATORS[name][0]
             parts = (weights, enumeration.current_part(weights))
-            forms = [linear.linear_form(part, pomdp.shape) for part in parts]
-            ratios[i, k] = _train(pomdp, listed, start, forms, settings)
+            forms = [prefixes.linear_form(part, pomdp.shape) for part in parts]
+            ratios[i, k] = _train(listed, start, forms, settings)
             progress((k * len(SHOWN) + i + 1) / (settings.seeds * len(SHOWN)))
     return {"ratios": ratios}
 

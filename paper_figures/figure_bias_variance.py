@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
-from ipd_theory.sampling import linear
+from ipd_theory.sampling import prefixes
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import ESTIMATORS, shaping_problem
 
@@ -33,13 +33,13 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
     for j, B in enumerate(settings.batch_sizes):
         for k in range(settings.problems):
             pomdp, logits = shaping_problem(B, seed + k)
-            listed = linear.prefixes(pomdp)
-            truth = np.asarray(linear.true_gradient_by_prefix(pomdp, listed, logits).total)
+            listed = prefixes.enumerate_prefixes(pomdp)
+            truth = np.asarray(prefixes.true_gradient_by_prefix(listed, logits).total)
             size = np.linalg.norm(truth)
             for i, (weights, *_) in enumerate(ESTIMATORS.values()):
                 mean, covariance = map(
                     np.asarray,
-                    linear.moments_by_prefix(pomdp, listed, logits, linear.linear_form(weights, pomdp.shape)),
+                    prefixes.moments_by_prefix(listed, logits, prefixes.linear_form(weights, pomdp.shape)),
                 )
                 bias[i, j, k] = np.linalg.norm(mean - truth) / size
                 spread[i, j, k] = np.sqrt(np.trace(covariance)) / np.linalg.norm(mean)

@@ -33,14 +33,14 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
     """Return errors [estimators, repeats, counts] relative to ‖∇J̄‖, and what the exact moments predict."""
     pomdp, logits = shaping_problem(2, seed)
     everything = enumeration.enumerate_meta_episodes(pomdp)
-    truth = np.asarray(enumeration.true_gradient(pomdp, everything, logits).total)
+    truth = np.asarray(enumeration.true_gradient(everything, logits).total)
     counts = np.unique(np.geomspace(100, settings.chunk * settings.chunks, 22).astype(int))
     sums = np.zeros((len(SHOWN), settings.repeats, len(counts), truth.size))
     for r, key in enumerate(jax.random.split(jax.random.key(seed), settings.repeats)):
         for c, k in enumerate(jax.random.split(key, settings.chunks)):
-            ego = play(k, pomdp, logits, settings.chunk).ego
+            played = play(k, pomdp, logits, settings.chunk)
             for i, name in enumerate(SHOWN):
-                g = estimates(pomdp, logits, ego, ESTIMATORS[name][0](ego.rewards))
+                g = estimates(played, logits, ESTIMATORS[name][0](played.ego.rewards))
                 running = np.cumsum(np.asarray(g).reshape(settings.chunk, -1), 0)
                 used = np.clip(counts - c * settings.chunk, 0, settings.chunk)
                 sums[i, r] += np.where(used[:, None] > 0, running[np.maximum(used, 1) - 1], 0)
@@ -49,7 +49,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
     errors = np.linalg.norm(sums / counts[:, None] - truth, axis=-1) / size
     predicted = []
     for name in SHOWN:
-        exact = enumeration.moments(pomdp, everything, logits, ESTIMATORS[name][0](everything.episodes.ego.rewards))
+        exact = enumeration.moments(everything, logits, ESTIMATORS[name][0](everything.episodes.ego.rewards))
         bias = np.asarray(exact.mean) - truth
         predicted.append(np.sqrt(bias @ bias + np.trace(np.asarray(exact.covariance)) / counts) / size)
     return {"counts": counts, "errors": errors, "predicted": np.array(predicted)}

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
-from ipd_theory.sampling import enumeration, estimators, linear
+from ipd_theory.sampling import enumeration, estimators, prefixes
 from ipd_theory.sampling.shaping_pomdp import estimates, play
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import LEARNING_RATE, shaping_problem
@@ -40,7 +40,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
     steps = len(settings.exact) + len(settings.sampled)
     for j, B in enumerate(settings.exact):
         pomdp, logits = shaping_problem(B, seed)
-        exact.append(linear.true_gradient_by_prefix(pomdp, linear.prefixes(pomdp), logits).total)
+        exact.append(prefixes.true_gradient_by_prefix(prefixes.enumerate_prefixes(pomdp), logits).total)
         progress((j + 1) / steps)
     for j, B in enumerate(settings.sampled):
         pomdp, logits = shaping_problem(B, seed)
@@ -48,8 +48,8 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
         chunks = settings.trajectories // (size * B)
         total, squares = np.zeros(5), np.zeros(5)
         for c, key in enumerate(jax.random.split(jax.random.key(seed + B), chunks)):
-            ego = play(key, pomdp, logits, size).ego
-            g = np.asarray(estimates(pomdp, logits, ego, estimators.coala_pg(ego.rewards)))[:, 0]
+            played = play(key, pomdp, logits, size)
+            g = np.asarray(estimates(played, logits, estimators.coala_pg(played.ego.rewards)))[:, 0]
             total, squares = total + g.sum(0), squares + (g**2).sum(0)
             progress((len(settings.exact) + j + (c + 1) / chunks) / steps)
         n = size * chunks

@@ -1,5 +1,7 @@
 """The small shaping problem of the estimator figures: the prisoner's dilemma against a REINFORCE learner, M = T = 2."""
 
+import itertools
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -9,11 +11,12 @@ from ipd_theory.sampling import estimators, learners
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
 LEARNING_RATE = 3.0
+# Each estimator with its colour and mark; one more than these would take them up again.
 ESTIMATORS = {
-    "COALA-PG": (estimators.coala_pg, "C0", "o"),
-    "full": (estimators.full, "C2", "s"),
-    "batch-unaware": (estimators.batch_unaware, "C1", "^"),
-    "M-FOS": (estimators.m_fos, "C3", "D"),
+    estimator.label: (estimator, color, marker)
+    for estimator, color, marker in zip(
+        estimators.ESTIMATORS, itertools.cycle(("C0", "C2", "C1", "C3", "C4", "C5")), itertools.cycle("os^DvP")
+    )
 }
 
 

@@ -11,7 +11,7 @@ from ipd_theory.sampling import dice, enumeration, learners
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
 GAME, T, DISCOUNT = ipd.prisoners_dilemma(), 3, 0.9
-FIXED = learners.Learner(lambda x: x, jax.nn.sigmoid, lambda x, seen: x)
+FIXED = learners.TabularLearner(lambda x: x, jax.nn.sigmoid, lambda x, seen: x)
 
 
 @pytest.fixture(scope="module", name="logits")
@@ -23,7 +23,7 @@ def _logits():
 def _trajectories(logits):
     """All 4^T trajectories of one episode, both players' views."""
     pomdp = ShapingPOMDP(GAME, FIXED, logits[1], 1, 1, T)
-    return [learners.Experience(*(x[:, 0] for x in side)) for side in enumeration.meta_trajectories(pomdp)]
+    return [learners.Seen(*(x[:, 0] for x in side)) for side in enumeration.meta_trajectories(pomdp)]
 
 
 def exact_returns(ego, other):

@@ -21,7 +21,7 @@ WEIGHTS = [estimators.coala_pg, estimators.full, estimators.batch_unaware, estim
 
 class Case(NamedTuple):
     shape: tuple[int, int, int]
-    learner: learners.Learner = REINFORCE
+    learner: learners.TabularLearner = REINFORCE
     game: ipd.MatrixGame = ipd.prisoners_dilemma()
     remember: bool = False
     by_episode: bool = False  # ego's table depends on the inner episode
@@ -54,13 +54,13 @@ def _solved(request):
     case = CASES[request.param]
     pomdp, logits, everything = environment(case)
     rewards = everything.episodes.ego.rewards
-    means = {w: enumeration.moments(pomdp, everything, logits, w(rewards)).mean for w in WEIGHTS}
-    return case, pomdp, logits, everything, enumeration.true_gradient(pomdp, everything, logits), means
+    means = {w: enumeration.moments(everything, logits, w(rewards)).mean for w in WEIGHTS}
+    return case, pomdp, logits, everything, enumeration.true_gradient(everything, logits), means
 
 
 def test_probabilities_sum_to_one(solved):
-    _, pomdp, logits, everything, _, _ = solved
-    np.testing.assert_allclose(enumeration.probabilities(pomdp, everything, logits).sum(), 1.0, rtol=1e-13)
+    _, _, logits, everything, _, _ = solved
+    np.testing.assert_allclose(enumeration.probabilities(everything, logits).sum(), 1.0, rtol=1e-13)
 
 
 @pytest.mark.parametrize("weights", [estimators.coala_pg, estimators.full])
@@ -85,18 +85,18 @@ def test_baselines_are_biased_as_the_decomposition_says(solved):
 
 
 def test_own_episode_part_is_the_own_part_of_the_gradient(solved):
-    _, pomdp, logits, everything, truth, _ = solved
+    _, _, logits, everything, truth, _ = solved
     weights = enumeration.current_part(estimators.coala_pg)(everything.episodes.ego.rewards)
-    mean = enumeration.moments(pomdp, everything, logits, weights).mean
+    mean = enumeration.moments(everything, logits, weights).mean
     np.testing.assert_allclose(mean, truth.current, atol=1e-12)
 
 
 def test_true_gradient_is_that_of_finite_differences():
-    pomdp, logits, everything = environment(CASES["Adam, normalised"])
-    truth, step = enumeration.true_gradient(pomdp, everything, logits).total, 1e-4
+    _, logits, everything = environment(CASES["Adam, normalised"])
+    truth, step = enumeration.true_gradient(everything, logits).total, 1e-4
     for i in range(logits.size):
         e = step * jnp.eye(logits.size)[i].reshape(logits.shape)
-        ends = [enumeration.expected_return(pomdp, everything, logits + s * e) for s in (1, -1)]
+        ends = [enumeration.expected_return(everything, logits + s * e) for s in (1, -1)]
         np.testing.assert_allclose((ends[0] - ends[1]) / (2 * step), truth[i], atol=1e-6)
 
 
@@ -109,8 +109,8 @@ def test_one_inner_episode_is_the_finite_game():
     def exact(logits):
         return T * ipd.expected_returns(pomdp.game, jax.nn.sigmoid(logits[0]), q, horizon=T)[0]
 
-    np.testing.assert_allclose(enumeration.expected_return(pomdp, everything, logits), exact(logits), rtol=1e-13)
-    truth = enumeration.true_gradient(pomdp, everything, logits)
+    np.testing.assert_allclose(enumeration.expected_return(everything, logits), exact(logits), rtol=1e-13)
+    truth = enumeration.true_gradient(everything, logits)
     np.testing.assert_allclose(truth.total, jax.grad(exact)(logits)[0], atol=1e-13)
     assert not truth.shaping.any()
 
@@ -124,7 +124,7 @@ def test_multisets_stand_for_all_tuples():
     np.testing.assert_allclose(everything.orders.sum(), 4**6)
     for weights in WEIGHTS:
         few, all_ = (
-            enumeration.moments(pomdp, listed, logits, weights(listed.episodes.ego.rewards))
+            enumeration.moments(listed, logits, weights(listed.episodes.ego.rewards))
             for listed in (everything, ordered)
         )
         np.testing.assert_allclose(few.mean, all_.mean, atol=1e-13)
@@ -133,18 +133,18 @@ def test_multisets_stand_for_all_tuples():
 
 def test_any_value_function_leaves_the_coala_advantage_unbiased(rng):
     """V is an arbitrary function of a trajectory's whole history so far; at γλ < 1 the bias is measured."""
-    pomdp, logits, everything = environment(CASES["Adam, normalised"])
+    _, logits, everything = environment(CASES["Adam, normalised"])
     ego = everything.episodes.ego
     history = [jnp.zeros(ego.rewards[..., 0, 0].shape, int)]
     outcomes = 2 * ego.actions + everything.episodes.learner.actions
     for l in range(outcomes[0, 0].size):
         history.append(4 * history[-1] + outcomes.reshape(*outcomes.shape[:2], -1)[..., l] + 1)  # one number a history
     values = jnp.asarray(3 * rng.normal(size=400))[jnp.stack(history[:-1], -1)].reshape(ego.rewards.shape)
-    truth = enumeration.true_gradient(pomdp, everything, logits).total
+    truth = enumeration.true_gradient(everything, logits).total
 
     def bias(credit, gae_lambda=1.0):
         weights = estimators.advantages(ego.rewards, values, credit, gae_lambda=gae_lambda)
-        return jnp.abs(enumeration.moments(pomdp, everything, logits, weights).mean - truth).max()
+        return jnp.abs(enumeration.moments(everything, logits, weights).mean - truth).max()
 
     assert bias(estimators.coala_pg) < 1e-12
     assert bias(estimators.full) < 1e-12

@@ -126,7 +126,7 @@ def test_the_pipelines_gradient_is_the_exact_shaping_gradient() -> None:
     ego_logits, learner_logits = rng.normal(size=(2, 5))
     pomdp = ShapingPOMDP(GAME, reinforce(rate), jnp.asarray(learner_logits), B, M, T)
     everything = enumeration.enumerate_meta_episodes(pomdp)
-    truth = enumeration.true_gradient(pomdp, everything, jnp.asarray(ego_logits)[None])
+    truth = enumeration.true_gradient(everything, jnp.asarray(ego_logits)[None])
 
     def table(logits: np.ndarray) -> TabularPolicy:
         return TabularPolicy(jnp.asarray(np.stack([logits, 0 * logits, 0 * logits], -1), jnp.float32))

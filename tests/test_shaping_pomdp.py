@@ -35,9 +35,9 @@ def test_sampled_gradient_has_the_exact_mean_and_covariance(rule, remember, star
     pomdp, logits = problem(rule, remember, start)
     N = 100_000
     played = play(jax.random.key(1), pomdp, logits, N)
-    g = estimates(pomdp, logits, played.ego, estimators.coala_pg(played.ego.rewards)).reshape(N, -1)
+    g = estimates(played, logits, estimators.coala_pg(played.ego.rewards)).reshape(N, -1)
     everything = enumeration.enumerate_meta_episodes(pomdp)
-    exact = enumeration.moments(pomdp, everything, logits, estimators.coala_pg(everything.episodes.ego.rewards))
+    exact = enumeration.moments(everything, logits, estimators.coala_pg(everything.episodes.ego.rewards))
     visited = np.diag(exact.covariance) > 1e-12
     z = (g.mean(0) - exact.mean)[visited] / np.sqrt(np.diag(exact.covariance)[visited] / N)
     assert np.abs(z).max() < stats.norm.isf(FALSE_ALARM / 2)
@@ -60,7 +60,7 @@ def test_every_meta_episode_occurs_as_often_as_it_should():
         return outcomes @ 4 ** np.arange(4)
 
     P = np.zeros(256)
-    P[numbers(everything.episodes)] = enumeration.probabilities(pomdp, everything, logits)
+    P[numbers(everything.episodes)] = enumeration.probabilities(everything, logits)
     counts = np.bincount(numbers(played), minlength=256)
     assert stats.chisquare(counts, N * P / P.sum()).pvalue > FALSE_ALARM
 
@@ -68,7 +68,8 @@ def test_every_meta_episode_occurs_as_often_as_it_should():
 def test_recorded_steps_belong_together():
     """Rewards are the game's, contexts follow outcomes, the learner forgets, and its policies are its rule's."""
     pomdp, logits = problem("actor-critic", remember=True, game=ipd.games.battle_of_the_sexes())
-    ego, learner, policies = play(jax.random.key(3), pomdp, logits, 50)
+    played = play(jax.random.key(3), pomdp, logits, 50)
+    ego, learner, policies = played.ego, played.learner, played.learner_policies
     payoffs = np.asarray(pomdp.game.payoffs)
     np.testing.assert_array_equal(ego.rewards, payoffs[0][ego.actions, learner.actions])
     np.testing.assert_array_equal(learner.rewards, payoffs[1][ego.actions, learner.actions])
@@ -93,13 +94,13 @@ def test_estimates_are_sums_of_weighted_scores():
         return (weights[n] * jnp.log(jnp.where(ego.actions == 0, p, 1 - p))).sum()
 
     wanted = jnp.stack([jax.grad(weighted)(logits, n) for n in range(5)])
-    np.testing.assert_allclose(estimates(pomdp, logits, played.ego, weights), wanted, atol=1e-13)
+    np.testing.assert_allclose(estimates(played, logits, weights), wanted, atol=1e-13)
 
 
 def test_reinforce_follows_its_policy_gradient(rng):
     """One REINFORCE step against the gradient of the batch's surrogate by automatic differentiation."""
     B, T, gamma = 3, 4, 0.8
-    seen = learners.Experience(
+    seen = learners.Seen(
         jnp.asarray(rng.integers(0, 5, (B, T))),
         jnp.asarray(rng.integers(0, 2, (B, T))),
         jnp.asarray(rng.normal(size=(B, T))),

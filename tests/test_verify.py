@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ipd_theory.sampling import enumeration, estimators, verification
+from ipd_theory.sampling import claims, enumeration, estimators
 from ipd_theory.sampling.estimators import ESTIMATORS, Estimator, _batch_mean, _current, _future
 
 N = 400_000
@@ -66,7 +66,7 @@ MUTANTS = {
 @pytest.fixture(scope="module", name="tried")
 def _tried():
     """Without and with memory across inner episodes."""
-    return list(itertools.islice(verification.problems(), 2))
+    return list(itertools.islice(claims.trials(), 2))
 
 
 @pytest.fixture(scope="module", name="problem")
@@ -78,7 +78,7 @@ def _problem(tried):
 def _verdicts(tried):
     """All mutants, and the originals, on the same play."""
     claims = [*ESTIMATORS, *(dataclasses.replace(claim, label=name, weights=w) for name, (claim, w) in MUTANTS.items())]
-    verdicts = verification.verify(claims, tried, N, jax.random.key(0))
+    verdicts = claims.verify(claims, tried, N, jax.random.key(0))
     return {(v.estimator, v.problem): v for v in verdicts}
 
 
@@ -106,8 +106,8 @@ def test_enumeration_catches_every_mutant(name, tried, verdicts):
 def power(claim, problem, everything, num_meta_episodes, z_limit):
     """The chance that sampling rejects a claim, from the exact mean and variance of the estimator."""
     pomdp, logits = problem.pomdp, problem.ego_logits
-    exact = enumeration.moments(pomdp, everything, logits, claim(everything.episodes.ego.rewards))
-    truth = enumeration.true_gradient(pomdp, everything, logits)
+    exact = enumeration.moments(everything, logits, claim(everything.episodes.ego.rewards))
+    truth = enumeration.true_gradient(everything, logits)
     off = np.abs(exact.mean - claim.claim.mean(truth.current, truth.shaping, pomdp.batch_size))
     standard_error = np.maximum(np.sqrt(np.diag(exact.covariance) / num_meta_episodes), 1e-12)
     return stats.norm.sf(z_limit - (off / standard_error).max())
@@ -122,25 +122,25 @@ def test_sampling_catches_every_mutant_at_the_stated_power(name, tried, listed, 
         verdict = verdicts[name, problem.name]
         if verdict.claim != "none":
             powers.append(power(dataclasses.replace(claim, weights=weights), problem, everything, N, verdict.z_limit))
-            assert not verdict.sampled_holds or powers[-1] < verification.POWER
-    assert max(powers) >= verification.POWER
+            assert not verdict.sampled_holds or powers[-1] < claims.POWER
+    assert max(powers) >= claims.POWER
 
 
 def test_a_late_boundary_leaves_the_mean_of_m_fos_alone_without_memory(tried, listed):
     """Own or mean rewards of the next episode have the same mean then; with memory the mutant is wrong, and caught."""
     claim, num_meta_episodes = dataclasses.replace(M_FOS, weights=shifted_m_fos), 700_000
-    [harmless] = verification.verify([claim], tried[:1], 20_000, jax.random.key(1))
+    [harmless] = claims.verify([claim], tried[:1], 20_000, jax.random.key(1))
     assert harmless.exact_holds
-    [wrong] = verification.verify([claim], tried[1:], num_meta_episodes, jax.random.key(1))
+    [wrong] = claims.verify([claim], tried[1:], num_meta_episodes, jax.random.key(1))
     assert wrong.exact_holds is False
-    assert power(claim, tried[1], listed[1], num_meta_episodes, wrong.z_limit) >= verification.POWER
+    assert power(claim, tried[1], listed[1], num_meta_episodes, wrong.z_limit) >= claims.POWER
     assert wrong.sampled_holds is False
 
 
 def test_numbers_in_a_verdict_are_what_they_say(problem, verdicts):
     v = verdicts["batch-unaware", problem.name]
     everything = enumeration.enumerate_meta_episodes(problem.pomdp)
-    truth = enumeration.true_gradient(problem.pomdp, everything, problem.ego_logits)
+    truth = enumeration.true_gradient(everything, problem.ego_logits)
     exact = enumeration.moments(
         problem.pomdp, everything, problem.ego_logits, estimators.batch_unaware(everything.episodes.ego.rewards)
     )
@@ -155,16 +155,16 @@ def test_sampling_rejects_a_true_claim_as_seldom_as_stated(problem):
     """Repeated with α = 5 % for one estimator of 5 components: rejections are binomial with at most that rate."""
     limit, runs = stats.norm.isf(0.05 / 10), 100
     exact = enumeration.enumerate_meta_episodes(problem.pomdp)
-    truth = np.asarray(enumeration.true_gradient(problem.pomdp, exact, problem.ego_logits).total)
+    truth = np.asarray(enumeration.true_gradient(exact, problem.ego_logits).total)
     rejected = 0
     for key in jax.random.split(jax.random.key(5), runs):
-        [(mean, error)] = verification.sample(key, problem, [estimators.coala_pg], 4000)
+        [(mean, error)] = claims.sample(key, problem, [estimators.coala_pg], 4000)
         rejected += np.abs((mean - truth) / error).max() > limit
     assert stats.binom.sf(rejected - 1, runs, 0.05) > 1e-4  # false-alarm rate of this test
 
 
 def test_fractions_tell_the_estimators_apart():
-    found = {claim.label: verification.exactly_unbiased(claim) for claim in ESTIMATORS}
+    found = {claim.label: claims.exactly_unbiased(claim) for claim in ESTIMATORS}
     assert found == {"COALA-PG": True, "full": True, "batch-unaware": False, "M-FOS": False}
 
 
@@ -212,7 +212,7 @@ def test_bad_arguments_end_with_one_line(arguments, message):
 def test_an_estimator_of_another_shape_is_named(problem):
     claim = Estimator("flat", lambda r: r.sum(-1))
     with pytest.raises(ValueError, match="flat returns float64"):
-        verification.verify([claim], [problem], 1000, jax.random.key(0))
+        claims.verify([claim], [problem], 1000, jax.random.key(0))
 
 
 def test_an_estimator_that_prefers_a_trajectory_is_still_judged_exactly(problem):
@@ -222,7 +222,7 @@ def test_an_estimator_that_prefers_a_trajectory_is_still_judged_exactly(problem)
         lean = 0.5 * jnp.cos(jnp.pi * jnp.arange(2.0))[:, None, None]
         return estimators.coala_pg(rewards) + lean * _future(rewards).mean(-3, keepdims=True)
 
-    assert not verification.treats_trajectories_alike(leaning, problem.pomdp.shape)
-    [verdict] = verification.verify([Estimator("leaning", leaning)], [problem], 20_000, jax.random.key(0))
+    assert not claims.treats_trajectories_alike(leaning, problem.pomdp.shape)
+    [verdict] = claims.verify([Estimator("leaning", leaning)], [problem], 20_000, jax.random.key(0))
     assert verdict.exact_holds
     assert verdict.sampled_holds

@@ -35,19 +35,19 @@ def verify(
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    from ipd_theory.sampling import verification
+    from ipd_theory.sampling import claims
     from ipd_theory.sampling.estimators import ESTIMATORS, UNBIASED
 
-    claims = [_load(name) for name in estimator] or list(ESTIMATORS)
+    held = [_load(name) for name in estimator] or list(ESTIMATORS)
     size = meta_episodes if meta_episodes is not None else 2_000_000 if thorough else 200_000
     if size < 1000:
         raise ValueError(f"--meta-episodes must be 1000 or more for the normal approximation; got {size}")
     with progress_bar("verifying") as progress:
-        tried = list(verification.problems(thorough))
-        verdicts = verification.verify(claims, tried, size, jax.random.key(seed), progress)
+        tried = list(claims.trials(thorough))
+        verdicts = claims.verify(held, tried, size, jax.random.key(seed), progress)
         fractions = {
             claim.label: _in_fractions(claim, (2, 2, 2) if thorough else (2, 2, 1))
-            for claim in claims
+            for claim in held
             if claim.claim == UNBIASED
         }
     failed = [v for v in verdicts if False in (v.exact_holds, v.sampled_holds)]
@@ -90,12 +90,12 @@ def _load(name: str) -> Any:
 
 def _in_fractions(claim: Any, shape: tuple[int, int, int]) -> bool | None:
     """Return whether the claim holds as an equality of fractions, None if the function takes floats only."""
-    from ipd_theory.sampling import verification
+    from ipd_theory.sampling import claims
 
-    if not verification.treats_trajectories_alike(verification.checked(claim, claim.label), shape):
+    if not claims.treats_trajectories_alike(claims.checked(claim, claim.label), shape):
         return None
     try:
-        return verification.exactly_unbiased(claim, shape)
+        return claims.exactly_unbiased(claim, shape)
     except TypeError:
         return None
 

@@ -73,7 +73,7 @@ def loaded_dice(
     return (jnp.power(discount, _steps(advantages)) * advantages * jnp.stack(scores, -1)).sum(-1)
 
 
-def log_probabilities(logits: Float[Array, " h"], seen: learners.Experience) -> Float[Array, "*batch T"]:
+def log_probabilities(logits: Float[Array, " h"], seen: learners.Seen) -> Float[Array, "*batch T"]:
     """Return one player's log-probability [..., T] of each action it took, differentiable in its logits."""
     toward = jnp.where(seen.actions == 0, logits[seen.contexts], -logits[seen.contexts])
     return jax.nn.log_sigmoid(toward)
@@ -82,8 +82,8 @@ def log_probabilities(logits: Float[Array, " h"], seen: learners.Experience) -> 
 def joint_log_probabilities(
     ego_logits: Float[Array, " h"],
     other_logits: Float[Array, " h"],
-    ego: learners.Experience,
-    other: learners.Experience,
+    ego: learners.Seen,
+    other: learners.Seen,
 ) -> Float[Array, "*batch T"]:
     """Return the log-probability [..., T] of both players' actions, differentiable in both logits."""
     return log_probabilities(ego_logits, ego) + log_probabilities(other_logits, other)
@@ -118,8 +118,8 @@ def sampled_lola_dice(
         discount: γ.
     """
 
-    def batch(key: Array, ego: Array, other: Array) -> tuple[learners.Experience, learners.Experience]:
-        fixed = learners.Learner(lambda x: x, jax.nn.sigmoid, lambda x, seen: x)
+    def batch(key: Array, ego: Array, other: Array) -> tuple[learners.Seen, learners.Seen]:
+        fixed = learners.TabularLearner(lambda x: x, jax.nn.sigmoid, lambda x, seen: x)
         pomdp = ShapingPOMDP(game, fixed, jax.lax.stop_gradient(other), batch_size, 1, episode_length)
         played = play(key, pomdp, jax.lax.stop_gradient(ego)[None], 1)
         return jax.tree.map(lambda x: x[0, :, 0], (played.ego, played.learner))

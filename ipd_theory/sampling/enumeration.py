@@ -18,6 +18,7 @@ import itertools
 import math
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,10 +28,11 @@ from ipd_theory import strategies
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
 from ipd_theory.sampling.estimators import Weights
-from ipd_theory.sampling.learners import Experience
+from ipd_theory.sampling.learners import Seen
 from ipd_theory.sampling.shaping_pomdp import (
     MetaEpisodes,
     ShapingPOMDP,
+    check_memory,
     ego_tables,
     estimates,
     opening_contexts,
@@ -60,16 +62,20 @@ class Gradient(NamedTuple):
         return self.current + self.shaping
 
 
-class Enumeration(NamedTuple):
-    """Every meta-episode up to order: what was seen, and in how many orders it occurs."""
+class Enumeration(eqx.Module):
+    """Every meta-episode of an environment up to order: what was seen, and in how many orders it occurs."""
 
+    pomdp: ShapingPOMDP
     episodes: MetaEpisodes  # arrays [N, B, M, T]; policies [N, M, h]
     orders: Float[Array, " N"]
 
+    def ego_tables(self, ego_logits: Float[Array, "E h"]) -> Float[Array, "M h"]:
+        """Return ego's cooperation probabilities [M, h], having checked that they have the memory listed."""
+        check_memory(ego_logits, self.episodes.ego_memory)
+        return ego_tables(self.pomdp.num_inner_episodes, ego_logits)
 
-def meta_trajectories(
-    pomdp: ShapingPOMDP, ego_memory: int = 1, learner_memory: int = 1
-) -> tuple[Experience, Experience]:
+
+def meta_trajectories(pomdp: ShapingPOMDP, ego_memory: int = 1, learner_memory: int = 1) -> tuple[Seen, Seen]:
     """Return all K = 4^{MT} meta-trajectories as ego and the learner see them, arrays [K, M, T].
 
     The first outcome is the most significant digit of a trajectory's number.
@@ -81,8 +87,8 @@ def meta_trajectories(
     remember = pomdp.remember_across_episodes
     ego = _contexts(digits, successors(ego_memory), opening[0], remember)
     learner = _contexts(np.array(OUTCOME_SWAP)[digits], successors(learner_memory), opening[1], False)
-    ego_seen = Experience(jnp.asarray(ego), jnp.asarray(digits // 2), payoffs[0][digits])
-    return ego_seen, Experience(jnp.asarray(learner), jnp.asarray(digits % 2), payoffs[1][digits])
+    ego_seen = Seen(jnp.asarray(ego), jnp.asarray(digits // 2), payoffs[0][digits])
+    return ego_seen, Seen(jnp.asarray(learner), jnp.asarray(digits % 2), payoffs[1][digits])
 
 
 def _contexts(outcomes: np.ndarray, after: np.ndarray, opening: int, remember: bool) -> Int[np.ndarray, "K M T"]:
@@ -123,7 +129,7 @@ def enumerate_meta_episodes(pomdp: ShapingPOMDP, ego_memory: int = 1, exchangeab
 
     Args:
         pomdp: the environment.
-        ego_memory: outcomes that ego's table remembers.
+        ego_memory: outcomes that ego's table remembers; tables of another are refused later on.
         exchangeable: list multisets of trajectories instead of tuples; right for every estimator that treats the
             trajectories of a batch alike.
 
@@ -134,21 +140,21 @@ def enumerate_meta_episodes(pomdp: ShapingPOMDP, ego_memory: int = 1, exchangeab
     rows, orders = _tuples(4 ** (M * T), B, exchangeable)
     learner_memory = strategies.memory_of(pomdp.learner_table, name="learner_table")
     kinds = meta_trajectories(pomdp, ego_memory, learner_memory)
-    ego, learner = (Experience(*(x[rows] for x in side)) for side in kinds)
+    ego, learner = (Seen(*(x[rows] for x in side)) for side in kinds)
     policies = learner_path(pomdp, learner)
     check_path(policies)
-    return Enumeration(MetaEpisodes(ego, learner, policies), jnp.asarray(orders, policies.dtype))
+    return Enumeration(pomdp, MetaEpisodes(ego, learner, policies, ego_memory), jnp.asarray(orders, policies.dtype))
 
 
 @jax.jit
-def learner_path(pomdp: ShapingPOMDP, learner: Experience) -> Float[Array, "N M h"]:
+def learner_path(pomdp: ShapingPOMDP, learner: Seen) -> Float[Array, "N M h"]:
     """Return the learner's policy [N, M, h] in each inner episode, given what it saw, arrays [N, B, M, T]."""
 
-    def one(seen: Experience) -> Array:
+    def one(seen: Seen) -> Array:
         state, policies = pomdp.learner.init(pomdp.learner_table), []
         for m in range(pomdp.num_inner_episodes):
             policies.append(pomdp.learner.policy(state))
-            state = pomdp.learner.update(state, Experience(*(x[:, m] for x in seen)))
+            state = pomdp.learner.update(state, Seen(*(x[:, m] for x in seen)))
         return jnp.stack(policies)
 
     return jax.vmap(one)(learner)
@@ -165,22 +171,22 @@ def taken(cooperation: Array, actions: Array) -> Array:
     return jnp.where(actions == 0, cooperation, 1 - cooperation)
 
 
-def _ego_factors(tables: Float[Array, "M h"], ego: Experience) -> Float[Array, "N M"]:
+def _ego_factors(tables: Float[Array, "M h"], ego: Seen) -> Float[Array, "N M"]:
     """Return the probability of ego's actions in each inner episode, all trajectories together."""
     episode = jnp.arange(tables.shape[0])[:, None]
     return taken(tables[episode, ego.contexts], ego.actions).prod((-3, -1))
 
 
 def _learner_factors(everything: Enumeration) -> Float[Array, "N M"]:
-    _, learner, policies = everything.episodes
+    learner, policies = everything.episodes.learner, everything.episodes.learner_policies
     cooperation = jnp.take_along_axis(policies[:, None], learner.contexts, -1)
     return taken(cooperation, learner.actions).prod((-3, -1))
 
 
 @jax.jit
-def probabilities(pomdp: ShapingPOMDP, everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Float[Array, " N"]:
+def probabilities(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Float[Array, " N"]:
     """Return the probability [N] of each meta-episode, all its orders together."""
-    factors = _ego_factors(ego_tables(pomdp, ego_logits), everything.episodes.ego) * _learner_factors(everything)
+    factors = _ego_factors(everything.ego_tables(ego_logits), everything.episodes.ego) * _learner_factors(everything)
     return everything.orders * factors.prod(-1)
 
 
@@ -198,47 +204,46 @@ def _mean_return(everything: Enumeration, before: Array, now: Array) -> Float[Ar
 
 
 @jax.jit
-def true_gradient(pomdp: ShapingPOMDP, everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Gradient:
+def true_gradient(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Gradient:
     """Return the gradient of J̄ in ego's logits by differentiating the polynomial, split into own episode and shaping.
 
     Args:
-        pomdp: the environment.
-        everything: its meta-episodes.
+        everything: all meta-episodes.
         ego_logits: [1, h] or [M, h].
+
+    Raises:
+        ValueError: if ego's memory is not the one listed.
     """
 
     def polynomial(before: Array, now: Array) -> Array:
-        return _mean_return(everything, ego_tables(pomdp, before), ego_tables(pomdp, now))
+        return _mean_return(everything, everything.ego_tables(before), everything.ego_tables(now))
 
     shaping, current = jax.grad(polynomial, (0, 1))(ego_logits, ego_logits)
     return Gradient(current.ravel(), shaping.ravel())
 
 
 @jax.jit
-def expected_return(pomdp: ShapingPOMDP, everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Float[Array, ""]:
+def expected_return(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Float[Array, ""]:
     """Return J̄, the expected sum of ego's rewards over a meta-trajectory."""
-    tables = ego_tables(pomdp, ego_logits)
+    tables = everything.ego_tables(ego_logits)
     return _mean_return(everything, tables, tables)
 
 
 @jax.jit
-def moments(
-    pomdp: ShapingPOMDP,
-    everything: Enumeration,
-    ego_logits: Float[Array, "E h"],
-    weights: Float[Array, "N B M T"],
-) -> Moments:
+def moments(everything: Enumeration, ego_logits: Float[Array, "E h"], weights: Float[Array, "N B M T"]) -> Moments:
     """Return the exact mean and covariance of an estimate Σ w ∇ log π.
 
     Args:
-        pomdp: the environment.
-        everything: its meta-episodes.
+        everything: all meta-episodes.
         ego_logits: [1, h] or [M, h].
         weights: [N, B, M, T] the estimator's weights in each meta-episode, for example
             `estimators.coala_pg(everything.episodes.ego.rewards)`; they may use all that was seen.
+
+    Raises:
+        ValueError: if ego's memory is not the one listed, or `weights` has another shape.
     """
-    P = probabilities(pomdp, everything, ego_logits)
-    g = estimates(pomdp, ego_logits, everything.episodes.ego, weights).reshape(P.size, -1)
+    P = probabilities(everything, ego_logits)
+    g = estimates(everything.episodes, ego_logits, weights).reshape(P.size, -1)
     mean = P @ g
     return Moments(mean, (P[:, None] * (g - mean)).T @ (g - mean))
 

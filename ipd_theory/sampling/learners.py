@@ -6,7 +6,7 @@ From B episodes of T steps with contexts c, actions a, rewards r and G_t = Σ_{k
 
 with A = G (REINFORCE), A = G − V(c) (actor-critic with Monte-Carlo returns), or either brought to mean 0 and standard
 deviation 1 over the batch. A learner is three functions: `init(table)` makes its state from a start table [h],
-`policy(state)` gives its cooperation probabilities [h], and `update(state, experience)` is one step.
+`policy(state)` gives its cooperation probabilities [h], and `update(state, seen)` is one step.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 from ipd_theory.sampling import estimators
 
 
-class Experience(NamedTuple):
+class Seen(NamedTuple):
     """What one player saw, did (0 cooperate, 1 defect) and got, step by step."""
 
     contexts: Int[Array, "*batch T"]
@@ -29,12 +29,12 @@ class Experience(NamedTuple):
     rewards: Float[Array, "*batch T"]
 
 
-class Learner(NamedTuple):
+class TabularLearner(NamedTuple):
     """A learning rule; `update` sees the B episodes [B, T] of one inner episode."""
 
     init: Callable[[Any], Any]
     policy: Callable[[Any], Any]
-    update: Callable[[Any, Experience], Any]
+    update: Callable[[Any, Seen], Any]
 
 
 class _GradientState(NamedTuple):
@@ -49,8 +49,8 @@ def policy_gradient(
     critic: bool = False,
     value_coefficient: float = 0.5,
     normalize_advantages: bool = False,
-) -> Learner:
-    """Return REINFORCE, or actor-critic with Monte-Carlo returns, in logits, under any optax optimiser.
+) -> TabularLearner:
+    """Return REINFORCE, or actor-critic with Monte-Carlo returns, in logits, under any optax optimizer.
 
     Args:
         optimizer: what turns gradients into steps, for example `optax.sgd(1.0)` or `optax.adam(0.05)`.
@@ -67,7 +67,7 @@ def policy_gradient(
     def policy(state: _GradientState) -> Array:
         return jax.nn.sigmoid(state.parameters[0])
 
-    def update(state: _GradientState, seen: Experience) -> _GradientState:
+    def update(state: _GradientState, seen: Seen) -> _GradientState:
         logits, values = state.parameters
         B = seen.rewards.shape[0]
         rewards = seen.rewards[:, None, :]  # one inner episode: M = 1
@@ -86,15 +86,15 @@ def policy_gradient(
             updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.parameters)
         return _GradientState(optax.apply_updates(state.parameters, updates), optimizer_state)
 
-    return Learner(init, policy, update)
+    return TabularLearner(init, policy, update)
 
 
-def reinforce(learning_rate: float, discount: float = 1.0) -> Learner:
+def reinforce(learning_rate: float, discount: float = 1.0) -> TabularLearner:
     """Return plain REINFORCE by gradient ascent on logits."""
     return policy_gradient(optax.sgd(learning_rate), discount=discount)
 
 
-def reinforce_in_probabilities(learning_rate: Any) -> Learner:
+def reinforce_in_probabilities(learning_rate: Any) -> TabularLearner:
     """Return REINFORCE that steps in probability space: p_c += η (1/B) Σ G (1[cooperated] − p_c) over visits of c.
 
     It uses array methods only and a rational learning rate keeps rational probabilities rational. Nothing keeps them
@@ -104,7 +104,7 @@ def reinforce_in_probabilities(learning_rate: Any) -> Learner:
         learning_rate: η, a number or a `Fraction`.
     """
 
-    def update(p: Any, seen: Experience) -> Any:
+    def update(p: Any, seen: Seen) -> Any:
         B = seen.rewards.shape[0]
         returns = seen.rewards[:, ::-1].cumsum(-1)[:, ::-1]
         with jax.numpy_dtype_promotion("standard"):  # truth values count as 0 and 1
@@ -112,4 +112,4 @@ def reinforce_in_probabilities(learning_rate: Any) -> Learner:
             pushes = returns[..., None] * ((seen.actions == 0)[..., None] - p)
             return p + learning_rate * (visits * pushes).sum((0, 1)) / B
 
-    return Learner(lambda p: p, lambda p: p, update)
+    return TabularLearner(lambda p: p, lambda p: p, update)

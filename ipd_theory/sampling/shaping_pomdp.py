@@ -16,7 +16,7 @@ Source: Meulemans et al. 2025, section 3 (batched co-player shaping POMDP).
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from ipd_theory import strategies
 from ipd_theory.games import MatrixGame
-from ipd_theory.sampling.learners import Experience, Learner
+from ipd_theory.sampling.learners import Seen, TabularLearner
 from ipd_theory.strategies import OUTCOME_SWAP
 
 
@@ -50,7 +50,7 @@ class ShapingPOMDP(eqx.Module):
     """
 
     game: MatrixGame
-    learner: Learner = eqx.field(static=True)
+    learner: TabularLearner = eqx.field(static=True)
     learner_table: Float[Array, " h"]
     batch_size: int = eqx.field(static=True)
     num_inner_episodes: int = eqx.field(static=True)
@@ -73,12 +73,20 @@ class ShapingPOMDP(eqx.Module):
         return self.batch_size, self.num_inner_episodes, self.episode_length
 
 
-class MetaEpisodes(NamedTuple):
-    """N meta-episodes as both players saw them, and the learner's policy during each inner episode."""
+class MetaEpisodes(eqx.Module):
+    """N meta-episodes as both players saw them.
 
-    ego: Experience  # arrays [N, B, M, T]
-    learner: Experience  # the same steps in the learner's view
+    Attributes:
+        ego: contexts, actions and rewards [N, B, M, T] of ego.
+        learner: the same steps in the learner's view.
+        learner_policies: [N, M, h] the learner's cooperation probabilities during each inner episode.
+        ego_memory: outcomes that ego's contexts tell apart.
+    """
+
+    ego: Seen
+    learner: Seen
     learner_policies: Float[Array, "N M h"]
+    ego_memory: int = eqx.field(static=True)
 
 
 @functools.cache
@@ -100,17 +108,27 @@ def opening_contexts(pomdp: ShapingPOMDP, ego_memory: int, learner_memory: int) 
     return int(successors(ego_memory)[0, pomdp.start]), int(successors(learner_memory)[0, OUTCOME_SWAP[pomdp.start]])
 
 
-def ego_tables(pomdp: ShapingPOMDP, ego_logits: Float[Array, "E h"]) -> Float[Array, "M h"]:
-    """Return ego's cooperation probabilities [M, h] in each inner episode.
+def ego_tables(num_inner_episodes: int, ego_logits: Float[Array, "E h"]) -> Float[Array, "M h"]:
+    """Return ego's cooperation probabilities [M, h] in each of M inner episodes.
 
     Raises:
         ValueError: if the logits are not [1, h] or [M, h].
     """
-    M = pomdp.num_inner_episodes
+    M = num_inner_episodes
     if ego_logits.ndim != 2 or ego_logits.shape[0] not in (1, M):
         raise ValueError(f"ego_logits has shape {ego_logits.shape}; it must be (1, h) or (M, h) = ({M}, h)")
     strategies.memory_of(ego_logits, name="ego_logits")
     return jnp.broadcast_to(jax.nn.sigmoid(ego_logits), (M, ego_logits.shape[-1]))
+
+
+def check_memory(ego_logits: Float[Array, "E h"], memory: int) -> None:
+    """Raise `ValueError` unless ego's logits are those of a memory that meta-episodes were played or listed with."""
+    own = strategies.memory_of(ego_logits, name="ego_logits")
+    if own != memory:
+        raise ValueError(
+            f"ego_logits has {ego_logits.shape[-1]} entries, memory {own}; the meta-episodes are those of ego_memory "
+            f"{memory}"
+        )
 
 
 @functools.partial(jax.jit, static_argnames="num_meta_episodes")
@@ -129,7 +147,7 @@ def play(
         ValueError: if `ego_logits` has no such shape.
     """
     N, (B, M, T) = num_meta_episodes, pomdp.shape
-    tables = ego_tables(pomdp, ego_logits)
+    tables = ego_tables(M, ego_logits)
     memories = strategies.memory_of(ego_logits), strategies.memory_of(pomdp.learner_table, name="learner_table")
     after_ego = jnp.asarray(successors(memories[0]), jnp.int32)
     after_learner = jnp.asarray(successors(memories[1])[:, OUTCOME_SWAP], jnp.int32)
@@ -154,7 +172,7 @@ def play(
         # Unrolled, the small steps of several rounds fuse: half as fast again on a CPU.
         (last, _), (mine, theirs, outcome) = jax.lax.scan(step, (first, opening[1]), bits, unroll=min(T, 16))
         theirs, outcome = jnp.moveaxis(theirs, 0, -1), jnp.moveaxis(outcome, 0, -1)
-        seen = Experience(theirs, outcome % 2, payoffs[1][outcome])
+        seen = Seen(theirs, outcome % 2, payoffs[1][outcome])
         state = jax.vmap(rule.update)(state, seen)
         return (state, last), (jnp.moveaxis(mine, 0, -1), outcome, *seen, policy)
 
@@ -163,8 +181,8 @@ def play(
     _, record = jax.lax.scan(inner_episode, (states, opening[0]), (tables, jax.random.split(key, M)))
     *steps, policies = record
     mine, outcome, *theirs = (jnp.moveaxis(x, 0, -2) for x in steps)  # [M, N, B, T] to [N, B, M, T]
-    ego = Experience(mine, outcome // 2, payoffs[0][outcome])
-    return MetaEpisodes(ego, Experience(*theirs), jnp.moveaxis(policies, 0, 1))
+    ego = Seen(mine, outcome // 2, payoffs[0][outcome])
+    return MetaEpisodes(ego, Seen(*theirs), jnp.moveaxis(policies, 0, 1), memories[0])
 
 
 def _outcome(p: Array, q: Array, bits: Array) -> Array:
@@ -176,17 +194,23 @@ def _outcome(p: Array, q: Array, bits: Array) -> Array:
 
 @jax.jit
 def estimates(
-    pomdp: ShapingPOMDP, ego_logits: Float[Array, "E h"], ego: Experience, weights: Float[Array, "N B M T"]
+    episodes: MetaEpisodes, ego_logits: Float[Array, "E h"], weights: Float[Array, "N B M T"]
 ) -> Float[Array, "N E h"]:
     """Return each meta-episode's gradient estimate Σ w ∇ log π in the logits of ego.
 
     Args:
-        pomdp: the environment.
-        ego_logits: [1, h] or [M, h] logits.
-        ego: contexts and actions [N, B, M, T] of ego.
-        weights: [N, B, M, T], for example `estimators.coala_pg(ego.rewards)`.
+        episodes: what was played.
+        ego_logits: [1, h] or [M, h] logits, of the memory that ego played with.
+        weights: [N, B, M, T], for example `estimators.coala_pg(episodes.ego.rewards)`.
+
+    Raises:
+        ValueError: if the logits or the weights do not fit the meta-episodes.
     """
-    tables = ego_tables(pomdp, ego_logits)
+    ego = episodes.ego
+    tables = ego_tables(ego.actions.shape[-2], ego_logits)
+    check_memory(ego_logits, episodes.ego_memory)
+    if weights.shape != ego.actions.shape:
+        raise ValueError(f"weights has shape {weights.shape}; the meta-episodes have {ego.actions.shape}")
     visits = ego.contexts[..., None] == jnp.arange(tables.shape[-1], dtype=ego.contexts.dtype)  # [N, B, M, T, h]
     scores = (ego.actions == 0).astype(tables.dtype)[..., None] - tables[:, None, :]
     by_episode = jnp.where(visits, weights[..., None] * scores, 0).sum((-4, -2))

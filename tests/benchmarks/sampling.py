@@ -38,8 +38,8 @@ def _enumeration() -> Row:
     def ours() -> tuple[jax.Array, ...]:
         everything = enumeration.enumerate_meta_episodes(pomdp, exchangeable=False)
         weights = estimators.coala_pg(everything.episodes.ego.rewards)
-        truth = enumeration.true_gradient(pomdp, everything, logits)
-        return *enumeration.moments(pomdp, everything, logits, weights), *truth
+        truth = enumeration.true_gradient(everything, logits)
+        return *enumeration.moments(everything, logits, weights), *truth
 
     taken = seconds(ours)
     what = "enumerate B=2 M=2 T=2 (target 2 s)"
@@ -83,7 +83,7 @@ def _loops() -> Row:
 
     def ours() -> jax.Array:
         weights = estimators.coala_pg(everything.episodes.ego.rewards)
-        return enumeration.moments(pomdp, everything, logits, weights).mean
+        return enumeration.moments(everything, logits, weights).mean
 
     np.testing.assert_allclose(ours(), peer(), atol=1e-12)
     return compare("expectation B=2 M=2 T=1 against Python loops", ours, peer, target=10.0)

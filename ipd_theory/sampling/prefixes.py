@@ -22,6 +22,7 @@ T = 2 takes 490,314 of them instead of 4^32 meta-episodes.
 import functools
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,19 +39,20 @@ from ipd_theory.sampling.enumeration import (
     taken,
 )
 from ipd_theory.sampling.estimators import Weights
-from ipd_theory.sampling.learners import Experience
+from ipd_theory.sampling.learners import Seen
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, ego_tables
 
 CHUNK = 1024
 MAX_PREFIXES = 1 << 24
 
 
-class LinearForm(NamedTuple):
+class LinearForm(eqx.Module):
     """Weights w_b = own r_b + (1/B) left Σ_b' right r_b'; the inner size is the rank of what is shared."""
 
     own: Float[Array, "L L"]
     left: Float[Array, "L q"]
     right: Float[Array, "q L"]
+    shape: tuple[int, int, int] = eqx.field(static=True)  # (B, M, T), for which alone it holds
 
 
 def linear_form(weights: Weights, shape: tuple[int, int, int]) -> LinearForm:
@@ -70,7 +72,7 @@ def linear_form(weights: Weights, shape: tuple[int, int, int]) -> LinearForm:
     columns, sizes, rows = np.linalg.svd(np.asarray(shared))
     rank = int((sizes > 1e-12).sum())
     left, right = jnp.asarray(columns[:, :rank] * sizes[:rank]), jnp.asarray(rows[:rank])
-    form = LinearForm(response[:, 0].T - shared / B, left, right)
+    form = LinearForm(response[:, 0].T - shared / B, left, right, shape)
     rewards = jnp.asarray(np.random.default_rng(0).normal(size=(4, B, M * T)))
     wanted = rewards @ form.own.T + rewards.mean(1, keepdims=True) @ shared.T
     if not np.allclose(weights(rewards.reshape(4, B, M, T)).reshape(4, B, -1), wanted, atol=1e-9):
@@ -86,17 +88,24 @@ class _Kinds(NamedTuple):
     probabilities: Float[Array, "K M"]  # of ego's actions in each inner episode
 
 
-class Prefixes(NamedTuple):
-    """Every multiset of first M − 1 inner episodes, cut into chunks; padding has no orders."""
+class _Chunks(NamedTuple):
+    """Multisets of first M − 1 inner episodes, cut into chunks; padding has no orders."""
 
-    rows: Int[Array, "chunks size B"]
-    orders: Float[Array, "chunks size"]
-    learner: Float[Array, "chunks size"]  # the probability of the learner's actions
-    last_policies: Float[Array, "chunks size h"]
+    rows: Int[Array, "*chunks size B"]
+    orders: Float[Array, "*chunks size"]
+    learner: Float[Array, "*chunks size"]  # the probability of the learner's actions
+    last_policies: Float[Array, "*chunks size h"]
 
 
-def prefixes(pomdp: ShapingPOMDP, ego_memory: int = 1) -> Prefixes:
-    """List the prefixes of a pomdp with the learner's policy after each.
+class Prefixes(eqx.Module):
+    """Every prefix of an environment up to order, with the learner's policy after it; for egos of any memory."""
+
+    pomdp: ShapingPOMDP
+    chunks: _Chunks
+
+
+def enumerate_prefixes(pomdp: ShapingPOMDP) -> Prefixes:
+    """List the prefixes of an environment with the learner's policy after each.
 
     Raises:
         ValueError: if there are more than 2^24, or the learner leaves [0, 1].
@@ -111,19 +120,19 @@ def prefixes(pomdp: ShapingPOMDP, ego_memory: int = 1) -> Prefixes:
     rows = np.pad(rows, ((0, padding), (0, 0))).reshape(-1, size, B)
     weights = jnp.asarray(np.pad(orders, (0, padding)).reshape(-1, size))
     learner_memory = strategies.memory_of(pomdp.learner_table, name="learner_table")
-    _, seen = meta_trajectories(pomdp, ego_memory, learner_memory)
+    _, seen = meta_trajectories(pomdp, 0, learner_memory)
     probabilities, policies = _paths(pomdp, seen, jnp.asarray(rows))
     check_path(policies)
-    return Prefixes(jnp.asarray(rows), weights, probabilities, policies[:, :, -1])
+    return Prefixes(pomdp, _Chunks(jnp.asarray(rows), weights, probabilities, policies[:, :, -1]))
 
 
 @jax.jit
-def _paths(pomdp: ShapingPOMDP, seen: Experience, rows: Array) -> tuple[Array, Array]:
+def _paths(pomdp: ShapingPOMDP, seen: Seen, rows: Array) -> tuple[Array, Array]:
     """Return the probability of the learner's actions in each prefix, and its policies up to and after it."""
     M, T = pomdp.num_inner_episodes, pomdp.episode_length
 
     def chunk(rows: Array) -> tuple[Array, Array]:
-        experience = Experience(*(x[rows * 4**T] for x in seen))
+        experience = Seen(*(x[rows * 4**T] for x in seen))
         policies = learner_path(pomdp, experience)
         q = jnp.take_along_axis(policies[:, None], experience.contexts, -1)
         return taken(q, experience.actions)[..., : M - 1, :].prod((-3, -2, -1)), policies
@@ -153,19 +162,22 @@ def _last_episode(pomdp: ShapingPOMDP, policies: Array) -> Float[Array, "N Y"]:
 
 
 @jax.jit
-def moments_by_prefix(
-    pomdp: ShapingPOMDP, listed: Prefixes, ego_logits: Float[Array, "E h"], form: LinearForm
-) -> Moments:
+def moments_by_prefix(listed: Prefixes, ego_logits: Float[Array, "E h"], form: LinearForm) -> Moments:
     """Return the exact mean and covariance of a linear estimator.
 
     Args:
-        pomdp: the environment.
-        listed: its prefixes.
+        listed: all prefixes.
         ego_logits: [1, h] or [M, h].
         form: the estimator, from `linear_form`.
+
+    Raises:
+        ValueError: if the estimator's form is that of another (B, M, T).
     """
+    pomdp = listed.pomdp
     B, M, T = pomdp.shape
-    tables = ego_tables(pomdp, ego_logits)
+    if form.shape != pomdp.shape:
+        raise ValueError(f"form is that of (B, M, T) = {form.shape}; the prefixes are those of {pomdp.shape}")
+    tables = ego_tables(M, ego_logits)
     kinds = _kinds(pomdp, ego_logits, tables)
     own = jnp.einsum("kld,lj,kj->kd", kinds.scores, form.own + form.left @ form.right / B, kinds.rewards)
     alphas, betas = jnp.einsum("kld,lq->kqd", kinds.scores, form.left), kinds.rewards @ form.right.T
@@ -194,20 +206,20 @@ def moments_by_prefix(
         covariance = covariance + (both + crossed) / B**2
         return P, mean, covariance + mean[:, None] * mean
 
-    def chunk(carry: tuple[Array, Array], part: Prefixes) -> tuple[tuple[Array, Array], None]:
+    def chunk(carry: tuple[Array, Array], part: _Chunks) -> tuple[tuple[Array, Array], None]:
         last = _last_episode(pomdp, part.last_policies)
         P, mean, second = jax.vmap(one)(part.rows, part.orders * part.learner, last)
         return (carry[0] + P @ mean, carry[1] + jnp.einsum("n,nde->de", P, second)), None
 
     zero = jnp.zeros((d,), tables.dtype)
-    (mean, second), _ = jax.lax.scan(chunk, (zero, zero[:, None] * zero), listed)
+    (mean, second), _ = jax.lax.scan(chunk, (zero, zero[:, None] * zero), listed.chunks)
     return Moments(mean, second - mean[:, None] * mean)
 
 
-def _mean_return(pomdp: ShapingPOMDP, before: Array, now: Array, part: Prefixes) -> Array:
+def _mean_return(pomdp: ShapingPOMDP, before: Array, now: Array, part: _Chunks) -> Array:
     """Return a chunk's share of J̄; a reward's own episode is played with the logits `now`, the others with `before`."""
     M, Y = pomdp.num_inner_episodes, 4**pomdp.episode_length
-    roles = [_kinds(pomdp, x, ego_tables(pomdp, x)) for x in (before, now)]
+    roles = [_kinds(pomdp, x, ego_tables(M, x)) for x in (before, now)]
     other, own = (x.probabilities[part.rows * Y, : M - 1].prod(1) for x in roles)  # [size, M − 1]
     rewards = roles[0].rewards.reshape(len(roles[0].rewards), M, -1).sum(-1)
     occurs = part.orders * part.learner
@@ -221,11 +233,11 @@ def _mean_return(pomdp: ShapingPOMDP, before: Array, now: Array, part: Prefixes)
 
 
 @jax.jit
-def true_gradient_by_prefix(pomdp: ShapingPOMDP, listed: Prefixes, ego_logits: Float[Array, "E h"]) -> Gradient:
+def true_gradient_by_prefix(listed: Prefixes, ego_logits: Float[Array, "E h"]) -> Gradient:
     """Return the gradient of J̄ by differentiating its polynomial, with the last episode's mean reward in closed form.
 
     Arguments are those of `moments_by_prefix`.
     """
-    slopes = jax.grad(functools.partial(_mean_return, pomdp), (0, 1))
-    shaping, current = jax.lax.map(lambda part: slopes(ego_logits, ego_logits, part), listed)
+    slopes = jax.grad(functools.partial(_mean_return, listed.pomdp), (0, 1))
+    shaping, current = jax.lax.map(lambda part: slopes(ego_logits, ego_logits, part), listed.chunks)
     return Gradient(current.sum(0).ravel(), shaping.sum(0).ravel())

@@ -25,7 +25,7 @@ from jaxtyping import Shaped
 from ipd_theory import strategies
 from ipd_theory.sampling.enumeration import meta_trajectories, multisets
 from ipd_theory.sampling.estimators import Weights
-from ipd_theory.sampling.learners import Experience
+from ipd_theory.sampling.learners import Seen
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
 Objects = Shaped[np.ndarray, "..."]  # of fractions or whole numbers
@@ -40,15 +40,16 @@ class RationalEnumeration(NamedTuple):
     rewards: Objects  # [N, B, M, T] fractions
     occurs: Objects  # [N] fractions: orders times the probability of the learner's actions
     exponents: Objects  # [N, 2d] how often ego cooperated in each entry, then how often it defected
+    ego_shape: tuple[int, int]  # of the table
 
 
-def fractions(x: Any) -> Objects:
+def exact(x: Any) -> Objects:
     """Return numbers or texts such as "1/3" as an array of fractions of the same shape; floats by their exact value."""
 
-    def exact(number: Any) -> Fraction:
+    def fraction(number: Any) -> Fraction:
         return Fraction(number if isinstance(number, str | Fraction) else float(number))
 
-    return np.vectorize(exact, [object])(np.asarray(x, object))
+    return np.vectorize(fraction, [object])(np.asarray(x, object))
 
 
 def enumerate_rationally(
@@ -75,9 +76,9 @@ def enumerate_rationally(
     entries, actions = (x.reshape(-1, M * T)[rows] for x in (ego[0] + h * episode, ego[1]))
     exponents = np.zeros((len(rows), 2 * E * h), int)
     np.add.at(exponents, (np.arange(len(rows))[:, None, None], entries + E * h * actions), 1)
-    probabilities = _learner_probabilities(pomdp, [*seen[:2], fractions(seen[2])], learner_table, rows)
-    occurs = probabilities * fractions(orders)
-    return RationalEnumeration(entries, actions, fractions(ego[2])[rows], occurs, exponents)
+    probabilities = _learner_probabilities(pomdp, [*seen[:2], exact(seen[2])], learner_table, rows)
+    occurs = probabilities * exact(orders)
+    return RationalEnumeration(entries, actions, exact(ego[2])[rows], occurs, exponents, ego_shape)
 
 
 def _learner_probabilities(pomdp: ShapingPOMDP, seen: list[Any], table: Objects, rows: Objects) -> Objects:
@@ -94,7 +95,7 @@ def _learner_probabilities(pomdp: ShapingPOMDP, seen: list[Any], table: Objects,
         for m in range(M - 1):
             contexts, actions, rewards = (x[prefix * 4**T, m] for x in seen)
             probability *= taken(rule.policy(state), contexts, actions).prod()
-            state = rule.update(state, Experience(contexts, actions, rewards))
+            state = rule.update(state, Seen(contexts, actions, rewards))
             if not all(0 <= q <= 1 for q in rule.policy(state)):
                 raise ValueError("the learner left [0, 1]; give it a smaller learning rate or a start farther inside")
         return probability, taken(rule.policy(state), last_contexts, last_actions)
@@ -107,6 +108,13 @@ def _learner_probabilities(pomdp: ShapingPOMDP, seen: list[Any], table: Objects,
         probability, of_last = factors[prefix.tobytes()]
         out.append(probability * of_last[last].prod())
     return np.array(out, object)
+
+
+def _ego(everything: RationalEnumeration, ego: Objects) -> Objects:
+    """Return ego's table [d], having checked that it is one that the meta-episodes were listed for."""
+    if ego.shape != everything.ego_shape:
+        raise ValueError(f"ego has shape {ego.shape}; the meta-episodes were listed for {everything.ego_shape}")
+    return ego.ravel()
 
 
 def _group(exponents: Objects, terms: Objects) -> tuple[Objects, Objects]:
@@ -124,7 +132,7 @@ def true_gradient(everything: RationalEnumeration, ego: Objects) -> list[Fractio
         everything: all meta-episodes.
         ego: [1, h] or [M, h] fractions, ego's cooperation probabilities.
     """
-    B, p = everything.rewards.shape[1], ego.ravel()
+    B, p = everything.rewards.shape[1], _ego(everything, ego)
     returns = everything.rewards.sum((1, 2, 3)) / B
     exponents, coefficients = _group(everything.exponents, everything.occurs * returns)
     cooperate, defect = (sympy.symbols(f"{letter}:{p.size}") for letter in "pq")
@@ -143,7 +151,7 @@ def expectation(everything: RationalEnumeration, ego: Objects, weights: Weights)
         ego: [1, h] or [M, h] fractions strictly between 0 and 1.
         weights: an estimator that works on arrays of fractions [N, B, M, T], as those of `estimators` do.
     """
-    p, N = ego.ravel(), len(everything.occurs)
+    p, N = _ego(everything, ego), len(everything.occurs)
     w = weights(everything.rewards).reshape(everything.entries.shape)
     sums = np.full((N, 2 * p.size), Fraction(0), object)
     np.add.at(sums, (np.arange(N)[:, None, None], everything.entries + p.size * everything.actions), w)

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import stats
 
 from ipd_theory import games
-from ipd_theory.sampling import learners, rational
+from ipd_theory.sampling import fractions, learners
 from ipd_theory.sampling.enumeration import (
     Enumeration,
     current_part,
@@ -41,7 +41,7 @@ POWER = 0.99
 CHUNK = 20_000
 
 
-class Problem(NamedTuple):
+class Trial(NamedTuple):
     """A small shaping POMDP with an ego policy to estimate the gradient of."""
 
     name: str
@@ -80,7 +80,7 @@ class Verdict(NamedTuple):
     sampled_holds: bool | None
 
 
-def problems(thorough: bool = False) -> Iterable[Problem]:
+def trials(thorough: bool = False) -> Iterable[Trial]:
     """Yield the problems of the default run, then those of the thorough one."""
     reinforce = learners.reinforce(2.0)
     adam = learners.policy_gradient(optax.adam(0.5, eps=1e-5), discount=0.99, critic=True, normalize_advantages=True)
@@ -100,7 +100,7 @@ def problems(thorough: bool = False) -> Iterable[Problem]:
         rng = np.random.default_rng(number)
         pomdp = ShapingPOMDP(game, learner, jnp.asarray(rng.normal(size=5)), *shape, memory, start)
         ego = jnp.asarray(rng.normal(size=(shape[1] if memory else 1, 5)))
-        yield Problem(f"{name}, B M T = {' '.join(map(str, shape))}", pomdp, ego)
+        yield Trial(f"{name}, B M T = {' '.join(map(str, shape))}", pomdp, ego)
 
 
 def checked(weights: Weights, name: str) -> Weights:
@@ -124,7 +124,7 @@ def treats_trajectories_alike(weights: Weights, shape: tuple[int, int, int]) -> 
 
 
 def sample(
-    key: PRNGKeyArray, problem: Problem, weights: Sequence[Weights], num_meta_episodes: int
+    key: PRNGKeyArray, problem: Trial, weights: Sequence[Weights], num_meta_episodes: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the sample mean [d] and its standard error [d] for several estimators on the same meta-episodes.
 
@@ -138,9 +138,9 @@ def sample(
     d, chunks = problem.ego_logits.size, -(-num_meta_episodes // size)
     sums = np.zeros((len(weights), 2, d))
     for chunk_key in jax.random.split(key, chunks):
-        ego = play(chunk_key, problem.pomdp, problem.ego_logits, size).ego
+        played = play(chunk_key, problem.pomdp, problem.ego_logits, size)
         for i, w in enumerate(weights):
-            g = np.asarray(estimates(problem.pomdp, problem.ego_logits, ego, w(ego.rewards)), float).reshape(size, -1)
+            g = np.asarray(estimates(played, problem.ego_logits, w(played.ego.rewards)), float).reshape(size, -1)
             sums[i] += g.sum(0), (g**2).sum(0)
     N = size * chunks
     mean = sums[:, 0] / N
@@ -150,7 +150,7 @@ def sample(
 
 def verify(
     claims: Sequence[Estimator],
-    tried: Sequence[Problem],
+    tried: Sequence[Trial],
     num_meta_episodes: int,
     key: PRNGKeyArray,
     progress: Callable[[float], None] = lambda done: None,
@@ -184,15 +184,15 @@ def verify(
 def _verdict(
     estimator: Estimator,
     weights: Weights,
-    problem: Problem,
+    problem: Trial,
     everything: Enumeration,
     sampled: tuple[np.ndarray, np.ndarray],
     z_limit: float,
 ) -> Verdict:
     pomdp, ego_logits, rewards = problem.pomdp, problem.ego_logits, everything.episodes.ego.rewards
-    truth = true_gradient(pomdp, everything, ego_logits)
-    exact = moments(pomdp, everything, ego_logits, weights(rewards))
-    own = moments(pomdp, everything, ego_logits, current_part(weights)(rewards)).mean
+    truth = true_gradient(everything, ego_logits)
+    exact = moments(everything, ego_logits, weights(rewards))
+    own = moments(everything, ego_logits, current_part(weights)(rewards)).mean
     target = np.asarray(estimator.claim.mean(truth.current, truth.shaping, pomdp.batch_size))
     claims = estimator.claim.holds_with_memory or not pomdp.remember_across_episodes
     error = float(np.abs(exact.mean - target).max())
@@ -229,6 +229,6 @@ def exactly_unbiased(weights: Weights, shape: tuple[int, int, int] = (2, 2, 1)) 
     rule = learners.reinforce_in_probabilities(Fraction(1, 16))
     # Not a game with T − R = P − S: there an inner episode of one step cannot be shaped.
     pomdp = ShapingPOMDP(games.axelrod(), rule, jnp.full(5, 0.5), *shape, remember_across_episodes=True)
-    ego = rational.fractions([["1/3", "2/5", "3/7", "1/2", "5/8"]])
-    everything = rational.enumerate_rationally(pomdp, (1, 5), rational.fractions(["1/2", "2/3", "1/3", "3/5", "2/5"]))
-    return rational.expectation(everything, ego, weights) == rational.true_gradient(everything, ego)
+    ego = fractions.exact([["1/3", "2/5", "3/7", "1/2", "5/8"]])
+    everything = fractions.enumerate_rationally(pomdp, (1, 5), fractions.exact(["1/2", "2/3", "1/3", "3/5", "2/5"]))
+    return fractions.expectation(everything, ego, weights) == fractions.true_gradient(everything, ego)
