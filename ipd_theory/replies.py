@@ -18,6 +18,7 @@ Sources: Press & Dyson 2012 and Akin 2016 (memory one); Glynatsi, Akin, Nowak & 
 """
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -244,3 +245,38 @@ def is_rival(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount:
     ahead = game.payoffs[..., 1, :, :] - game.payoffs[..., 0, :, :]  # of player 2
     race = MatrixGame(jnp.stack([-ahead, ahead], -3))
     return best_responses(race, strategy, discount=discount, player=1).value <= _slack(game)
+
+
+def discount_windows(
+    game: MatrixGame,
+    strategy: Float[ArrayLike, " _"],
+    holds: Callable[..., Bool[Array, "..."]] = is_nash,
+    *,
+    points: int = 401,
+) -> list[tuple[float, float]]:
+    """Return the intervals of the discount in which something holds of a strategy, their ends to 1e-12.
+
+    Args:
+        game: the stage game.
+        strategy: [h], memory 0 to 3.
+        holds: `is_nash`, `is_subgame_perfect`, `is_partner` or `is_rival`, or what takes the same arguments.
+        points: of the grid of discounts from 0 to 1 between which changes are looked for; narrower windows can be
+            missed.
+
+    Raises:
+        ValueError: if there are fewer than two points, and as `holds`.
+    """
+    if points < 2:
+        raise ValueError(f"points must be 2 or more; got {points}")
+    grid = np.linspace(0.0, 1.0, points)
+    here = np.asarray(holds(game, strategy, discount=grid))
+    changes = np.flatnonzero(here[1:] != here[:-1])
+    low, high = grid[changes], grid[changes + 1]
+    for _ in range(40 if changes.size else 0):
+        middle = (low + high) / 2
+        as_below = np.asarray(holds(game, strategy, discount=middle)) == here[changes]
+        low, high = np.where(as_below, middle, low), np.where(as_below, high, middle)
+    # The end that belongs to the window is the one on its side.
+    ends = list(np.where(here[changes], low, high))
+    edges = ([0.0] if here[0] else []) + ends + ([1.0] if here[-1] else [])
+    return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -155,3 +155,13 @@ def test_a_game_of_another_number_of_players_is_refused() -> None:
         replies.best_responses(ipd.games.public_goods(3, 2.0), strategies.tit_for_tat(), discount=0.9)
     with pytest.raises(ValueError, match=r"player must lie in 0 to 1; got -1"):
         replies.best_responses(AXELROD, strategies.tit_for_tat(), discount=0.9, player=-1)
+
+
+def test_windows_of_the_discount() -> None:
+    tft = strategies.tit_for_tat()
+    np.testing.assert_allclose(replies.discount_windows(AXELROD, tft), [(2 / 3, 1.0)], atol=1e-11)
+    assert replies.discount_windows(AXELROD, strategies.always_cooperate()) == []
+    assert replies.discount_windows(AXELROD, strategies.always_defect(), replies.is_rival) == [(0.0, 1.0)]
+    donation = ipd.games.donation_game(3.0, 1.0)  # WSLS is Nash from c/(b − c) on
+    wsls = replies.discount_windows(donation, strategies.win_stay_lose_shift())
+    np.testing.assert_allclose(wsls, [(1 / 2, 1.0)], atol=1e-11)
