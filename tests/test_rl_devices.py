@@ -24,6 +24,7 @@ from jax.sharding import PartitionSpec
 from ipd_theory.rl import devices, losses
 from ipd_theory.rl.config import Meta
 from ipd_theory.rl.hawk import Hawk
+from ipd_theory.sampling import estimators
 from tests.test_rl_runs import TINY
 mesh = devices.mesh_for(TINY)
 assert mesh.devices.size == 2
@@ -43,9 +44,8 @@ for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
     np.testing.assert_allclose(a, b, atol=1e-5)
 naive = jnp.array([True, False, True, True])
 rewards, values = jnp.asarray(rng.normal(size=(2, 4, 2, 3, 2)), jnp.float32)
-advantages = functools.partial(
-    losses.meta_advantages, method="coala", settings=dataclasses.replace(settings, normalize_advantages=True)
-)
+scaled = dataclasses.replace(settings, normalize_advantages=True)
+advantages = functools.partial(losses.meta_advantages, estimator=estimators.coala_pg, settings=scaled)
 spec = PartitionSpec("meta_batch")
 shared = jax.shard_map(
     functools.partial(advantages, axis="meta_batch"), mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False

@@ -12,12 +12,13 @@ import pytest
 
 import ipd_theory as ipd
 from ipd_theory.rl import chunks, gradient_parts, losses, policies, rollout, train
-from ipd_theory.rl.config import Meta, Method, Naive
+from ipd_theory.rl.config import Meta, Naive
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.hawk import Hawk
 from ipd_theory.rl.ipd import iterated
 from ipd_theory.rl.policies import TabularPolicy, playing
 from ipd_theory.sampling import enumeration
+from ipd_theory.sampling.estimators import ESTIMATORS, named
 from ipd_theory.sampling.learners import reinforce
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
@@ -32,18 +33,19 @@ def random_rewards(seed: int, G: int = 3, B: int = 4, M: int = 3, T: int = 2) ->
     return jnp.asarray(rewards), jnp.asarray(values)
 
 
-@pytest.mark.parametrize("method", losses.CREDIT)
-def test_advantages_are_the_estimators_weights(method: Method) -> None:
+@pytest.mark.parametrize("method", [e.name for e in ESTIMATORS if e.credit is not None])
+def test_advantages_are_the_estimators_weights(method: str) -> None:
     """To 1e-12 in float64 and, relative to the largest weight, to 1e-6 in float32; their parts by time as well."""
     naive = jnp.array([True, False, True])
     for dtype, tolerance in ((jnp.float64, 1e-12), (jnp.float32, 1e-6)):
         rewards = jnp.asarray(random_rewards(0)[0], dtype)
-        got, targets = losses.meta_advantages(rewards, 0 * rewards, naive, method, PLAIN)
+        got, targets = losses.meta_advantages(rewards, 0 * rewards, naive, named(method), PLAIN)
         exact, B = np.asarray(rewards, np.float64), rewards.shape[1]
         weights = {
             "coala": lambda r: B * ipd.estimators.coala_pg(r),  # noqa: B023
             "batch_unaware": lambda r: B * ipd.estimators.batch_unaware(r),  # noqa: B023
             "m_fos": ipd.estimators.m_fos,
+            "full": lambda r: B * ipd.estimators.full(r),  # noqa: B023
         }[method](exact)
         independent = B * ipd.estimators.batch_unaware(exact)
         atol = tolerance * float(np.abs(weights).max())
@@ -53,8 +55,9 @@ def test_advantages_are_the_estimators_weights(method: Method) -> None:
             np.testing.assert_allclose(got[kind], chosen - chosen.mean(), atol=atol)
         np.testing.assert_allclose(targets, independent, atol=atol)
 
-        current, future = gradient_parts.credit_by_time(rewards, naive, method, PLAIN)
+        current, future = gradient_parts.credit_by_time(rewards, naive, named(method), PLAIN)
         now = exact[..., ::-1].cumsum(-1)[..., ::-1]
+        now = now.sum(1, keepdims=True) + 0 * now if method == "full" else now
         for part, expected in ((current, now), (future, weights - now)):
             chosen = expected[np.asarray(naive)]
             np.testing.assert_allclose(part[naive], chosen - chosen.mean((0, 1)), atol=atol)
@@ -84,7 +87,7 @@ def test_norms_of_the_gradients_parts(at_once: int) -> None:
 def test_coala_advantages_telescope_to_the_papers_form() -> None:
     """Â = B [c/B + f̄] − V(h_l^b) − Σ_{b'≠b} V(h^{b'}) at the end of the episode, and 0 after the last."""
     rewards, values = random_rewards(1)
-    got, _ = losses.meta_advantages(rewards, values, jnp.array([True] * 3), "coala", PLAIN)
+    got, _ = losses.meta_advantages(rewards, values, jnp.array([True] * 3), ipd.estimators.coala_pg, PLAIN)
     v, B = np.asarray(values, np.float64), rewards.shape[1]
     at_end = np.concatenate([v[:, :, 1:, 0], np.zeros_like(v[:, :, :1, 0])], -1)  # first values of the next episode
     others = (at_end.sum(1, keepdims=True) - at_end)[..., None]
@@ -96,7 +99,7 @@ def test_advantages_are_centred_and_scaled_within_each_kind() -> None:
     rewards, values = random_rewards(2, G=6)
     naive = jnp.array([True, False, True, True, False, True])
     settings = dataclasses.replace(PLAIN, normalize_advantages=True)
-    got, _ = losses.meta_advantages(rewards, values, naive, "coala", settings)
+    got, _ = losses.meta_advantages(rewards, values, naive, ipd.estimators.coala_pg, settings)
     for kind in (naive, ~naive):
         np.testing.assert_allclose([got[kind].mean(), got[kind].std()], [0, 1], atol=1e-5)
 
@@ -138,8 +141,8 @@ def test_the_pipelines_gradient_is_the_exact_shaping_gradient() -> None:
     def estimates(key: jax.Array) -> tuple[jax.Array, ...]:
         record = rollout.play(iterated(GAME), ego, co_players, learner, key, rollout.Sizes(B, M, T))
         gradients = []
-        for method in ("coala", "batch_unaware"):
-            data = train.trajectories(record, everyone, method, PLAIN)
+        for estimator in (ipd.estimators.coala_pg, ipd.estimators.batch_unaware):
+            data = train.trajectories(record, everyone, estimator, PLAIN)
             gradient = jax.grad(lambda policy, data=data: losses.ppo_loss(policy, data, PLAIN)[0])(ego)
             gradients.append(-M * T * gradient.table[:, 0])  # the loss is a mean over the M T steps
         return tuple(gradients)
@@ -327,7 +330,7 @@ def test_ppo_recalls_a_cue_across_inner_episodes() -> None:
 
     def iteration(carry: Any, key: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
         record = rollout.play(environment, carry[0], nobody, FIXED, key, rollout.Sizes(B, M, T))
-        data = train.trajectories(record, nobody.naive, "batch_unaware", settings)
+        data = train.trajectories(record, nobody.naive, ipd.estimators.batch_unaware, settings)
         policy, state, _ = losses.ppo_update(*carry, data, key, settings)
         tested = (record.observations[-1] == 0).astype(jnp.float32)
         return (policy, state), (record.rewards[-1, ..., 0, :].sum(), tested.sum())

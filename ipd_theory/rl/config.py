@@ -21,7 +21,8 @@ from typing import Literal
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import HawkSettings, NetworkSettings
 
-Method = Literal["coala", "batch_unaware", "m_fos"]
+Method = str  # the name of an estimator of `sampling.estimators`
+_PUBLISHED = {"coala", "batch_unaware", "m_fos"}  # names known to be right without loading jax
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ class Config:
     """A training run of a pool of meta agents and naive learners in an environment for two.
 
     Args:
-        methods: The learning rule of each meta agent in the pool, one entry an agent.
+        methods: The estimator by which each meta agent in the pool learns, one entry an agent: coala, batch_unaware,
+            m_fos or another of `sampling.estimators` with a credit.
         iterations: Updates of every meta agent.
         meta_batch: Co-players drawn for each meta agent an iteration.
         batch: B, trajectories played in parallel with each co-player.
@@ -130,6 +132,8 @@ class Config:
                 raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
         if not self.methods:
             raise ValueError("methods must name the learning rule of at least one meta agent; got none")
+        for method in set(self.methods) - _PUBLISHED:
+            _can_train(method)
         if not 0 <= self.p_naive <= 1:
             raise ValueError(f"p_naive must lie in [0, 1]; got {self.p_naive}")
         if self.p_naive > 0 and self.num_naive < 1:
@@ -149,6 +153,14 @@ class Config:
         """Environment steps of one iteration, all meta agents together."""
         steps = self.meta_batch * self.batch * self.inner_episodes * self.episode_length
         return len(self.methods) * steps
+
+
+def _can_train(method: Method) -> None:
+    from ipd_theory.sampling import estimators
+
+    able = [estimator.name for estimator in estimators.ESTIMATORS if estimator.credit is not None]
+    if method not in able:
+        raise ValueError(f"methods must be among {', '.join(able)}; got {method!r}")
 
 
 def with_method(config: Config, method: Method) -> Config:

@@ -10,11 +10,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from ipd_theory.rl.chunks import mean_over, mean_over_chunks, sum_over
-from ipd_theory.rl.config import Meta, Method
-from ipd_theory.rl.losses import CREDIT, by_time, by_trajectory, whole
+from ipd_theory.rl.config import Meta
+from ipd_theory.rl.losses import by_time, by_trajectory, whole
 from ipd_theory.rl.policies import Policy, along, chosen
 from ipd_theory.rl.rollout import MetaEpisode
-from ipd_theory.sampling import estimators
+from ipd_theory.sampling.estimators import Estimator
 
 
 class GradientParts(NamedTuple):
@@ -28,7 +28,7 @@ def measured(
     policy: Policy,
     record: MetaEpisode,
     naive: Bool[Array, " G"],
-    method: Method,
+    estimator: Estimator,
     settings: Meta,
     axis: str | None = None,
 ) -> GradientParts:
@@ -38,11 +38,11 @@ def measured(
         policy: the policy that played.
         record: what it played, against G co-players.
         naive: [G] whether the co-player learns within the meta-episode.
-        method: the estimator.
+        estimator: of the gradient.
         settings: of the learning.
         axis: the mesh axis over which devices share the co-players, if they do.
     """
-    credits = credit_by_time(by_trajectory(record.rewards[..., 0, :]), naive, method, settings, axis)
+    credits = credit_by_time(by_trajectory(record.rewards[..., 0, :]), naive, estimator, settings, axis)
     observations, actions = whole(record.observations), whole(record.actions[..., 0, :])
     current, future = (whole(by_time(credit)) for credit in credits)
     return norms(policy, observations, actions, (current, future), settings.trajectories_at_once, axis)
@@ -51,20 +51,17 @@ def measured(
 def credit_by_time(
     rewards: Float[Array, "G B M T"],
     naive: Bool[Array, " G"],
-    method: Method,
+    estimator: Estimator,
     settings: Meta,
     axis: str | None = None,
 ) -> tuple[Float[Array, "G B M T"], Float[Array, "G B M T"]]:
-    """Return what a method's weights owe to the current inner episode and to later ones, both zero where not naive.
+    """Return what an estimator's weights owe to the current inner episode and to later ones, both zero where not naive.
 
     Without values, and less their means over trajectories at each step, which takes nothing from the gradient's mean
     but the share 1/(G B). Arguments are those of `losses.meta_advantages`.
     """
     B = rewards.shape[1]
-    factor = settings.reward_scale * (B if method == "coala" else 1)
-    estimate = functools.partial(
-        estimators.advantages, credit=CREDIT[method], discount=settings.discount, gae_lambda=settings.gae_lambda
-    )
+    estimate = functools.partial(estimator.mean_advantages, discount=settings.discount, gae_lambda=settings.gae_lambda)
     alone = jnp.swapaxes(rewards, 1, 2)[:, :, :, None]  # each inner episode a meta-trajectory [G, M, B, 1, T]
     current = jnp.swapaxes(estimate(alone, jnp.zeros_like(alone))[:, :, :, 0], 1, 2)
     future = estimate(rewards, jnp.zeros_like(rewards)) - current
@@ -72,7 +69,7 @@ def credit_by_time(
     count = jnp.maximum(sum_over(axis, weight.sum()) * B, 1)
 
     def centred(x: Array) -> Array:
-        return factor * weight * (x - sum_over(axis, (weight * x).sum((0, 1))) / count)
+        return settings.reward_scale * weight * (x - sum_over(axis, (weight * x).sum((0, 1))) / count)
 
     return centred(current), centred(future)
 

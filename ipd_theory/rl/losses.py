@@ -3,11 +3,9 @@ r"""Policy-gradient updates on arrays: A2C for naive learners, PPO for meta agen
     A2C    L(θ) = −mean(Â log π) + c ½ mean((V − G)²),                                  Â = G − V held fixed
     PPO    L(θ) = −mean(min(ρÂ, clip(ρ, 1 ± ε)Â)) + c ½ mean(max((V − G)², (V_clip − G)²)),   ρ = π / π_old
 
-PPO's first step from the data is A2C, so one epoch of one minibatch is A2C. Advantages Â of meta agents come from
-`sampling.estimators`. The estimators sum over the batch of B trajectories where these losses average, so COALA-PG's
-advantages are multiplied by B; the two baselines run as in the paper's Algorithm 1, with B times the weights of its
-equation for batch-unaware (`INDEPENDENT`), and so need no factor. All three then weigh the rewards of the current
-inner episode alike.
+PPO's first step from the data is A2C, so one epoch of one minibatch is A2C. Advantages Â of meta agents are those of an
+estimator of `sampling.estimators` for losses that average over its B trajectories. COALA-PG, batch-unaware and M-FOS
+then weigh the rewards of the current inner episode alike.
 
 Estimators have trajectories lead, [G, B, M, T], and play has time lead, [M, T, G, B]: `by_trajectory` and `by_time` are
 the doors between them.
@@ -15,7 +13,6 @@ the doors between them.
 Sources: Mnih et al. 2016 (A2C), Schulman et al. 2017 (PPO), Meulemans et al. 2025, section 3 and Algorithm 1.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,7 +22,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from ipd_theory.rl.chunks import mean_over, mean_over_chunks, sum_over
-from ipd_theory.rl.config import Meta, Method, Naive
+from ipd_theory.rl.config import Meta, Naive
 from ipd_theory.rl.policies import Experience, Network, Policy, along, chosen
 from ipd_theory.sampling import estimators
 
@@ -96,43 +93,34 @@ def whole(x: Shaped[Array, "M T G B *rest"]) -> Shaped[Array, "time N *rest"]:
     return x.reshape(M * T, G * B, *rest)
 
 
-CREDIT: dict[Method, estimators.Estimator | estimators.Credit] = {
-    "coala": estimators.coala_pg,
-    "batch_unaware": estimators.INDEPENDENT,
-    "m_fos": estimators.m_fos,
-}
-
-
 def meta_advantages(
     rewards: Float[Array, "G B M T"],
     values: Float[Array, "G B M T"],
     naive: Bool[Array, " G"],
-    method: Method,
+    estimator: estimators.Estimator,
     settings: Meta,
     axis: str | None = None,
 ) -> tuple[Float[Array, "G B M T"], Float[Array, "G B M T"]]:
     """Return advantages and value targets [G, B, M, T] of a meta agent, for losses that average over B.
 
-    Against a naive co-player credit goes by `method`; against another meta agent trajectories are independent.
+    Against a naive co-player credit goes by the estimator; against another meta agent trajectories are independent.
     Advantages are centred over each kind of co-player.
 
     Args:
         rewards: [G, B, M, T] unscaled rewards against G co-players.
         values: [G, B, M, T] the agent's values at the time.
         naive: [G] whether the co-player learns within the meta-episode.
-        method: the estimator.
+        estimator: of the gradient.
         settings: discounts and scales.
         axis: the mesh axis over which devices share the co-players, if they do.
     """
     rewards = settings.reward_scale * rewards
-    credit, factor = CREDIT[method], rewards.shape[1] if method == "coala" else 1
-    estimate = functools.partial(
-        estimators.advantages, rewards, values, discount=settings.discount, gae_lambda=settings.gae_lambda
-    )
-    shaping = factor * estimate(credit=credit)
-    independent = estimate(credit=estimators.INDEPENDENT)
+    discount, decay = settings.discount, settings.gae_lambda
+    shaping = estimator.mean_advantages(rewards, values, discount=discount, gae_lambda=decay)
+    alone = estimators.INDEPENDENT
+    independent = estimators.advantages(rewards, values, alone, discount=discount, gae_lambda=decay)
     advantages = jnp.where(naive[:, None, None, None], shaping, independent)
-    targets = estimators.lambda_returns(rewards, values, discount=settings.discount, td_lambda=settings.td_lambda)
+    targets = estimators.lambda_returns(rewards, values, discount=discount, td_lambda=settings.td_lambda)
     centred = jnp.where(
         naive[:, None, None, None],
         _standardise(advantages, naive, settings.normalize_advantages, axis),

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from ipd_theory.rl import build
 from ipd_theory.rl.chunks import in_turn, sum_over
-from ipd_theory.rl.config import Config, Meta, Method
+from ipd_theory.rl.config import Config, Meta
 from ipd_theory.rl.gradient_parts import GradientParts, measured
 from ipd_theory.rl.losses import (
     LearnerState,
@@ -30,6 +30,8 @@ from ipd_theory.rl.losses import (
 )
 from ipd_theory.rl.policies import Policy
 from ipd_theory.rl.rollout import CoPlayers, MetaEpisode, Sizes, play
+from ipd_theory.sampling import estimators
+from ipd_theory.sampling.estimators import Estimator
 
 
 class TrainState(NamedTuple):
@@ -102,12 +104,12 @@ def iterate(config: Config, state: TrainState, axis: str | None = None) -> tuple
 
     record, naive = in_turn(episode, jnp.arange(P, dtype=jnp.int32), state.meta, play_keys)
     by_agent = [jax.tree.map(lambda x, i=i: x[i], (record, naive, state.meta)) for i in range(P)]
-    agents = list(zip(by_agent, config.methods, strict=True))
+    agents = list(zip(by_agent, map(estimators.named, config.methods), strict=True))
     gradients = [
-        _now_and_then(config.gradient_parts_every, state.iteration, policy, record, naive, method, meta, axis)
-        for (record, naive, policy), method in agents
+        _now_and_then(config.gradient_parts_every, state.iteration, policy, record, naive, estimator, meta, axis)
+        for (record, naive, policy), estimator in agents
     ]
-    data = [trajectories(record, naive, method, meta, axis) for (record, naive, _), method in agents]
+    data = [trajectories(record, naive, estimator, meta, axis) for (record, naive, _), estimator in agents]
     update = functools.partial(ppo_update, settings=meta, axis=axis)
     policies, optimizers, losses = in_turn(update, state.meta, state.optimizers, _stacked(data), update_keys)
     averages = jax.vmap(functools.partial(by_episode, axis=axis))
@@ -148,11 +150,11 @@ def meta_episode(config: Config, ego: Policy, co_players: CoPlayers, key: Key[Ar
 
 
 def trajectories(
-    record: MetaEpisode, naive: Bool[Array, " G"], method: Method, settings: Meta, axis: str | None = None
+    record: MetaEpisode, naive: Bool[Array, " G"], estimator: Estimator, settings: Meta, axis: str | None = None
 ) -> Trajectories:
     """Return one agent's meta-episode [M, T, G, B] as PPO's data [M T, G B], with its advantages and targets."""
     rewards, values = by_trajectory(record.rewards[..., 0, :]), by_trajectory(record.values)
-    advantages, targets = meta_advantages(rewards, values, naive, method, settings, axis)
+    advantages, targets = meta_advantages(rewards, values, naive, estimator, settings, axis)
     actions = record.actions[..., 0, :]
     played = (record.observations, actions, record.log_probabilities, record.values)
     return Trajectories(*map(whole, (*played, by_time(advantages), by_time(targets))))
