@@ -13,6 +13,7 @@ from equinox.internal import unvmap_all
 from jaxtyping import Array, ArrayLike, Float
 
 T = TypeVar("T")
+_FEW = 4096
 
 
 @functools.partial(jax.jit, static_argnames=("low", "high"))
@@ -33,11 +34,12 @@ def _require(name: str, low: float, high: float, allowed: str) -> Callable[[Any]
 
 
 def _within(name: str, x: Array, low: float, high: float, allowed: str) -> Array:
-    worst = _worst(jax.lax.stop_gradient(x), low=low, high=high)
     check = _require(name, low, high, allowed)
-    if not isinstance(worst, jax.core.Tracer):
-        check(worst)
+    if not isinstance(x, jax.core.Tracer):
+        # Few numbers are looked at here: to compile for each new shape takes longer.
+        check(x if x.size <= _FEW else _worst(x, low=low, high=high))
         return x
+    worst = _worst(jax.lax.stop_gradient(x), low=low, high=high)
 
     def report(worst: Any) -> Any:
         check(worst)
@@ -61,6 +63,18 @@ def in_range(name: str, x: Float[Array, "*s"], low: int | float, high: int | flo
     (`jax.errors.JaxRuntimeError` with the same text), forward and reverse differentiation included.
     """
     return _within(name, jnp.asarray(x), float(low), float(high), f"lie in [{low:g}, {high:g}]")
+
+
+def probabilities(name: str, x: Any) -> Array:
+    """Return `x` as a floating array, having checked that every entry lies in [0, 1], as `in_range` does."""
+    return in_range(name, to_float(x), 0.0, 1.0)
+
+
+def resolved(name: str, x: Float[Array, "*s"]) -> Float[Array, "*s"]:
+    """Return small numbers `x`, having checked that 1 − x keeps them to a few percent, or they are 0."""
+    least = 8 * float(jnp.finfo(x.dtype).eps)
+    shown = f"be 0 or at least {least:.2g}, or else 1 − {name} rounds in {x.dtype}"
+    return jnp.where(x == 0, x, _within(name, jnp.where(x == 0, 1, x), least, math.inf, shown))
 
 
 def finite(name: str, x: Float[Array, "*s"]) -> Float[Array, "*s"]:

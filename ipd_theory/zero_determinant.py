@@ -29,8 +29,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
+from ipd_theory._discount import stopping_rate
 from ipd_theory.games import MatrixGame
-from ipd_theory.returns import stopping_rate
 
 REPEAT = (1.0, 1.0, 0.0, 0.0)  # cooperates exactly where player 1 just did: its own last action, repeated
 

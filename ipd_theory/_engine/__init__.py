@@ -2,7 +2,7 @@
 
 from ipd_theory._engine import chains
 from ipd_theory._engine.compilation import compiled, computed_once
-from ipd_theory._engine.elimination import eliminate, occupancy, vanishing_delta
+from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
 
@@ -16,5 +16,4 @@ __all__ = [
     "memory_one_return",
     "memory_one_value_gaps",
     "occupancy",
-    "vanishing_delta",
 ]

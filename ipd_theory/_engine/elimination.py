@@ -23,13 +23,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
-
-
-def vanishing_delta(dtype: np.dtype) -> float:
-    """Return a stopping rate that stands for zero: the limit of means, exact to rounding in this dtype."""
-    return 1e-200 if np.finfo(dtype).bits == 64 else 1e-30
 
 
 @jax.custom_jvp

@@ -19,7 +19,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
-from ipd_theory._checks import to_float
 
 MAX_MEMORY = 3
 # Memory-one contexts, and outcomes, of two players as the other one names them: CD and DC exchanged.
@@ -117,10 +116,12 @@ def tremble(strategy: Float[ArrayLike, "... h"], error: ArrayLike) -> Float[Arra
     """Return the strategy [..., h] whose every intended action is flipped with probability `error` [...].
 
     Raises:
-        ValueError: if `error` leaves [0, 1].
+        ValueError: if a probability of the strategy or `error` leaves [0, 1], or `error` is so small that 1 − error
+            rounds in the strategy's dtype (below 1e-6 in float32): cooperators alone would then err less often.
     """
-    table = to_float(strategy)
-    flip = _checks.in_range("error", jnp.asarray(error, table.dtype), 0.0, 1.0)[..., None]
+    table = _checks.probabilities("strategy", strategy)
+    flip = jnp.asarray(_checks.probabilities("error", error), table.dtype)
+    flip = _checks.resolved("error", flip)[..., None]
     return (1 - flip) * table + flip * (1 - table)
 
 
@@ -134,129 +135,3 @@ def all_pure(memory: int = 1, num_players: int = 2) -> Float[Array, "n h"]:
     if h > 20:
         raise ValueError(f"memory={memory} has 2^{h} pure strategies; at most 2^20 are listed")
     return jnp.asarray(list(itertools.product([1.0, 0.0], repeat=h)), float)
-
-
-def memory_one(start: ArrayLike, cc: ArrayLike, cd: ArrayLike, dc: ArrayLike, dd: ArrayLike) -> Float[Array, "... 5"]:
-    """Return [..., 5] from the cooperation probabilities [...] at the start and after CC, CD, DC, DD."""
-    return jnp.stack(jnp.broadcast_arrays(*(jnp.asarray(x, float) for x in (start, cc, cd, dc, dd))), -1)
-
-
-def reactive(start: ArrayLike, p: ArrayLike, q: ArrayLike) -> Float[Array, "... 5"]:
-    """Return [..., 5]: cooperate with probability p [...] after the other's C and q [...] after its D."""
-    return memory_one(start, p, q, p, q)
-
-
-def _last_actions(memory: int, player: int) -> Int[np.ndarray, " h"]:
-    """Return what a player (0 oneself, 1 the other) last did in each context [h], as a number.
-
-    Its digits are the last `memory` actions, oldest first, 0 for C and 1 for D; rounds not yet played count as C.
-    """
-    numbers = [np.zeros(1, int)]
-    for _ in range(memory):
-        acted = np.array([0, 0, 1, 1] if player == 0 else [0, 1, 0, 1])
-        numbers.append((2 * numbers[-1][:, None] + acted).reshape(-1))
-    return np.concatenate(numbers)
-
-
-def _remembered(name: str, responses: Array, lengths: dict[int, int]) -> int:
-    allowed = tuple(lengths)
-    _checks.last_axis(name, responses, allowed, f"for memory {', '.join(map(str, lengths.values()))}")
-    return lengths[responses.shape[-1]]
-
-
-_POWERS = {2**memory: memory for memory in range(1, MAX_MEMORY + 1)}
-
-
-def reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
-    """Return the strategy [..., h] that looks only at what the other did in the last n rounds, n = 1, 2 or 3.
-
-    Args:
-        p: [..., 2^n] probability to cooperate after the other's last n actions, oldest first, C before D (CC, CD, DC,
-            DD for n = 2); rounds not yet played count as C.
-
-    Raises:
-        ValueError: if the last axis is not 2, 4 or 8 long, or a probability leaves [0, 1].
-    """
-    responses = _checks.in_range("p", to_float(p), 0.0, 1.0)
-    return responses[..., _last_actions(_remembered("p", responses, _POWERS), 1)]
-
-
-def self_reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
-    """Return the strategy [..., h] that looks only at what it did itself in the last n rounds; p as in `reactive_n`.
-
-    Against a reactive strategy some best reply is of this kind (Glynatsi, Akin, Nowak & Hilbe 2024).
-    """
-    responses = _checks.in_range("p", to_float(p), 0.0, 1.0)
-    return responses[..., _last_actions(_remembered("p", responses, _POWERS), 0)]
-
-
-def counting_n(r: Float[ArrayLike, "... counts"]) -> Float[Array, "... h"]:
-    """Return the strategy [..., h] that counts how often the other cooperated in the last n rounds, n = 1, 2 or 3.
-
-    Args:
-        r: [..., n + 1] probability to cooperate after 0, 1, …, n cooperations; rounds not yet played count as C.
-
-    Raises:
-        ValueError: if the last axis is not 2, 3 or 4 long, or a probability leaves [0, 1].
-    """
-    responses = _checks.in_range("r", to_float(r), 0.0, 1.0)
-    n = _remembered("r", responses, {memory + 1: memory for memory in range(1, MAX_MEMORY + 1)})
-    defections = np.array([bin(number).count("1") for number in _last_actions(n, 1)])
-    return responses[..., n - defections]
-
-
-def random(p: ArrayLike = 0.5) -> Float[Array, "... 5"]:
-    """Return [..., 5]: cooperate with probability p [...] whatever happened."""
-    return memory_one(p, p, p, p, p)
-
-
-def always_cooperate() -> Float[Array, "5"]:
-    """Return ALLC [5]."""
-    return random(1.0)
-
-
-def always_defect() -> Float[Array, "5"]:
-    """Return ALLD [5]."""
-    return random(0.0)
-
-
-def tit_for_tat() -> Float[Array, "5"]:
-    """Return TFT [5]: cooperate, then do what the other did."""
-    return reactive(1.0, 1.0, 0.0)
-
-
-def suspicious_tit_for_tat() -> Float[Array, "5"]:
-    """Return STFT [5]: tit for tat that opens with defection."""
-    return reactive(0.0, 1.0, 0.0)
-
-
-def generous_tit_for_tat(q: ArrayLike = 1 / 3) -> Float[Array, "... 5"]:
-    """Return GTFT [..., 5]: tit for tat that forgives a defection with probability q [...]."""
-    return reactive(1.0, 1.0, q)
-
-
-def win_stay_lose_shift() -> Float[Array, "5"]:
-    """Return WSLS [5], Pavlov: cooperate exactly after CC and DD (Nowak & Sigmund 1993)."""
-    return memory_one(1.0, 1.0, 0.0, 0.0, 1.0)
-
-
-def grim() -> Float[Array, "5"]:
-    """Return GRIM [5]: cooperate until anyone has defected, then defect for good."""
-    return memory_one(1.0, 1.0, 0.0, 0.0, 0.0)
-
-
-def firm_but_fair() -> Float[Array, "5"]:
-    """Return FBF [5]: cooperate except after having been the sucker (Frean 1994)."""
-    return memory_one(1.0, 1.0, 0.0, 1.0, 1.0)
-
-
-def tit_for_two_tats() -> Float[Array, "21"]:
-    """Return TF2T [21], memory two: defect only after two defections of the other in a row."""
-    defected = [context.split("·") for context in contexts(2)]
-    return jnp.asarray([float([o[1:] for o in c[-2:]] != ["D", "D"]) for c in defected])
-
-
-def two_tits_for_tat() -> Float[Array, "21"]:
-    """Return 2TFT [21], memory two: defect twice after each defection of the other."""
-    recent = [context.split("·") for context in contexts(2)]
-    return jnp.asarray([float(c == ["start"] or all(o[1] == "C" for o in c[-2:])) for c in recent])

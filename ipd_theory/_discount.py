@@ -1,0 +1,36 @@
+"""The stopping rate δ = 1 − γ, the parameter that everything is computed in, and the limit of means."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ipd_theory import _checks
+
+
+def vanishing_delta(dtype: np.dtype) -> float:
+    """Return a stopping rate that stands for zero: the limit of means, exact to rounding in this dtype."""
+    return 1e-200 if np.finfo(dtype).bits == 64 else 1e-30
+
+
+def stopping_rate(discount: ArrayLike, dtype: np.dtype) -> Float[Array, "..."]:
+    """Return δ = 1 − γ in `dtype`, never below the vanishing δ that stands for the limit of means.
+
+    A number or numpy array is subtracted in float64 before it is rounded to `dtype`, so that a float32
+    computation can be as close to γ = 1 as float64 can write.
+
+    Args:
+        discount: [...] discounts in [0, 1].
+        dtype: the floating dtype of the computation.
+
+    Raises:
+        ValueError: if a discount leaves [0, 1].
+    """
+    least = vanishing_delta(dtype)
+    if isinstance(discount, jax.Array):
+        delta = jnp.asarray(1 - _checks.in_range("discount", discount, 0.0, 1.0), dtype)
+        return jnp.maximum(delta, jnp.asarray(least, dtype))
+    concrete = np.asarray(discount, np.float64)
+    if not ((concrete >= 0) & (concrete <= 1)).all():
+        raise ValueError(f"discount holds {discount}; every entry must lie in [0, 1]")
+    return jnp.asarray(np.maximum(1 - concrete, least), dtype)
