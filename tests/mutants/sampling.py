@@ -4,23 +4,23 @@ from tests.mutants import Mutant
 
 ESTIMATORS, DICE, POMDP = (f"ipd_theory/sampling/{name}.py" for name in ("estimators", "dice", "shaping_pomdp"))
 ENUMERATION, LEARNERS = (f"ipd_theory/sampling/{name}.py" for name in ("enumeration", "learners"))
-PREFIXES, FRACTIONS = (f"ipd_theory/sampling/{name}.py" for name in ("linear", "rational"))
-VERIFICATION = "ipd_theory/sampling/verification.py"
+PREFIXES, FRACTIONS = (f"ipd_theory/sampling/{name}.py" for name in ("prefixes", "fractions"))
+CLAIMS = "ipd_theory/sampling/claims.py"
 
 MUTANTS = (
     Mutant(
         "COALA-PG does not divide the current episode by B",
         ESTIMATORS,
-        "_current(rewards) / rewards.shape[-3] + _batch_mean(_future(rewards))",
-        "_current(rewards) + _batch_mean(_future(rewards))",
+        "_current(r) / r.shape[-3] + _batch_mean(_future(r))",
+        "_current(r) + _batch_mean(_future(r))",
         "test_estimators.py",
         "papers_table",
     ),
     Mutant(
         "COALA-PG keeps later rewards to their own trajectory",
         ESTIMATORS,
-        "_current(rewards) / rewards.shape[-3] + _batch_mean(_future(rewards))",
-        "(_current(rewards) + _future(rewards)) / rewards.shape[-3]",
+        "_current(r) / r.shape[-3] + _batch_mean(_future(r))",
+        "(_current(r) + _future(r)) / r.shape[-3]",
         "test_estimators.py",
         "papers_table",
     ),
@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "the standard error of a sample has the wrong size",
-        VERIFICATION,
+        CLAIMS,
         "np.sqrt(variance / N)",
         "np.sqrt(variance / (4 * N))",
         "test_verify.py",
@@ -186,7 +186,7 @@ MUTANTS = (
     ),
     Mutant(
         "the false alarms of several claims add up",
-        VERIFICATION,
+        CLAIMS,
         "FALSE_ALARM / (2 * comparisons)",
         "FALSE_ALARM / 2",
         "test_verify.py",
