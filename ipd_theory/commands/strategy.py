@@ -58,7 +58,7 @@ def strategy(
 def _facts(game: Any, table: Any, discount: float) -> dict[str, Any]:
     import ipd_theory as ipd
     from ipd_theory import replies
-    from ipd_theory.drawing.payoffs import _enforced
+    from ipd_theory.drawing.payoffs import enforced_line
 
     best = replies.best_responses(game, table, discount=discount)
     itself = ipd.expected_returns(game, table, table, discount=discount)
@@ -68,7 +68,7 @@ def _facts(game: Any, table: Any, discount: float) -> dict[str, Any]:
         "partner": replies.is_partner,
         "rival": replies.is_rival,
     }
-    line = _enforced(game, table, discount)
+    line = enforced_line(game, table, discount)
     return {
         "table": table,
         "contexts": ipd.strategies.contexts(ipd.strategies.memory_of(table)),
@@ -87,11 +87,17 @@ def _print_facts(result: dict[str, Any]) -> None:
     mean = "limit of means" if settings["discount"] == 1 else f"γ = {settings['discount']:g}"
     answers = {(True, True): "either", (True, False): "cooperate", (False, True): "defect"}
     rows = [
-        (context, f"{chance:.4f}", answers[tuple(map(bool, best))])
+        (context, f"{chance:.4f}", answers[bool(best[0]), bool(best[1])])
         for context, chance, best in zip(result["contexts"], result["table"], result["optimal"], strict=True)
     ]
     title = f"{settings['strategy']}, {mean} (own action first; a best reply sees its own view)"
     print_table(("after", "cooperates", "best reply"), rows, title=title)
+    windows = {
+        word: ", ".join(f"{low:.4g} to {high:.4g}" for low, high in found) or "no γ"
+        for word, found in result["discounts"].items()
+    }
+    here = [(word, "yes" if holds else "no", windows[word]) for word, holds in result["is"].items()]
+    print_table(("it is", mean, "for γ in"), here)
     lines = [
         f"earns {result['earns_against_itself']:.6f} a step against itself; "
         f"a best reply to it earns {result['best_reply_earns']:.6f}"
@@ -99,10 +105,6 @@ def _print_facts(result: dict[str, Any]) -> None:
     if result["enforces"]:
         slope, baseline = result["enforces"]["slope"], result["enforces"]["baseline"]
         lines.append(f"enforces π₂ − {baseline:.4g} = {slope:.4g} (π₁ − {baseline:.4g}) on whoever it meets")
-    for word, holds in result["is"].items():
-        windows = ", ".join(f"{low:.4g} … {high:.4g}" for low, high in result["discounts"][word])
-        where = f"for γ in {windows}" if windows else "for no γ"
-        lines.append(f"{'is' if holds else 'is not':<7}{word:<16}{where}")
     R, S, T, P = settings["payoffs"]
     lines.append(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; error {settings['error']:g}")
     results.print("\n".join(lines), soft_wrap=True)

@@ -52,12 +52,14 @@ def payoff_polygon(
         axes.fill(*hull.T, color=style.PALE, linewidth=0, zorder=0)
         axes.plot(*earned[0].T, ".", color=style.SKY, markersize=2, label=f"{opponents} random opponents")
         axes.plot(*earned[1].T, "o", color=style.BLUE, markersize=3, label="32 pure opponents")
-        line = _enforced(game, strategy, discount)
+        line = enforced_line(game, strategy, discount)
         if line is not None:
             slope, baseline = line
             ends = np.array([corners[:, 0].min(), corners[:, 0].max()])
             theirs = baseline + slope * (ends - baseline)
-            axes.plot(ends, theirs, color=style.VERMILION, label=f"enforced: slope {slope:.3g}, baseline {baseline:.3g}")
+            axes.plot(
+                ends, theirs, color=style.VERMILION, label=f"enforced: slope {slope:.3g}, baseline {baseline:.3g}"
+            )
         for label, corner in zip(("CC", "CD", "DC", "DD"), corners, strict=True):
             axes.annotate(label, corner, textcoords="offset points", xytext=(4, 4), color=style.DARK)
         low, high = corners.min(0), corners.max(0)
@@ -74,12 +76,17 @@ def payoff_polygon(
     return figure
 
 
-def _enforced(game: MatrixGame, strategy: Float[ArrayLike, " h"], discount: float) -> tuple[float, float] | None:
-    """Return slope and baseline of the line that a memory-one strategy enforces, None if it does not."""
+def enforced_line(game: MatrixGame, strategy: Float[ArrayLike, " h"], discount: float) -> tuple[float, float] | None:
+    """Return s and l of the line s (π_1 − l) = π_2 − l that a memory-one strategy enforces, None if it does not.
+
+    Where s = 1 any l says the same, and the payoff of mutual defection is taken.
+    """
     if np.shape(strategy)[-1] != 5 or discount == 0:
         return None
     relation = zero_determinant.relation(game, strategy, discount)
     scale = float(np.ptp(np.asarray(game.outcome_payoffs)))
-    slope, baseline = float(relation.slope), float(relation.baseline)
-    straight = float(relation.residual) < 1e-18 and abs(float(relation.other)) * scale > 1e-9
-    return (slope, baseline) if straight and np.isfinite([slope, baseline]).all() else None
+    own, other = float(relation.own) * scale, float(relation.other) * scale
+    if float(relation.residual) > 1e-18 or abs(other) < 1e-9:
+        return None
+    even = abs(own + other) < 1e-9
+    return -own / other, float(game.outcome_payoffs[0, 3]) if even else float(relation.baseline)

@@ -1,0 +1,40 @@
+"""`ipd-theory strategy`: what it says of tit for tat and of an extortioner, and its picture."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ipd_theory import cli
+
+
+def test_tit_for_tat_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["strategy", "TFT", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert said["is"] == {"Nash": True, "subgame perfect": False, "partner": True, "rival": True}
+    assert said["discounts"]["Nash"] == [[pytest.approx(2 / 3), 1.0]]
+    assert said["enforces"] == {"slope": pytest.approx(1.0), "baseline": 1.0}
+    assert said["earns_against_itself"] == said["best_reply_earns"] == 3.0
+
+
+def test_an_extortioner_in_words_and_as_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["strategy", "extort(3)", "--plot", str(tmp_path / "extort.png")])
+    said = capsys.readouterr().out
+    assert "enforces π₂ − 1 = 0.3333 (π₁ − 1)" in said
+    assert all(len(line) <= 80 for line in said.splitlines())
+    assert (tmp_path / "extort.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["nonsense"], "nonsense"),
+        (["TFT", "--plot", "/nowhere/x.png"], "--plot"),
+        (["TFT", "--payoffs", "1,2"], "--payoffs"),
+    ],
+)
+def test_bad_input_is_one_line(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["strategy", *options])
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
