@@ -12,6 +12,7 @@ from matplotlib.pyplot import subplots
 import ipd_theory as ipd
 from ipd_theory.learning import rules
 from ipd_theory.phases.basins import basin, cooperation, volume
+from paper_figures.about import OURS, About
 from paper_figures.pools import part
 from paper_figures.run import Arrays
 
@@ -42,6 +43,16 @@ class Settings:
     replicates: int = 8
 
 
+ABOUT = About(
+    "basins",
+    OURS,
+    35,
+    {
+        "volume": ("rule discount", "share of the cube"),
+        "half_width": ("rule discount", "share of the cube"),
+        "replicates": ("rule discount replicate", "share of the cube"),
+    },
+)
 PRESETS = {"quick": Settings(), "paper": Settings(tuple(RULES), (0.6, 0.8, 0.95, 0.99), 2000, 12, 16)}
 
 

@@ -20,10 +20,12 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 import ipd_theory as ipd
+from ipd_theory.drawing.style import CONTEXTS
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases.boundaries import boundary_agreement, learning_rate_windows
 from ipd_theory.phases.instability import AFTER_DC, defection_drift, sobol_learners
-from paper_figures.pools import CONTEXTS, logits_of, note_bands, part
+from paper_figures.about import OURS, About
+from paper_figures.pools import logits_of, note_bands, part
 from paper_figures.run import Arrays
 
 ADAM = optax.adamw(0.02)
@@ -51,6 +53,22 @@ class Settings:
     num_inner_episodes: int = 20
 
 
+ABOUT = About(
+    "boundaries",
+    OURS,
+    30,
+    {
+        "windows": ("inner_episodes discount end", "step η"),
+        "drift_by_discount": ("discount learning_rate context", "payoff a step"),
+        "critical_batch": ("learning_rate", "trajectories"),
+        "threshold": ("learning_rate tremble", "p_naive"),
+        "escape_by_discount": ("discount learning_rate", "logit"),
+        "escape_by_batch": ("batch_size learning_rate", "logit"),
+        "escape_by_tremble": ("p_naive tremble", "logit"),
+        "batch_sizes": ("batch_size", "trajectories"),
+        "trained": ("start batch_size seed", "payoff a step"),
+    },
+)
 PRESETS = {
     "quick": Settings(),
     "paper": Settings(
@@ -163,8 +181,9 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     _plot_map(axes[1, 0], rates, batches, arrays["escape_by_batch"], margin)
     axes[1, 0].set(ylabel="batch size B")
     row = int(np.argmin(np.abs(deltas - (1 - settings.discount))))
-    for s in (0, 3, 4):
-        axes[0, 2].semilogx(rates, arrays["drift_by_discount"][row, :, s], label=CONTEXTS[s], color=f"C{s}")
+    for name in ("start", "DC", "DD"):
+        drift_there = arrays["drift_by_discount"][row, :, list(CONTEXTS).index(name)]
+        axes[0, 2].semilogx(rates, drift_there, label=name, color=CONTEXTS[name])
     axes[0, 2].axhline(0, color="0.6", lw=0.6)
     axes[0, 2].set(xlabel=r"learner's step $\eta$", ylabel=r"drift $\partial\bar J/\partial p_s$ at $p=0$")
     axes[0, 2].set_title(rf"after …, $\gamma={1 - deltas[row]:.2f}$", fontsize=7)
@@ -183,7 +202,7 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     critical = np.interp(settings.learner_step, rates, arrays["critical_batch"])
     axes[1, 2].axvline(critical, color="0.4", ls=":", lw=1, label="critical B, predicted")
     axes[1, 2].set(xlabel="batch size B", ylabel="return against naive", ylim=(0.2, 1.5))
-    axes[1, 2].legend(loc="center right")
+    axes[1, 2].legend(loc="upper right", bbox_to_anchor=(1.0, 1.02))
     note_bands(axes[1, 2], settings.seeds)
     return figure
 
@@ -200,7 +219,7 @@ def _plot_windows(axes: Axes, arrays: Arrays, settings: Settings) -> None:
     axes.set(xscale="log", yscale="log", xlabel=r"$1-\gamma$", ylabel=r"learner's step $\eta$")
     axes.set(ylim=(0.07, 200))
     axes.set_title("defection unstable between the lines\ndotted: 7/M and 50", fontsize=7)
-    axes.legend(loc="lower center", ncol=3, columnspacing=0.8, handlelength=1.2)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, -0.42), ncol=3, columnspacing=0.8, handlelength=1.2)
 
 
 def _plot_map(axes: Axes, x: Any, y: Any, measured: Any, predicted: Any) -> None:

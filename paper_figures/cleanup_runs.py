@@ -22,18 +22,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ipd_theory.rl import runs
 from ipd_theory.rl.config import PRESETS as TRAINING
 from ipd_theory.rl.config import Config, Method, with_method
-from ipd_theory.rl.run_folder import Line, iterations_done, read_metrics
+from ipd_theory.rl.run_folder import Line
+from paper_figures import recorded
+from paper_figures.recorded import COLORS, METHODS
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-METHODS: dict[Method, str] = {"coala": "COALA-PG", "batch_unaware": "batch-unaware", "m_fos": "M-FOS"}
 KINDS: dict[str, tuple[str, Literal["-", "--"]]] = {
     "against_naive": ("against naive learners", "-"),
     "against_meta": ("against meta agents", "--"),
 }
-RECORDED = Path(__file__).with_name("runs")
+REMARK = (
+    "departs from the paper: 3 × 3 cells, short episodes and one seed, in which COALA-PG has no advantage over the "
+    "baselines"
+)
 
 
 @dataclass(frozen=True)
@@ -113,46 +116,50 @@ def tuned(config: Config, method: Method) -> Config:
     return replace(config, meta=replace(config.meta, reward_scale=1.0, learning_rate=rate))
 
 
-def lines_of(settings: Settings, method: Method, seed: int) -> list[Line]:
+def lines_of(settings: Settings, method: Method, seed: int, folder: Path) -> list[Line]:
     """Return the metrics of one run, recorded or trained now."""
-    name = f"{settings.preset}-{method}-{seed}"
-    directory = RECORDED / name
-    if iterations_done(directory) < settings.iterations:
-        config = (tuned if settings.tuned else with_method)(TRAINING[settings.preset], method)
-        config = replace(config, iterations=settings.iterations)
-        directory = runs.train(config, Path("runs") / name, (seed,), log_every=10, checkpoint_every=50)
-    return [line for line in read_metrics(directory) if line["iteration"] <= settings.iterations]
+    config = (tuned if settings.tuned else with_method)(TRAINING[settings.preset], method)
+    config = replace(config, iterations=settings.iterations)
+    return recorded.lines(config, f"{settings.preset}-{method}", (seed,), folder, checkpoint_every=50)
 
 
-def compute(panels: tuple[Panel, ...], settings: Settings, progress: Callable[[float], None]) -> Arrays:
+def arrays(panels: tuple[Panel, ...]) -> dict[str, tuple[str, str]]:
+    """Return the axes and units of what `compute` returns."""
+    return {
+        "iteration": ("line", "iterations"),
+        **{f"* {panel.title}": ("seed line", panel.label.replace("\n", " ")) for panel in panels},
+    }
+
+
+def compute(panels: tuple[Panel, ...], settings: Settings, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Return each panel's measure [seeds, lines] by method and kind of co-player, averaged over agents and episodes."""
     mixed = TRAINING[settings.preset].p_naive < 1
     kinds = [kind for kind in KINDS if mixed or kind == "against_naive"]
     wanted = [(method, seed) for method in METHODS for seed in settings.seeds]
     series: dict[str, list[Any]] = {}
-    arrays: Arrays = {}
+    iteration = np.zeros(0)
     for i, (method, seed) in enumerate(wanted):
-        lines = lines_of(settings, method, seed)
-        arrays["iteration"] = np.array([line["iteration"] for line in lines])
+        lines = lines_of(settings, method, seed, folder)
+        iteration = np.array([line["iteration"] for line in lines])
         for kind in kinds:
             for panel in panels:
                 over_training = [np.nanmean(panel.value(line[kind])) for line in lines]
                 series.setdefault(f"{method} {kind} {panel.title}", []).append(over_training)
         progress((i + 1) / len(wanted))
-    return arrays | {name: np.asarray(values) for name, values in series.items()}
+    return {"iteration": iteration, **{name: np.asarray(values) for name, values in series.items()}}
 
 
-def plot(panels: tuple[Panel, ...], arrays: Arrays, settings: Settings) -> Figure:
+def plot(panels: tuple[Panel, ...], data: Arrays, settings: Settings) -> Figure:
     """Draw a row of panels: a colour a method, solid against naive learners, dashed against meta agents."""
     figure, axes = plt.subplots(1, len(panels), figsize=(2.4 * len(panels), 2.7))
-    kinds = [kind for kind in KINDS if f"coala {kind} {panels[0].title}" in arrays]
+    kinds = [kind for kind in KINDS if f"coala {kind} {panels[0].title}" in data]
     for axis, panel, letter in zip(axes, panels, "ABC", strict=True):
-        for colour, method in enumerate(METHODS):
+        for method in METHODS:
             for kind in kinds:
-                values = arrays[f"{method} {kind} {panel.title}"]
-                _draw(axis, arrays["iteration"], values, f"C{colour}", KINDS[kind][1])
+                values = data[f"{method} {kind} {panel.title}"]
+                _draw(axis, data["iteration"], values, COLORS[method], KINDS[kind][1])
         axis.set(xlabel="iteration", ylabel=panel.label, title=f"{letter}  {panel.title}")
-    handles = [Line2D([], [], color=f"C{i}", label=label) for i, label in enumerate(METHODS.values())]
+    handles = [Line2D([], [], color=COLORS[method], label=label) for method, label in METHODS.items()]
     if len(kinds) > 1:
         handles += [Line2D([], [], color="0.4", linestyle=KINDS[kind][1], label=KINDS[kind][0]) for kind in kinds]
     several = len(settings.seeds) > 1

@@ -16,9 +16,11 @@ from matplotlib.pyplot import subplots
 from scipy.special import expit
 
 import ipd_theory as ipd
+from ipd_theory.drawing import style
 from ipd_theory.phases.continuation import Branch, MixedPool, fixed_point, settled, through
 from ipd_theory.phases.instability import sobol_learners
-from paper_figures.pools import CONTEXTS, logits_of
+from paper_figures.about import OURS, About
+from paper_figures.pools import logits_of
 from paper_figures.run import Arrays
 
 
@@ -35,6 +37,20 @@ class Settings:
     largest_step: float = 0.4
 
 
+ABOUT = About(
+    "continuation",
+    OURS,
+    15,
+    {  # names end in the number of the weight decay and that of the curve
+        "p_naive-*": ("point", "1"),
+        "table-*": ("point context", "probability of cooperation"),
+        "between-*": ("point", "payoff a step"),
+        "leading-*": ("point", "1 / time of the flow"),
+        "unstable-*": ("point", "directions"),
+        "folds-*": ("fold", "position on the curve"),
+        "changes-*": ("change", "position on the curve"),
+    },
+)
 PRESETS = {
     "quick": Settings(),
     "paper": Settings(log2_learners=8, weight_decays=(1e-3, 3e-4, 1e-4), duration=20_000.0, largest_step=0.1),
@@ -103,10 +119,10 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
                 *middle, marker, ms=3.5, color=color, mfc="white", label=meaning if label and i == "0" else None
             )
         if i == "0":
-            for s, name in enumerate(CONTEXTS):
+            for s, (name, context_color) in enumerate(style.CONTEXTS.items()):
                 x = curve["table"][:, s]
-                policy.plot(p, np.where(stable, x, np.nan), color=f"C{s}", label=name if label else None)
-                policy.plot(p, x, color=f"C{s}", lw=0.6, ls=":")
+                policy.plot(p, np.where(stable, x, np.nan), color=context_color, label=name if label else None)
+                policy.plot(p, x, color=context_color, lw=0.6, ls=":")
     returns.set(xlabel=r"$p_{\mathrm{naive}}$", ylabel="return between the two agents")
     returns.set_title("solid: stable, dotted: not", fontsize=7)
     policy.set(xlabel=r"$p_{\mathrm{naive}}$", ylabel="probability to cooperate after …")

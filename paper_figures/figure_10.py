@@ -14,9 +14,19 @@ from matplotlib.pyplot import subplots
 
 from ipd_theory.learning.pool import naive_path
 from paper_figures import figure_9, pools
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 
 TIT_FOR_TAT = (0.99, 0.99, 0.01, 0.99, 0.01)
+ABOUT = About(
+    "10",
+    f"{PAPER}, Figure 10",
+    5,
+    {
+        **pools.arrays("record seed agent"),
+        "path": ("episode policy seed agent player", "payoff a step"),
+    },
+)
 PRESETS = {
     "quick": figure_9.Settings(steps=3000, p_naive=0.25, start=TIT_FOR_TAT),
     "paper": figure_9.Settings(steps=10000, record_every=100, num_learners=64, p_naive=0.25, start=TIT_FOR_TAT),

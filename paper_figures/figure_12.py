@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 from ipd_theory.sampling import enumeration, prefixes
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import ESTIMATORS, shaping_problem
 
@@ -32,6 +33,12 @@ class Settings:
     learning_rate: float = 0.05
 
 
+ABOUT = About(
+    "12",
+    f"{PAPER}, Figure 12",
+    6,
+    {"ratios": ("estimator start step", "1")},
+)
 PRESETS = {"quick": Settings(), "paper": Settings(batch_size=5, steps=400, seeds=8)}
 
 

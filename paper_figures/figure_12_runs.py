@@ -6,11 +6,13 @@ sampled gradients of one iteration, whose noise adds to them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from paper_figures.about import PAPER, About
 from paper_figures.figure_5 import PRESETS as FIGURE_5
 from paper_figures.recorded import METHODS, band, lines_of_method, series
 from paper_figures.run import Arrays
@@ -25,14 +27,24 @@ class Settings:
     seeds: tuple[tuple[int, ...], ...]
 
 
+ABOUT = About(
+    "12-runs",
+    f"{PAPER}, Figure 12",
+    1,
+    {"iteration": ("line", "iterations"), "*": ("seed line", "1")},
+    keeps="runs",
+    recorded=True,
+)
 PRESETS = {name: Settings(runs.shaping, runs.shaping_iterations, runs.shaping_seeds) for name, runs in FIGURE_5.items()}
 
 
-def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Return the ratio [seeds, lines] of each method, where it was measured."""
     arrays: Arrays = {}
     for i, method in enumerate(METHODS):
-        each = [lines_of_method(settings.preset, settings.iterations, method, group) for group in settings.seeds]
+        each = [
+            lines_of_method(settings.preset, settings.iterations, method, group, folder) for group in settings.seeds
+        ]
         current, future = (
             np.concatenate([series(lines, "gradients", part)[:, :, 0] for lines in each])
             for part in ("current", "future")

@@ -4,18 +4,29 @@ A. Reward of the naive learners. B. Dirty river cells. C. Apples that hang in th
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from paper_figures import cleanup_runs
+from paper_figures.about import PAPER, About
 from paper_figures.cleanup_runs import Arrays, Settings
 
+ABOUT = About(
+    "13",
+    f"{PAPER}, Figure 13",
+    1,
+    cleanup_runs.arrays(cleanup_runs.SURROUNDINGS),
+    remark=cleanup_runs.REMARK,
+    keeps="runs",
+    recorded=True,
+)
 PRESETS = cleanup_runs.SHAPING
 
 
-def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Read or train every run; the seeds are those of the settings."""
-    return cleanup_runs.compute(cleanup_runs.SURROUNDINGS, settings, progress)
+    return cleanup_runs.compute(cleanup_runs.SURROUNDINGS, settings, progress, folder)
 
 
 def plot(arrays: Arrays, settings: Settings) -> Figure:

@@ -9,9 +9,17 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing.style import PLAYERS
 from paper_figures import pools
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 
+ABOUT = About(
+    "3A",
+    f"{PAPER}, Figure 3A",
+    6,
+    pools.arrays("record seed agent"),
+)
 PRESETS = {
     "quick": pools.Settings(steps=1500),
     "paper": pools.Settings(seeds=32, steps=5000, num_learners=64, record_every=100),
@@ -27,8 +35,8 @@ def compute(settings: pools.Settings, seed: int, progress: Callable[[float], Non
 def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     """Draw both players' reward over training."""
     figure, axes = subplots()
-    pools.curve(axes, arrays["steps"], arrays["against_naive"], "meta agent", "C1")
-    pools.curve(axes, arrays["steps"], arrays["of_naive"], "naive learner", "C0")
+    pools.curve(axes, arrays["steps"], arrays["against_naive"], "meta agent", PLAYERS["agent"])
+    pools.curve(axes, arrays["steps"], arrays["of_naive"], "naive learner", PLAYERS["naive learner"])
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     pools.label_training(axes)
     pools.note_bands(axes, settings.seeds)

@@ -10,9 +10,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing.style import PLAYERS
 from paper_figures import pools
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 
+ABOUT = About(
+    "3C",
+    f"{PAPER}, Figure 3C",
+    14,
+    pools.arrays("record p_naive seed agent"),
+)
 PRESETS = {
     "quick": pools.Settings(steps=3000),
     "paper": pools.Settings(seeds=32, steps=5000, num_learners=64, record_every=100),
@@ -30,7 +38,9 @@ def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     """Draw the reward between meta agents over training."""
     figure, axes = subplots()
     names = ("mixed pool, p_naive 0.25", "meta agents only", "naive learners only")
-    for i, (name, color, line) in enumerate(zip(names, ("C2", "C3", "C1"), ("-", "-", "--"), strict=True)):
+    for i, (name, color, line) in enumerate(
+        zip(names, (PLAYERS["among agents"], PLAYERS["agents alone"], PLAYERS["agent"]), ("-", "-", "--"), strict=True)
+    ):
         pools.curve(axes, arrays["steps"], arrays["among_meta"][:, i], name, color, line)
     pools.label_training(axes, "reward between meta agents")
     axes.set_ylim(-0.1, 1.3)

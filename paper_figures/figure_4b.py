@@ -16,9 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 from ipd_theory import games
+from ipd_theory.drawing.style import PLAYERS
 from ipd_theory.learning import rules
 from ipd_theory.learning.play import learn
 from paper_figures import lola_dice
+from paper_figures.about import PAPER, About
 from paper_figures.pools import curve, label_training, note_bands
 from paper_figures.run import Arrays
 
@@ -42,6 +44,16 @@ class Settings:
     naive_step: float = 5.0
 
 
+ABOUT = About(
+    "4B",
+    f"{PAPER}, Figure 4B",
+    3,
+    {
+        "steps": ("step", "steps of the naive learner"),
+        "rewards": ("step seed player", "payoff a step"),
+        "policy": ("seed context", "probability of cooperation"),
+    },
+)
 PRESETS = {"quick": Settings(), "paper": Settings(seeds=64, steps=6000)}
 
 
@@ -81,8 +93,8 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
 def plot(arrays: Arrays, settings: Settings) -> Figure:
     """Draw both rewards over the naive learner's steps."""
     figure, axes = subplots()
-    curve(axes, arrays["steps"], arrays["rewards"][..., :1], "frozen LOLA-DiCE policy", "C1")
-    curve(axes, arrays["steps"], arrays["rewards"][..., 1:], "naive learner", "C0", "--")
+    curve(axes, arrays["steps"], arrays["rewards"][..., :1], "frozen LOLA-DiCE policy", PLAYERS["agent"])
+    curve(axes, arrays["steps"], arrays["rewards"][..., 1:], "naive learner", PLAYERS["naive learner"], "--")
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     label_training(axes)
     axes.set_xlabel("naive learner's step")

@@ -16,8 +16,16 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from paper_figures import lola_dice
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 
+ABOUT = About(
+    "4C",
+    f"{PAPER}, Figure 4C",
+    20,
+    lola_dice.ARRAYS,
+    remark="departs from the paper at 20 look-aheads: some pairs cooperate, more than half defect, hence the wide band",
+)
 _MIXED = lola_dice.Settings(steps=2000, naive_weights=(0.0, 0.0, 0.25, 0.4, 0.6))
 PRESETS = {"quick": _MIXED, "paper": dataclasses.replace(_MIXED, seeds=64, steps=6000)}
 

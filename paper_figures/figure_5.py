@@ -27,12 +27,14 @@ has too few iterations, is trained, which takes minutes a seed for `quick` and a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from paper_figures.recorded import METHODS, band, lines_of_method, series
+from paper_figures.about import PAPER, About
+from paper_figures.recorded import COLORS, METHODS, band, lines_of_method, series
 from paper_figures.run import Arrays
 
 
@@ -64,13 +66,29 @@ class Settings:
 THREE = ((0,), (1,), (2,))
 FIVE = (*THREE, (3,), (4,))
 MORE = ((3,), (4,), (5,), (7,))
+ABOUT = About(
+    "5",
+    f"{PAPER}, Figure 5",
+    1,
+    {
+        "* iteration": ("line", "iterations"),
+        "* reward": ("seed line episode", "payoff a step"),
+        "* defection": ("seed line episode", "share of actions"),
+    },
+    remark=(
+        "smaller than the paper's: two agents in place of four, a tenth of the iterations or less, and naive learners "
+        "that start as the agents are"
+    ),
+    keeps="runs",
+    recorded=True,
+)
 PRESETS = {
     "quick": Settings("ipd-shaping-quick", 180, FIVE, "ipd-mixed-quick", 300, THREE, MORE, last=50),
     "paper": Settings("ipd-shaping", 3000, ((0, 1, 2),), "ipd-mixed", 3000, ((0, 1, 2),)),
 }
 
 
-def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Read or train every run; the seeds are those of the settings."""
     pools = [
         ("shaping", "against_naive", settings.shaping, settings.shaping_iterations, settings.shaping_seeds),
@@ -80,7 +98,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
     arrays: Arrays = {}
     for i, ((name, kind, preset, iterations, seeds), method) in enumerate(wanted):
         more = settings.mixed_more if (name, method) == ("mixed", "coala") else ()
-        each = [lines_of_method(preset, iterations, method, group) for group in seeds + more]
+        each = [lines_of_method(preset, iterations, method, group, folder) for group in seeds + more]
         arrays[f"{name} iteration"] = np.array([line["iteration"] for line in each[0]])
         for what in ("reward", "defection"):
             by_agent = np.concatenate([series(lines, kind, what) for lines in each])
@@ -100,8 +118,8 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
         band(axes[1], np.arange(1, late.shape[-1] + 1), late, method)
         if settings.mixed:
             pairs = arrays[f"mixed {method} reward"].mean(-1)
-            colour = band(axes[2], arrays["mixed iteration"], pairs, method)
-            axes[2].plot(arrays["mixed iteration"], pairs.T, color=colour, linewidth=0.5)
+            band(axes[2], arrays["mixed iteration"], pairs, method)
+            axes[2].plot(arrays["mixed iteration"], pairs.T, color=COLORS[method], linewidth=0.5)
     axes[0].set(xlabel="iteration", ylabel="reward a step", title="A  against naive learners")
     axes[1].set(xlabel="inner episode", ylabel="share of defection", ylim=(0, 1.02), title="B  within a meta-episode")
     if settings.mixed:

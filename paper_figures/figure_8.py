@@ -12,9 +12,22 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 from ipd_theory import prisoners_dilemma, zero_determinant
+from ipd_theory.drawing.style import PLAYERS
 from paper_figures import pools
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 
+ABOUT = About(
+    "8",
+    f"{PAPER}, Figure 8",
+    13,
+    {
+        "against_naive": ("seed agent", "payoff a step"),
+        "learned": ("seed context", "probability of cooperation"),
+        "*_residual": ("policy", "squared distance"),
+        "learned_slope": ("seed", "1 / χ"),
+    },
+)
 PRESETS = {
     "quick": pools.Settings(seeds=32, steps=1500, record_every=500, discount=0.999),
     "paper": pools.Settings(seeds=64, steps=5000, record_every=1000, discount=0.999, num_learners=64),
@@ -42,7 +55,7 @@ def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     figure, axes = subplots()
     top = float(max(arrays["learned_residual"].max(), arrays["random_residual"].max()))
     bins = list(np.linspace(0, top, 31))
-    for name, color in (("random", "0.6"), ("learned", "C1")):
+    for name, color in (("random", "0.6"), ("learned", PLAYERS["agent"])):
         label = f"{name}, n = {settings.seeds}"
         axes.hist(arrays[f"{name}_residual"], bins, color=color, alpha=0.75, label=label)
     chi = 1 / np.percentile(arrays["learned_slope"], [75, 50, 25])

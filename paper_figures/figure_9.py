@@ -13,7 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing.style import CONTEXTS, PLAYERS
 from paper_figures import pools
+from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
 
 
@@ -25,6 +27,16 @@ class Settings(pools.Settings):
     start: tuple[float, ...] = (0.01, 0.01, 0.01, 0.01, 0.01)
 
 
+ABOUT = About(
+    "9",
+    f"{PAPER}, Figure 9",
+    9,
+    pools.arrays("record seed agent"),
+    remark=(
+        "departs from the paper: p_naive is 0.02, naive learners weighed by the mean over episodes; at 0.25 pools that "
+        "start here stay extortionate"
+    ),
+)
 PRESETS = {
     "quick": Settings(steps=6000, record_every=100, num_learners=8),
     "paper": Settings(steps=10000, record_every=100, num_learners=64),
@@ -56,15 +68,15 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
 
 def draw_rewards(axes: Axes, arrays: Arrays) -> None:
     """Draw the agents' reward against naive learners and between each other."""
-    pools.curve(axes, arrays["steps"], arrays["against_naive"], "against naive learners", "C1")
-    pools.curve(axes, arrays["steps"], arrays["among_meta"], "between meta agents", "C2")
+    pools.curve(axes, arrays["steps"], arrays["against_naive"], "against naive learners", PLAYERS["agent"])
+    pools.curve(axes, arrays["steps"], arrays["among_meta"], "between meta agents", PLAYERS["among agents"])
     pools.label_training(axes)
 
 
 def draw_logits(axes: Axes, arrays: Arrays) -> None:
     """Draw the logit of cooperation in each context, named at its end."""
-    for i, name in enumerate(pools.CONTEXTS):
-        pools.curve(axes, arrays["steps"], arrays["logits"][..., i], name, f"C{i}")
+    for i, (name, color) in enumerate(CONTEXTS.items()):
+        pools.curve(axes, arrays["steps"], arrays["logits"][..., i], name, color)
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     pools.label_training(axes, "logit of cooperating after …")
     axes.legend(ncol=5, loc="lower center", bbox_to_anchor=(0.5, 1.0), columnspacing=1.0, handlelength=1.2)

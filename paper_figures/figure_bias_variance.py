@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 from ipd_theory.sampling import prefixes
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import ESTIMATORS, shaping_problem
 
@@ -23,6 +24,16 @@ class Settings:
     problems: int = 2
 
 
+ABOUT = About(
+    "bias-variance",
+    OURS,
+    16,
+    {
+        "batch_sizes": ("batch_size", "trajectories"),
+        "bias": ("estimator batch_size problem", "of the gradient's norm"),
+        "spread": ("estimator batch_size problem", "of the mean's norm"),
+    },
+)
 PRESETS = {"quick": Settings(), "paper": Settings(batch_sizes=(1, 2, 3, 4, 5, 6, 8), problems=4)}
 
 

@@ -13,6 +13,7 @@ from matplotlib.pyplot import subplots
 
 from ipd_theory.sampling import enumeration
 from ipd_theory.sampling.shaping_pomdp import estimates, play
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import ESTIMATORS, shaping_problem
 
@@ -26,6 +27,16 @@ class Settings:
     chunks: int = 50
 
 
+ABOUT = About(
+    "convergence",
+    OURS,
+    6,
+    {
+        "counts": ("count", "meta-episodes"),
+        "errors": ("estimator repeat count", "of the gradient's norm"),
+        "predicted": ("estimator count", "of the gradient's norm"),
+    },
+)
 PRESETS = {"quick": Settings(), "paper": Settings(repeats=32, chunk=4000, chunks=1000)}
 
 

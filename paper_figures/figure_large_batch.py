@@ -14,6 +14,7 @@ from matplotlib.pyplot import subplots
 
 from ipd_theory.sampling import enumeration, estimators, prefixes
 from ipd_theory.sampling.shaping_pomdp import estimates, play
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 from paper_figures.shaping_problems import LEARNING_RATE, shaping_problem
 
@@ -26,6 +27,19 @@ class Settings:
     chunk: int = 100_000
 
 
+ABOUT = About(
+    "large-batch",
+    OURS,
+    12,
+    {
+        "limit": ("context", "payoff"),
+        "exact_sizes": ("exact_size", "trajectories"),
+        "exact": ("exact_size context", "payoff"),
+        "sampled_sizes": ("sampled_size", "trajectories"),
+        "sampled": ("sampled_size context", "payoff"),
+        "errors": ("sampled_size context", "payoff"),
+    },
+)
 PRESETS = {
     "quick": Settings(),
     "paper": Settings(exact=(1, 2, 3, 4, 5, 6, 7, 8), sampled=(2, 4, 8, 16, 32, 64), trajectories=400_000_000),

@@ -16,8 +16,13 @@ from ipd_theory.learning import rules
 from ipd_theory.learning.play import learn
 from paper_figures.pools import curve, label_training, note_bands
 
+ARRAYS = {
+    "steps": ("record", "training steps"),
+    "rewards": ("record look_aheads pair player", "payoff a step"),
+    "logits": ("look_aheads pair player context", "logit of cooperation"),
+}
 LOOK_AHEADS = (1, 2, 3, 10, 20)
-STYLES = (("C0", "-"), ("C1", "-"), ("C2", "-"), ("C3", "--"), ("C6", ":"))
+STYLES = (("C0", "-"), ("C1", "-"), ("C2", "-"), ("C3", "--"), ("C5", ":"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ipd_theory.commands.tournament import entrants
 from ipd_theory.drawing.meta_game import payoff_table
 from ipd_theory.equilibria import Equilibrium
 from ipd_theory.learning.tournament import MetaGame, meta_game, play_all
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 
 
@@ -46,6 +47,17 @@ SIX = ("naive", "look-ahead", "lola", "lola-dice-3", "coala-10", "meta-value-10"
 TWELVE = (
     *("naive", "look-ahead", "lola-as-published", "lola", "lola-dice-3", "sos", "extragradient", "hola-2"),
     *("loqa", "advantage-alignment", "coala-10", "meta-value-10"),
+)
+ABOUT = About(
+    "meta-game",
+    OURS,
+    15,
+    {
+        "A*": ("rule opponent", "payoff a step"),
+        "rows": ("equilibrium rule", "share"),
+        "columns": ("equilibrium rule", "share"),
+        "gaps": ("equilibrium", "payoff a step"),
+    },
 )
 PRESETS = {"quick": Settings(SIX, 16, 100), "paper": Settings(TWELVE, 64, 200)}
 

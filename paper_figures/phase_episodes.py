@@ -11,6 +11,7 @@ drift is −0.010 and −0.001, at p = 0; agents that start at 10⁻⁵ instead 
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ from matplotlib.pyplot import subplots
 from ipd_theory.drawing import phase_maps
 from ipd_theory.phases.grid import Axis, Cell, Sweep
 from paper_figures import phase_map
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 
 
@@ -32,6 +34,13 @@ class Settings(phase_map.Training):
     learning_rate: float = 5.0
 
 
+ABOUT = About(
+    "phase-episodes",
+    OURS,
+    30,
+    phase_map.arrays("rounds", "inner episodes"),
+    keeps="sweeps",
+)
 PRESETS = {
     "quick": Settings(),
     "paper": Settings(
@@ -62,9 +71,9 @@ def panels(settings: Settings, seed: int) -> dict[str, Sweep]:
     }
 
 
-def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Run both sweeps."""
-    arrays = phase_map.compute_panels("phase-episodes", panels(settings, seed), progress)
+    arrays = phase_map.compute_panels("phase-episodes", panels(settings, seed), progress, folder)
     return {**arrays, "x": np.array(settings.rounds)}
 
 

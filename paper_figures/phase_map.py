@@ -7,7 +7,6 @@ left and still count as defecting, because they gain less than ⅓ by shaping (`
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,25 +66,26 @@ class Training:
 STARTS = ((False, "random policies"), (True, "near defection"))
 
 
-def kept_sweep(name: str, sweep: Sweep, progress: Callable[[float], None]) -> xr.Dataset:
-    """Run a sweep of a figure; what is finished is kept in the user's cache folder, so that a kill loses nothing.
+def arrays(x: str, y: str) -> dict[str, tuple[str, str]]:
+    """Return the axes and units of what `compute_panels` returns, of maps over x and y."""
+    return {
+        "x": ("x", x),
+        "y": ("y", y),
+        "outcome": ("panel x y seed", "number of the Outcome"),
+        "among_meta": ("panel x y", "payoff a step"),
+        "unstable": ("panel x y", "truth value"),
+        "left": ("panel x y seed", "truth value"),
+    }
 
-    Args:
-        name: of the store; a sweep with other settings needs another name.
-        sweep: the grid.
-        progress: called with the fraction done.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return sweeps.run(sweep, cache / "ipd-theory" / "sweeps" / f"{name}.zarr", progress)
 
-
-def compute_panels(name: str, panels: dict[str, Sweep], progress: Callable[[float], None]) -> Arrays:
+def compute_panels(name: str, panels: dict[str, Sweep], progress: Callable[[float], None], folder: Path) -> Arrays:
     """Run the sweeps of a figure, all over the same two axes, and predict where defection is unstable in each.
 
     Args:
         name: of the figure, for the stores.
         panels: the sweeps by their titles.
         progress: called with the fraction done.
+        folder: where the sweeps are kept, so that a kill loses nothing.
 
     Returns:
         `x` [n] and `y` [m], `outcome` [panels, n, m, seeds], `among_meta` [panels, n, m], `unstable` [panels, n, m]
@@ -96,7 +96,7 @@ def compute_panels(name: str, panels: dict[str, Sweep], progress: Callable[[floa
         share = part(progress, i / len(panels), (i + 1) / len(panels))
         # Of the versions and the platform as well: a store that others made is left alone, not an error.
         fingerprint = hashlib.sha256(repr(sorted(store.described(sweep).items())).encode()).hexdigest()[:12]
-        grids.append(kept_sweep(f"{name}-{fingerprint}", sweep, share))
+        grids.append(sweeps.run(sweep, folder / f"{name}-{fingerprint}.zarr", share))
     x, y = (axis.name for axis in next(iter(panels.values())).axes)
     return {
         "x": grids[0][x].values,

@@ -9,6 +9,7 @@ stag hunt, agents that start at 10⁻⁵ instead of 0.001 stay.
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ from matplotlib.pyplot import subplots
 from ipd_theory.drawing import phase_maps
 from ipd_theory.phases.grid import Axis, Cell, Sweep
 from paper_figures import phase_map
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 
 
@@ -31,6 +33,13 @@ class Settings(phase_map.Training):
     p_naive: float = 0.25
 
 
+ABOUT = About(
+    "phase-payoffs",
+    OURS,
+    25,
+    phase_map.arrays("payoff T", "payoff S"),
+    keeps="sweeps",
+)
 PRESETS = {
     "quick": Settings(),
     "paper": Settings(cells=64, seeds=32, steps=4000, meta_rate=0.01, num_learners=16),
@@ -58,9 +67,9 @@ def panels(settings: Settings, seed: int) -> dict[str, Sweep]:
     }
 
 
-def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Run the three sweeps."""
-    return phase_map.compute_panels("phase-payoffs", panels(settings, seed), progress)
+    return phase_map.compute_panels("phase-payoffs", panels(settings, seed), progress, folder)
 
 
 def plot(arrays: Arrays, settings: Settings) -> Figure:

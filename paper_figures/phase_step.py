@@ -13,6 +13,7 @@ more often than the naive learners' weight pays for, as trembling ones do.
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,6 +22,7 @@ from matplotlib.pyplot import subplots
 from ipd_theory.drawing import phase_maps
 from ipd_theory.phases.grid import Axis, Cell, Sweep
 from paper_figures import phase_map
+from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 
 
@@ -35,6 +37,13 @@ class Settings(phase_map.Training):
     learning_rate: tuple[float, float] = (0.1, 300.0)
 
 
+ABOUT = About(
+    "phase-step",
+    OURS,
+    40,
+    phase_map.arrays("p_naive", "step η"),
+    keeps="sweeps",
+)
 PRESETS = {
     "quick": Settings(),
     "paper": Settings(cells=64, seeds=32, steps=4000, meta_rate=0.01, num_learners=16),
@@ -59,9 +68,9 @@ def panels(settings: Settings, seed: int) -> dict[str, Sweep]:
     }
 
 
-def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
+def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Run the four sweeps."""
-    return phase_map.compute_panels("phase-step", panels(settings, seed), progress)
+    return phase_map.compute_panels("phase-step", panels(settings, seed), progress, folder)
 
 
 def plot(arrays: Arrays, settings: Settings) -> Figure:

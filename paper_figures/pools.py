@@ -9,10 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 
+from ipd_theory.drawing import style
 from ipd_theory.learning import pool as pools
 
 Array = np.ndarray[Any, Any]
-CONTEXTS = ("start", "CC", "CD", "DC", "DD")
+CONTEXTS = tuple(style.CONTEXTS)
+
+
+def arrays(axes: str) -> dict[str, tuple[str, str]]:
+    """Return the axes and units of a history, whose returns have these axes."""
+    returns = dict.fromkeys(("against_naive", "of_naive", "among_meta", "self_play"), (axes, "payoff a step"))
+    return {"steps": ("record", "training steps"), **returns, "logits": (f"{axes} context", "logit of cooperation")}
 
 
 @dataclasses.dataclass(frozen=True)

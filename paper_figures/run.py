@@ -1,9 +1,14 @@
-"""Computes the figures, keeps their data beside the settings that made them, and draws them."""
+"""Computes the figures, keeps their data beside the settings that made them, and draws them.
 
+A figure is a module with `ABOUT`, `PRESETS`, `compute` and `plot`; nothing else has to know of it.
+"""
+
+import ast
 import dataclasses
 import importlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,38 +21,28 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ipd_theory.drawing import style
+from paper_figures.about import caption, settings_in_words
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
-FIGURES = {
-    "3A": "figure_3a",
-    "3B": "figure_3b",
-    "3C": "figure_3c",
-    "4A": "figure_4a",
-    "4B": "figure_4b",
-    "4C": "figure_4c",
-    "5": "figure_5",
-    "6": "figure_6",
-    "7": "figure_7",
-    "8": "figure_8",
-    "9": "figure_9",
-    "10": "figure_10",
-    "12": "figure_12",
-    "13": "figure_13",
-    "14": "figure_14",
-    "12-runs": "figure_12_runs",
-    "H3": "table_h3",
-    "bias-variance": "figure_bias_variance",
-    "convergence": "figure_convergence",
-    "large-batch": "figure_large_batch",
-    "meta-game": "meta_game",
-    "boundaries": "boundaries",
-    "continuation": "continuation",
-    "basins": "basins",
-    "phase-step": "phase_step",
-    "phase-episodes": "phase_episodes",
-    "phase-payoffs": "phase_payoffs",
-}
+
+def _found() -> dict[str, str]:
+    """Return the modules of all figures by the names that they give themselves, in a natural order."""
+    modules = {}
+    for path in Path(__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ABOUT":
+                assert isinstance(node.value, ast.Call)
+                modules[ast.literal_eval(node.value.args[0])] = path.stem
+    return dict(sorted(modules.items(), key=lambda item: _natural(item[0])))
+
+
+def _natural(name: str) -> tuple[float, str]:
+    number = re.match(r"\d+", name)
+    return float(number.group()) if number else np.inf, name
+
+
+FIGURES = _found()
 
 
 def check_name(name: str) -> str:
@@ -63,6 +58,12 @@ def module_of(name: str) -> Any:
     return importlib.import_module(f"paper_figures.{FIGURES[check_name(name)]}")
 
 
+def first_line(name: str) -> str:
+    """Return what a figure shows, in a line."""
+    words: str = module_of(name).__doc__.partition("\n")[0]
+    return re.sub(r"^Figure \w+(: |, )", "", words).removesuffix(".")
+
+
 def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file under another name and rename it, so that no reader ever meets half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +73,13 @@ def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    def write(partial: Path) -> None:
+        partial.write_text(text, encoding="utf-8")
+
+    _write_whole(path, write)
 
 
 def _load(path: Path, settings: dict[str, Any]) -> Arrays | None:
@@ -95,52 +103,67 @@ def stored(name: str, preset: str, seed: int, out: Path) -> Arrays | None:
     return _load(_data_path(name, preset, seed, out), _described(name, preset, seed))
 
 
+def _stem(name: str, preset: str, seed: int) -> str:
+    return f"{name}-{preset}-seed{seed}"
+
+
 def _data_path(name: str, preset: str, seed: int, out: Path) -> Path:
-    return out / "data" / f"{name}-{preset}-seed{seed}.npz"
+    return out / "data" / f"{_stem(name, preset, seed)}.npz"
 
 
 def compute(
     name: str, preset: str, seed: int, out: Path, progress: Callable[[float], None] = lambda done: None
 ) -> Arrays:
-    """Compute a figure's arrays and store them, settings included (in the file and, to read, beside it).
+    """Compute a figure's arrays and store them, with their settings, as npz, and as JSON with axes and units.
 
     Args:
         name: a key of `FIGURES`.
         preset: `quick` or `paper`.
-        seed: the seed of everything random.
-        out: the folder of the figures; data goes to its subfolder `data`.
+        seed: the seed of everything random; 0 for a figure of recorded runs, which have seeds of their own.
+        out: the folder of the figures; data goes to its subfolder `data`, unfinished work beside it.
         progress: called with the fraction done, 0 to 1.
 
     Raises:
+        ValueError: for another seed of a figure of recorded runs.
         FloatingPointError: if an array holds NaN or infinity; then nothing is stored.
     """
     module, described = module_of(name), _described(name, preset, seed)
-    arrays: Arrays = module.compute(module.PRESETS[preset], seed, progress)
+    about = module.ABOUT
+    if about.recorded and seed != 0:
+        raise ValueError(f"seed: figure {name} shows training runs of seeds of their own; got {seed}")
+    work = (out / about.keeps,) if about.keeps else ()
+    arrays: Arrays = module.compute(module.PRESETS[preset], seed, progress, *work)
     bad = [key for key, value in arrays.items() if not np.isfinite(value).all()]
     if bad:
         raise FloatingPointError(f"figure {name}: {', '.join(bad)} came out with NaN or infinity; nothing was stored")
+    data = {key: {**about.array(key), "values": value.tolist()} for key, value in arrays.items()}
 
     def save(partial: Path) -> None:
         with partial.open("wb") as file:
             everything: Any = {"settings": np.array(json.dumps(described)), **arrays}
             np.savez_compressed(file, **everything)
 
-    def describe(partial: Path) -> None:
-        partial.write_text(json.dumps(described, indent=2) + "\n")
-
     path = _data_path(name, preset, seed, out)
+    _write_text(path.with_suffix(".json"), json.dumps({**described, "arrays": data}) + "\n")
     _write_whole(path, save)
-    _write_whole(path.with_suffix(".json"), describe)
     return arrays
 
 
 def draw(name: str, preset: str, seed: int, out: Path, arrays: Arrays) -> list[Path]:
-    """Draw a figure from its arrays as PNG and PDF into `out`, and return the paths."""
+    """Draw a figure from its arrays as PNG and PDF into `out`, with its caption as text, and return the paths."""
     module = module_of(name)
-    paths = [out / f"{name}.png", out / f"{name}.pdf"]
+    settings, about = module.PRESETS[preset], module.ABOUT
+    stem = _stem(name, preset, seed)
+    paths = [out / f"{stem}.png", out / f"{stem}.pdf"]
+    below = [f"{preset}{'' if about.recorded else f', seed {seed}'}: {settings_in_words(settings)}"]
+    if about.remark and preset == "quick":
+        below.insert(0, about.remark)
     with style.sheet():
-        figure = module.plot(arrays, module.PRESETS[preset])
+        figure = module.plot(arrays, settings)
+        style.put_below(figure, *below)
     for path in paths:
-        style.save(figure, path)
+        style.save(figure, path, first_line(name))
     plt.close(figure)
+    paths.append(out / f"{stem}.txt")
+    _write_text(paths[-1], caption(about, module.__doc__, preset, seed, settings))
     return paths

@@ -7,16 +7,15 @@ import numpy as np
 from jaxtyping import Array
 
 import ipd_theory as ipd
+from ipd_theory.drawing import style
 from ipd_theory.sampling import estimators, learners
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
 LEARNING_RATE = 3.0
-# Each estimator with its colour and mark; one more than these would take them up again.
+# Each estimator with its colour and mark; a new one is orange until the palette names it.
 ESTIMATORS = {
-    estimator.label: (estimator, color, marker)
-    for estimator, color, marker in zip(
-        estimators.ESTIMATORS, itertools.cycle(("C0", "C2", "C1", "C3", "C4", "C5")), itertools.cycle("os^DvP")
-    )
+    estimator.label: (estimator, style.ESTIMATORS.get(estimator.label, style.ORANGE), marker)
+    for estimator, marker in zip(estimators.ESTIMATORS, itertools.cycle("os^DvP"), strict=False)
 }
 
 

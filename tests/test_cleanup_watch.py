@@ -19,7 +19,7 @@ from ipd_theory.rl.config import PRESETS, Config, Meta, with_method
 from ipd_theory.rl.environments import CleanUpLite
 from ipd_theory.rl.networks import HawkSettings
 from ipd_theory.rl.run_folder import read_config, read_metrics
-from paper_figures import cleanup_runs
+from paper_figures import cleanup_runs, recorded
 from paper_figures import run as figures
 from tests.test_cleanup import games
 
@@ -66,12 +66,12 @@ def test_figures_show_what_the_runs_recorded(name: str, kind: str, tmp_path: Pat
     arrays = figures.compute(name, "quick", 0, tmp_path)
     assert figures.draw(name, "quick", 0, tmp_path, arrays)[0].stat().st_size > 5000
     settings = figures.module_of(name).PRESETS["quick"]
-    file = cleanup_runs.RECORDED / f"{settings.preset}-m_fos-{settings.seeds[0]}" / "metrics.jsonl"
-    recorded = [json.loads(line) for line in file.read_text().splitlines()]
+    file = recorded.RECORDED / f"{settings.preset}-m_fos-{settings.seeds[0]}" / "metrics.jsonl"
+    there = [json.loads(line) for line in file.read_text().splitlines()]
     for at in (0, len(arrays["iteration"]) - 1):
-        play = recorded[at][kind]
+        play = there[at][kind]
         mean = {what: np.nanmean(np.asarray(play[what], float)) for what in play}
-        assert recorded[at]["iteration"] == arrays["iteration"][at]
+        assert there[at]["iteration"] == arrays["iteration"][at]
         if name == "14":
             expected = {
                 "co-player's reward": mean["co_player_reward"],
@@ -168,7 +168,7 @@ def test_a_figure_trains_a_missing_run_and_watch_animates_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(PRESETS, "tiny", TINY)
-    lines = cleanup_runs.lines_of(cleanup_runs.Settings("tiny", 2, (3,)), "coala", 3)
+    lines = cleanup_runs.lines_of(cleanup_runs.Settings("tiny", 2, (3,)), "coala", 3, tmp_path / "runs")
     directory = tmp_path / "runs" / "tiny-coala-3"
     assert [line["iteration"] for line in lines] == [2]
     assert read_config(directory) == (with_method(TINY, "coala"), (3,))

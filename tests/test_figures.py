@@ -2,14 +2,17 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import ipd_theory
 from ipd_theory import cli
 from paper_figures import run
+from paper_figures.about import About
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +37,13 @@ def counted(monkeypatch):
         axes.plot(arrays["x"])
         return figure
 
-    figure = SimpleNamespace(PRESETS={"quick": Settings(), "paper": Settings(5)}, compute=compute, plot=plot)
+    figure = SimpleNamespace(
+        PRESETS={"quick": Settings(), "paper": Settings(5)},
+        ABOUT=About("3A", "nowhere", 1, {"x": ("point", "payoff")}, remark="it rises"),
+        compute=compute,
+        plot=plot,
+        __doc__="A line.\n\nMore of it.",
+    )
     monkeypatch.setattr(run, "module_of", lambda name: figure)
     return SimpleNamespace(calls=calls, figure=figure)
 
@@ -45,7 +54,8 @@ def test_data_is_stored_with_its_settings_and_used_again(counted, tmp_path):
     again = run.stored("3A", "quick", 0, tmp_path)
     np.testing.assert_array_equal(arrays["x"], again["x"])
     described = json.loads((tmp_path / "data" / "3A-quick-seed0.json").read_text())
-    assert described == {"figure": "3A", "seed": 0, "points": 3}
+    x = {"axes": ["point"], "unit": "payoff", "values": [0, 1, 2]}
+    assert described == {"figure": "3A", "seed": 0, "points": 3, "arrays": {"x": x}}
     counted.figure.PRESETS["quick"] = Settings(4)  # other settings: the old data does not count
     assert run.stored("3A", "quick", 0, tmp_path) is None
 
@@ -75,12 +85,52 @@ def command(monkeypatch, *arguments):
 def test_the_command_computes_draws_and_goes_on(counted, tmp_path, monkeypatch, capsys):
     command(monkeypatch, "figures", "3a", "--out", tmp_path)
     out, err = capsys.readouterr()
-    assert out.split() == [str(tmp_path / "3A.png"), str(tmp_path / "3A.pdf")]
+    assert out.split() == [str(tmp_path / f"3A-quick-seed0.{kind}") for kind in ("png", "pdf", "txt")]
     assert "figure 3A: computed (quick, seed 0)" in err
     command(monkeypatch, "figures", "3A", "--out", tmp_path, "--replot")
     assert "drawn from stored data" in capsys.readouterr().err
     assert counted.calls == [0]
-    assert (tmp_path / "3A.png").stat().st_size > 1000
+    first = (tmp_path / "3A-quick-seed0.png").read_bytes()
+    assert len(first) > 1000
+    caption = (tmp_path / "3A-quick-seed0.txt").read_text()
+    for words in ("More of it.", "Source: nowhere.", "it rises", "seed 0: points 3.", "x: point (payoff)"):
+        assert words in caption
+    command(monkeypatch, "figures", "3A", "--preset", "paper", "--seed", 1, "--out", tmp_path)
+    assert (tmp_path / "3A-quick-seed0.png").read_bytes() == first
+    assert "it rises" not in (tmp_path / "3A-paper-seed1.txt").read_text()
+
+
+def test_the_list_says_what_there_is(monkeypatch, capsys):
+    """Every module with presets is listed with a line, its source and its time; no two share a name."""
+    command(monkeypatch, "figures", "--list")
+    said = " ".join(capsys.readouterr().out.split())
+    folder = Path(run.__file__).parent
+    with_presets = {path.stem for path in folder.glob("*.py") if "\nPRESETS = " in path.read_text()}
+    assert sorted(run.FIGURES.values()) == sorted(with_presets)
+    for name in run.FIGURES:
+        about = run.module_of(name).ABOUT
+        assert about.name == name
+        assert f"{name} {run.first_line(name)} ({about.source}; quick: {about.seconds:g} s" in said
+    assert list(run.FIGURES)[:3] == ["3A", "3B", "3C"]
+
+
+def test_recorded_runs_have_no_other_seed(monkeypatch, capsys, tmp_path):
+    with pytest.raises(ValueError, match="seed: figure 5 shows training runs of seeds of their own; got 20"):
+        run.compute("5", "quick", 20, tmp_path)
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "figures", "5", "--seed", 20, "--out", tmp_path)
+    assert "--seed: figure 5 shows training runs of seeds of their own" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_a_checkout_one_line_says_so(monkeypatch, capsys, tmp_path):
+    """The installed package alone: neither beside it nor in the working directory is there a paper_figures."""
+    monkeypatch.setattr(ipd_theory, "__file__", str(tmp_path / "site-packages" / "ipd_theory" / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command(monkeypatch, "figures", "3A")
+    assert stop.value.code == 2
+    assert "run this in a checkout of the repository" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -88,6 +138,7 @@ def test_the_command_computes_draws_and_goes_on(counted, tmp_path, monkeypatch, 
     [
         (("figures", "99"), "figure name '99' is unknown; the figures are 3A"),
         (("figures", "3A", "--replot", "--seed", "5"), "--replot: no stored data of figure 3A"),
+        (("figures", "3A", "--out", __file__), "must be a folder"),
         (("returns", "TFT", "NOBODY"), "Q 'NOBODY' is no strategy"),
         (("returns", "TFT", "1,1,1"), "Q '1,1,1' has 3 entries; it must have 5"),
         (("returns", "TFT", "0,0,0,0,2"), "strategies[1] holds 2.0; every entry must lie in [0, 1]"),
@@ -139,5 +190,7 @@ def test_pool_figures_compute_and_draw(name, tmp_path, monkeypatch):
     monkeypatch.setitem(module.PRESETS, "quick", settings)
     arrays = run.compute(name, "quick", 0, tmp_path)
     for path in run.draw(name, "quick", 0, tmp_path, arrays):
-        assert path.stat().st_size > 5000
+        assert path.stat().st_size > (500 if path.suffix == ".txt" else 5000)
+    data = json.loads((tmp_path / "data" / f"{name}-quick-seed0.json").read_text())["arrays"]
+    assert {key: np.ndim(x["values"]) for key, x in data.items()} == {key: len(x["axes"]) for key, x in data.items()}
     assert not plt.get_fignums()

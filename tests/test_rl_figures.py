@@ -17,13 +17,13 @@ def nothing(done: float) -> None:
     """Report no progress."""
 
 
-def test_recorded_runs_shape_and_both_figures_show_them() -> None:
+def test_recorded_runs_shape_and_both_figures_show_them(tmp_path: Path) -> None:
     """Five seeds: COALA-PG above 0.9 a step against learners, ahead of both baselines by 0.3 and three standard errors.
 
     In mixed pools its agents cooperate with each other, above 0.7 a step over seven seeds, and the baselines' never.
     """
     settings = figure_5.PRESETS["quick"]
-    arrays = figure_5.compute(settings, 0, nothing)
+    arrays = figure_5.compute(settings, 0, nothing, tmp_path)
     late = arrays["shaping iteration"] > settings.shaping_iterations - settings.last
     final = {method: arrays[f"shaping {method} reward"][:, late].mean((1, 2)) for method in recorded.METHODS}
     assert final["coala"].shape == (5,)
@@ -49,7 +49,7 @@ def test_recorded_runs_shape_and_both_figures_show_them() -> None:
     file = recorded.RECORDED / "ipd-shaping-quick-coala-3" / "metrics.jsonl"
     line = json.loads(file.read_text().splitlines()[6])
     np.testing.assert_allclose(arrays["shaping coala reward"][3, 6], line["against_naive"]["reward"][0][0])
-    ratios = figure_12_runs.compute(figure_12_runs.PRESETS["quick"], 0, nothing)
+    ratios = figure_12_runs.compute(figure_12_runs.PRESETS["quick"], 0, nothing, tmp_path)
     parts = line["gradients"]
     np.testing.assert_allclose(ratios["coala"][3, 6], parts["future"][0][0] / parts["current"][0][0])
 
@@ -67,7 +67,7 @@ def test_the_table_averages_the_last_lines(tmp_path: Path, monkeypatch: pytest.M
                 play = {"reward": [rewards[seed, i].tolist()]}
                 line = {"iteration": 10 * (i + 1), "against_meta": play, "against_naive": play}
                 file.write(json.dumps(line) + "\n")
-    arrays = table_h3.compute(settings, 0, nothing)
+    arrays = table_h3.compute(settings, 0, nothing, tmp_path)
     np.testing.assert_allclose(arrays["against_meta"], rewards[:, 1:].mean((1, 3)))
     figure = table_h3.plot(arrays, settings)
     texts = [cell.get_text().get_text() for cell in figure.axes[0].tables[0].get_celld().values()]

@@ -2,19 +2,21 @@
 
 import importlib
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 import ipd_theory
-from ipd_theory.commands.console import messages, progress_bar, results
+from ipd_theory.commands.console import folder_to_write, messages, progress_bar, results
 
 WHEN_INTERRUPTED = "interrupted; the figures that are finished are kept, and the same command goes on from there"
 
 
 def figures(
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    list_figures: Annotated[bool, tyro.conf.arg(name="list")] = False,
     preset: Literal["quick", "paper"] = "quick",
     out: Path = Path("figures"),
     replot: bool = False,
@@ -22,31 +24,52 @@ def figures(
 ) -> None:
     """Regenerate figures of the paper, and our own, from scratch.
 
-    Data is stored beside its settings and used again while they are unchanged; interrupt at any time and run
-    the same command to go on with the figures that are missing.
+    Each gets a picture (PNG and PDF) and a caption (text) in the folder, and its data (npz, and JSON with axes and
+    units) in the subfolder `data`, all of which carry preset and seed in their names. Data is used again while its
+    settings are unchanged; interrupt at any time and run the same command to go on with the figures that are missing.
 
     Args:
         names: Which figures, e.g. 3A 3C 9; all of them if none is named.
+        list_figures: Say what figures there are, where each stands in the paper and how long it takes, and stop.
         preset: `quick` for a laptop, `paper` for the paper's seeds and steps.
-        out: Folder for the figures (PNG and PDF); the data goes to its subfolder `data`.
+        out: Folder for everything that is written.
         replot: Draw from stored data only; fail where there is none instead of computing.
-        seed: Seed of everything random.
+        seed: Seed of everything random; figures of recorded training runs have seeds of their own.
     """
+    folder_to_write("--out", out)
+    run = _from_checkout()
+    wanted = [run.check_name(name) for name in names] or list(run.FIGURES)
+    if list_figures:
+        for name in wanted:
+            results.print(_line(run, name), soft_wrap=True)
+        return
+    for name in names if seed else ():
+        if run.module_of(name).ABOUT.recorded:
+            raise ValueError(f"--seed: figure {name} shows training runs of seeds of their own; leave --seed out")
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    run = _from_checkout()
-    for name in [run.check_name(name) for name in names] or list(run.FIGURES):
-        arrays = run.stored(name, preset, seed, out)
-        made = "drawn from stored data"
+    for name in wanted:
+        of_seed = 0 if run.module_of(name).ABOUT.recorded else seed
+        made = f"{preset}, seed {of_seed}" if of_seed == seed else f"{preset}, recorded runs of seeds of their own"
+        arrays = run.stored(name, preset, of_seed, out)
+        how = "drawn from stored data"
         if arrays is None and replot:
-            raise ValueError(f"--replot: no stored data of figure {name} for preset {preset}, seed {seed} in {out}")
+            raise ValueError(f"--replot: no stored data of figure {name} for preset {preset}, seed {of_seed} in {out}")
         if arrays is None:
             with progress_bar(f"figure {name}") as progress:
-                arrays, made = run.compute(name, preset, seed, out, progress), "computed"
-        paths = run.draw(name, preset, seed, out, arrays)
-        messages.print(f"figure {name}: {made} ({preset}, seed {seed})")
+                arrays, how = run.compute(name, preset, of_seed, out, progress), "computed"
+        paths = run.draw(name, preset, of_seed, out, arrays)
+        messages.print(f"figure {name}: {how} ({made})")
         results.print("\n".join(str(path) for path in paths), soft_wrap=True)
+
+
+def _line(run: Any, name: str) -> str:
+    """Return what `--list` says of a figure."""
+    about = run.module_of(name).ABOUT
+    recorded = ", recorded runs" if about.recorded else ""
+    said = f"{run.first_line(name)} ({about.source}; quick: {about.seconds:g} s{recorded})"
+    return textwrap.fill(f"{name:<15}{said}", results.width, subsequent_indent=" " * 15, break_on_hyphens=False)
 
 
 def _from_checkout() -> Any:

@@ -133,5 +133,5 @@ def phase_diagram(
             outline(left, x, y, unstable)
         name_outcomes(figure, outcomes, extra=() if unstable is None else (PREDICTED,))
         if caption:
-            figure.suptitle(caption, fontsize=6, color="0.4", x=0.01, ha="left")
+            style.put_below(figure, caption)
     return figure

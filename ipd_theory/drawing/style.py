@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def sheet() -> Iterator[None]:
         yield
 
 
+def put_below(figure: Figure, *paragraphs: str) -> None:
+    """Put words in small print below a figure, which grows by as much where it is saved.
+
+    Args:
+        figure: what was drawn.
+        paragraphs: each begins a line of its own, and is broken where it is wider than the figure.
+    """
+    letters = int(figure.get_figwidth() / 0.037)
+    lines = [line for words in paragraphs for line in textwrap.wrap(words, letters)]
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # as it is now, all of it stays
+    for legend in figure.legends:  # one outside of the axes would follow the edge of what is saved
+        legend.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
+    figure.text(0.01, -0.02, "\n".join(lines), ha="left", va="top", fontsize=5.5, color="0.35")
+
+
 def save(figure: Figure, path: Path, description: str = "") -> None:
     """Write a figure in the format of the file's suffix, whole or not at all; the same figure gives the same file.
 
@@ -59,7 +76,7 @@ def save(figure: Figure, path: Path, description: str = "") -> None:
     partial = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         with sheet(), mpl.rc_context({"svg.hashsalt": "ipd_theory"}):
-            figure.savefig(partial, format=kind, metadata=about.get(kind, {}))
+            figure.savefig(partial, format=kind, metadata=about.get(kind, {}), bbox_inches="tight", pad_inches=0.04)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
