@@ -42,7 +42,7 @@ first = jax.random.normal(jax.random.key(0), (64, 2, 5))
 
 
 def play(one, two, steps=200):
-    return learn(game, (one, two), first[:, 0], first[:, 1], discount=discount, optimisers=(sgd, sgd), steps=steps)
+    return learn(game, (one, two), first[:, 0], first[:, 1], discount=discount, optimizers=(sgd, sgd), steps=steps)
 
 
 naive = play(rules.naive(), rules.naive())
@@ -131,7 +131,7 @@ field = (
     rules.lola_dice(3, step),
     rules.coala(10, step),
 )
-outcome = play_all(game, field, first[:32], discount=discount, optimisers=(sgd,) * 5, steps=100, tail=25)
+outcome = play_all(game, field, first[:32], discount=discount, optimizers=(sgd,) * 5, steps=100, tail=25)
 table = meta_game(game, outcome)
 print(" " * 14 + "".join(f"{name:>15s}" for name in names))
 for name, row, error in zip(names, table.A, table.A_error, strict=True):

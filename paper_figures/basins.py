@@ -67,7 +67,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
                 (RULES[name], RULES[name]),
                 cooperation(game),
                 discount=discount,
-                optimisers=(SGD, SGD),
+                optimizers=(SGD, SGD),
                 steps=settings.steps,
             ),
             10,

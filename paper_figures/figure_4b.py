@@ -70,7 +70,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
         first[:, 0],
         first[:, 1],
         discount=discount,
-        optimisers=(adamw, adamw),
+        optimizers=(adamw, adamw),
         steps=settings.steps,
     )
     progress(0.9)
@@ -80,7 +80,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
         trained.logits[:, 0],
         jax.random.normal(learner_key, (settings.seeds, 5)),
         discount=discount,
-        optimisers=(optax.sgd(0.0), optax.sgd(settings.naive_step)),
+        optimizers=(optax.sgd(0.0), optax.sgd(settings.naive_step)),
         steps=settings.naive_steps,
     )
     return {

@@ -50,7 +50,7 @@ class Settings:
 
 @functools.cache
 def adamw() -> optax.GradientTransformation:
-    """Return the meta agents' optimiser; always the same object, so that compiled programs are found again."""
+    """Return the meta agents' optimizer; always the same object, so that compiled programs are found again."""
     return optax.adamw(0.005)
 
 
@@ -74,7 +74,7 @@ def train(settings: Settings, seed: int, progress: Callable[[float], None]) -> d
             first[:, 0],
             first[:, 1],
             discount=settings.discount,
-            optimisers=(adamw(), adamw()),
+            optimizers=(adamw(), adamw()),
             steps=settings.steps,
         )
         returns.append(np.asarray(out.returns)[:, :: settings.record_every])

@@ -70,7 +70,7 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None]) ->
         tuple(known[name] for name in settings.rules),
         jax.random.normal(jax.random.key(seed), (settings.seeds, 2, 5)),
         discount=settings.discount,
-        optimisers=(optax.sgd(settings.step),) * len(settings.rules),
+        optimizers=(optax.sgd(settings.step),) * len(settings.rules),
         steps=settings.steps,
         tail=settings.steps // 4,
     )

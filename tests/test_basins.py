@@ -66,7 +66,7 @@ def test_the_basin_of_the_one_shot_stag_hunt(payoffs, truth):
         np.testing.assert_allclose(expected, truth, atol=1e-5)
     game = ipd.games.symmetric_game(*payoffs)
     naive = (rules.naive(), rules.naive())
-    reached = basin(game, naive, cooperation(game, 0.9), discount=0.0, optimisers=(SGD, SGD), steps=500)
+    reached = basin(game, naive, cooperation(game, 0.9), discount=0.0, optimizers=(SGD, SGD), steps=500)
     found = volume(reached, 10, log2_points=9, replicates=8, seed=11, confidence=0.999)
     assert abs(found.mean - expected) < found.half_width
     assert found.half_width < 0.05

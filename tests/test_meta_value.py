@@ -113,7 +113,7 @@ def test_table_of_meta_value_learning():
     sgd = optax.sgd(25.0)
     pair = (meta_value.fitted_meta_value(network, 0.95), rules.naive())
     logits = jax.random.normal(jax.random.key(1), (2, 128, 5))
-    out = learn(GAME, pair, *logits, discount=0.96, optimisers=(sgd, sgd), steps=300)
+    out = learn(GAME, pair, *logits, discount=0.96, optimizers=(sgd, sgd), steps=300)
     assert out.problems() == []
     np.testing.assert_allclose(out.returns[:, -1].mean(0), (-0.551, -1.999), atol=0.1)
 
@@ -134,7 +134,7 @@ def fitted(cache, who, opponent, seed):
 def at_the_end(first, second):
     sgd = optax.sgd(25.0)
     logits = jax.random.normal(jax.random.key(77), (2, 128, 5))
-    out = learn(GAME, (first, second), *logits, discount=0.96, optimisers=(sgd, sgd), steps=300)
+    out = learn(GAME, (first, second), *logits, discount=0.96, optimizers=(sgd, sgd), steps=300)
     assert out.problems() == []
     return np.asarray(out.returns)[:, -1].mean(0)
 

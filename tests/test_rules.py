@@ -10,7 +10,8 @@ import ipd_theory as ipd
 from ipd_theory.learning import rules
 from ipd_theory.learning.play import direction, learn
 from ipd_theory.learning.rules.anticipation import cola_solution, hola_residual
-from ipd_theory.learning.rules.base import Problem, RepeatedGame
+from ipd_theory.learning.rules.base import Problem
+from ipd_theory.learning.views import RepeatedGame, repeated_game
 
 ASYMMETRIC = ipd.MatrixGame(jnp.array([[[3.0, -1.0], [2.5, 0.5]], [[1.0, 2.0], [-2.0, 0.0]]]))
 LOLA_GAME = ipd.prisoners_dilemma(R=-1.0, S=-3.0, T=0.0, P=-2.0)
@@ -102,7 +103,7 @@ def of(rule, x, y, game=LOLA_GAME, discount=0.96):
 
 
 def single_view(game=LOLA_GAME, discount=0.96):
-    return rules.repeated_game(game, discount, np.dtype(np.float64))
+    return repeated_game(game, discount, np.dtype(np.float64))
 
 
 def together(x, y, *many):
@@ -263,7 +264,7 @@ def test_learning_is_the_updates_one_by_one_and_timescales_freeze():
     x, y = pairs(10, 2)
     pair = (rules.lola_with_look_ahead(1.0), rules.naive())
     sgd = optax.sgd(0.5)
-    out = learn(LOLA_GAME, pair, x, y, discount=0.9, optimisers=(sgd, sgd), steps=4, every=(1, 3))
+    out = learn(LOLA_GAME, pair, x, y, discount=0.9, optimizers=(sgd, sgd), steps=4, every=(1, 3))
     for t in range(4):
         np.testing.assert_allclose(
             out.returns[:, t], ipd.expected_returns(LOLA_GAME, *map(jax.nn.sigmoid, (x, y)), discount=0.9), rtol=1e-12
@@ -279,7 +280,7 @@ def test_learning_is_the_updates_one_by_one_and_timescales_freeze():
 def test_divergence_is_named_and_never_nan():
     x, y = pairs(11, 3)
     huge, rich = optax.sgd(1e308), ipd.MatrixGame(1e6 * LOLA_GAME.payoffs)
-    out = learn(rich, (rules.naive(), rules.naive()), x, y, discount=0.9, optimisers=(huge, huge), steps=5)
+    out = learn(rich, (rules.naive(), rules.naive()), x, y, discount=0.9, optimizers=(huge, huge), steps=5)
     assert jnp.isfinite(out.logits).all()
     assert jnp.isfinite(out.returns).all()
     assert (out.problem == Problem.NOT_FINITE).all()
@@ -291,7 +292,7 @@ def test_a_singular_system_is_reported():
     level = ipd.MatrixGame(jnp.zeros((2, 2, 2)))
     x, y = pairs(12)
     sgd = optax.sgd(1.0)
-    out = learn(level, (rules.symplectic_surgery(), rules.naive()), x, y, discount=0.9, optimisers=(sgd, sgd), steps=2)
+    out = learn(level, (rules.symplectic_surgery(), rules.naive()), x, y, discount=0.9, optimizers=(sgd, sgd), steps=2)
     assert out.problem[0] == Problem.SINGULAR
     assert out.problem_step[0] == 0
     np.testing.assert_array_equal(out.logits[0], x)
@@ -299,7 +300,7 @@ def test_a_singular_system_is_reported():
 
 def test_bad_input_is_one_clear_error():
     pair, sgd = (rules.naive(), rules.naive()), optax.sgd(1.0)
-    settings = {"discount": 0.9, "optimisers": (sgd, sgd), "steps": 1}
+    settings = {"discount": 0.9, "optimizers": (sgd, sgd), "steps": 1}
     with pytest.raises(ValueError, match="other_logits"):
         learn(LOLA_GAME, pair, np.zeros(5), np.zeros(4), **settings)
     for change in ({"steps": 0}, {"every": (1, 0)}, {"discount": -0.1}):

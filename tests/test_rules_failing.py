@@ -30,7 +30,7 @@ def test_extreme_steps_are_finite_or_named(name):
     game = ipd.MatrixGame(scales[:, None, None, None] * ipd.prisoners_dilemma().payoffs)
     x, y = jax.random.normal(jax.random.key(0), (2, 2, 1, 5))  # two pairs in each game
     sgd = optax.sgd(EXTREME)
-    out = learn(game, (RULES[name], rules.naive()), x, y, discount=0.95, optimisers=(sgd, sgd), steps=3)
+    out = learn(game, (RULES[name], rules.naive()), x, y, discount=0.95, optimizers=(sgd, sgd), steps=3)
     assert jnp.isfinite(out.logits).all()
     assert jnp.isfinite(out.returns).all()
     assert not jnp.isnan(out.residual).any()

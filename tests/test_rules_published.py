@@ -12,9 +12,9 @@ import pytest
 
 import ipd_theory as ipd
 from ipd_theory._engine.compilation import compiled
-from ipd_theory.learning import rules, shaping
+from ipd_theory.learning import rules, shaping, views
+from ipd_theory.learning.paths import path_returns_of_both
 from ipd_theory.learning.play import learn
-from ipd_theory.learning.rules.paths import path_returns_of_both
 
 GAME = ipd.prisoners_dilemma(R=-1.0, S=-3.0, T=0.0, P=-2.0)
 
@@ -23,7 +23,7 @@ def mean_and_error(first, second, pairs, steps, step, normalized, seed):
     logits = jax.random.normal(jax.random.key(seed), (2, pairs, 5))
     sgd = optax.sgd(step)
     out = learn(
-        GAME, (first, second), *logits, discount=0.96, optimisers=(sgd, sgd), steps=steps, normalized=normalized
+        GAME, (first, second), *logits, discount=0.96, optimizers=(sgd, sgd), steps=steps, normalized=normalized
     )
     assert out.problems() == []
     values = np.asarray(out.returns)[:, -1] * (1.0 if normalized else 0.04)
@@ -52,7 +52,7 @@ def test_lola_dice_script(look_aheads, published):
             np.zeros(5),
             np.zeros(5),
             discount=0.96,
-            optimisers=(adam, adam),
+            optimizers=(adam, adam),
             steps=50,
             normalized=False,
         )
@@ -104,7 +104,7 @@ def test_meta_mapg_row_of_meta_value_learning():
     0.01) on its first logits and its own step, which begins at 25.
     """
     learners, opponents, steps = 10, 64, 300
-    optimiser = optax.adamw(0.1, b1=0.9, b2=0.99, weight_decay=0.01)
+    optimizer = optax.adamw(0.1, b1=0.9, b2=0.99, weight_decay=0.01)
     both_naive = (rules.naive(), rules.naive())
 
     def earned(learned, others):
@@ -126,10 +126,10 @@ def test_meta_mapg_row_of_meta_value_learning():
             others = jax.random.normal(key, (learners, opponents, 5), np.float32)
             gradient = jax.grad(lambda learned: -earned(learned, others).sum())(learned)
             with jax.numpy_dtype_promotion("standard"):
-                change, memory = optimiser.update(gradient, memory, learned)
+                change, memory = optimizer.update(gradient, memory, learned)
             return (optax.apply_updates(learned, change), memory), None
 
-        (learned, _), _ = jax.lax.scan(update, (learned, optimiser.init(learned)), jax.random.split(key, 1000))
+        (learned, _), _ = jax.lax.scan(update, (learned, optimizer.init(learned)), jax.random.split(key, 1000))
         return learned
 
     first, rest = jax.random.split(jax.random.key(100))
@@ -137,7 +137,7 @@ def test_meta_mapg_row_of_meta_value_learning():
     logits, rates = train(start, rest)
     weights = np.eye(steps + 1)[-1]  # the return after the last step
     rows, columns = np.nonzero(~np.eye(learners, dtype=bool))
-    view = rules.repeated_game(GAME, 0.96, np.dtype(np.float32))
+    view = views.repeated_game(GAME, 0.96, np.dtype(np.float32))
     last = jax.jit(
         jax.vmap(lambda x, y, a, b: path_returns_of_both(view, x, y, both_naive, (a, b), steps) @ jnp.float32(weights))
     )(logits[rows], logits[columns], rates[rows], rates[columns])

@@ -7,9 +7,8 @@ import optax
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.learning import rules, shaping
+from ipd_theory.learning import paths, rules, shaping
 from ipd_theory.learning.play import direction, learn
-from ipd_theory.learning.rules import paths
 from ipd_theory.learning.rules.anticipation import meta_value_weights
 
 GAMES = [ipd.prisoners_dilemma(), ipd.games.battle_of_the_sexes(), ipd.games.matching_pennies()]
@@ -145,10 +144,10 @@ def test_the_learner_may_run_any_rule_and_both_may_learn():
     x, y = random_pair(7, 2)
     game, rule, sgd = GAMES[0], rules.lola_as_published(2.0), optax.sgd(2.0)
     settings = {"discount": 0.9, "learning_rate": 2.0}
-    alone = learn(game, (rules.still(), rule), x, y, discount=0.9, optimisers=(sgd, sgd), steps=3).returns[..., 0]
+    alone = learn(game, (rules.still(), rule), x, y, discount=0.9, optimizers=(sgd, sgd), steps=3).returns[..., 0]
     got = shaping.weighted_shaping_return(game, x, y, np.full(4, 0.25), learner=rule, **settings)
     np.testing.assert_allclose(got, alone.mean(-1), rtol=1e-11)
-    both = learn(game, (rules.naive(), rule), x, y, discount=0.9, optimisers=(sgd, sgd), steps=3).returns[..., 0]
+    both = learn(game, (rules.naive(), rule), x, y, discount=0.9, optimizers=(sgd, sgd), steps=3).returns[..., 0]
     both_learn = {"discount": 0.9, "num_inner_episodes": 3}
     got = shaping.meta_mapg_return(game, x, y, (rules.naive(), rule), learning_rates=(2.0, 2.0), **both_learn)
     np.testing.assert_allclose(got, both.mean(-1), rtol=1e-11)
@@ -171,9 +170,9 @@ def test_a_long_path_is_differentiated():
 def test_the_good_shepherd_earns_more_than_where_it_began():
     x, learners = random_pair(9)[0], random_pair(10, 8)[1]
     settings = {"discount": 0.95, "learning_rate": 5.0, "num_inner_episodes": 10}
-    trained = shaping.good_shepherd(GAMES[0], x, learners, optimiser=optax.sgd(2.0), steps=40, **settings)
+    trained = shaping.good_shepherd(GAMES[0], x, learners, optimizer=optax.sgd(2.0), steps=40, **settings)
     before, after = (ipd.shaping_return(GAMES[0], v, learners, **settings).mean() for v in (x, trained))
     assert after > before + 0.1
-    one = shaping.good_shepherd(GAMES[0], x, learners[:1], optimiser=optax.sgd(2.0), steps=1, **settings)
+    one = shaping.good_shepherd(GAMES[0], x, learners[:1], optimizer=optax.sgd(2.0), steps=1, **settings)
     want = x + 2.0 * direction(GAMES[0], rules.coala(10, 5.0), x, learners[0], discount=0.95)
     np.testing.assert_allclose(one, want, rtol=1e-9)

@@ -18,9 +18,9 @@ from ipd_theory.learning.play import learn
 from ipd_theory.learning.tournament import meta_game, play_all
 
 ENTRANTS = (rules.naive(), rules.lola_as_published(4.0), rules.extragradient(4.0))
-OPTIMISERS = optax.sgd(4.0), optax.sgd(1.0, momentum=0.5), optax.sgd(2.0)
+OPTIMIZERS = optax.sgd(4.0), optax.sgd(1.0, momentum=0.5), optax.sgd(2.0)
 SETTINGS = {"discount": 0.9, "steps": 6}
-HOW = {"optimisers": OPTIMISERS, "every": (1, 1, 2), "tail": 2, **SETTINGS}
+HOW = {"optimizers": OPTIMIZERS, "every": (1, 1, 2), "tail": 2, **SETTINGS}
 OWN_GAME = (3.0, -1.0, 2.5, 0.5, 1.0, 2.0, -2.0, 0.0)
 
 
@@ -34,7 +34,7 @@ def test_every_match_is_the_pair_played_alone():
             (ENTRANTS[i], ENTRANTS[j]),
             logits[:, 0],
             logits[:, 1],
-            optimisers=(OPTIMISERS[i], OPTIMISERS[j]),
+            optimizers=(OPTIMIZERS[i], OPTIMIZERS[j]),
             every=(HOW["every"][i], HOW["every"][j]),
             **SETTINGS,
         )
@@ -83,7 +83,7 @@ def test_every_game_between_rules_is_solved(game):
     ("change", "message"), [({"tail": 9}, "tail"), ({"every": (1,)}, "every"), ({"steps": 0}, "steps")]
 )
 def test_bad_settings_are_one_clear_error(change, message):
-    settings = {"discount": 0.9, "steps": 3, "optimisers": (optax.sgd(1.0),) * 3} | change
+    settings = {"discount": 0.9, "steps": 3, "optimizers": (optax.sgd(1.0),) * 3} | change
     with pytest.raises(ValueError, match=message):
         play_all(ipd.prisoners_dilemma(), ENTRANTS, np.zeros((1, 2, 5)), **settings)
 

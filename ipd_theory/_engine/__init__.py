@@ -5,6 +5,7 @@ from ipd_theory._engine.compilation import compiled, computed_once
 from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
+from ipd_theory._engine.small_systems import small_solve
 
 __all__ = [
     "Columns",
@@ -16,4 +17,5 @@ __all__ = [
     "memory_one_return",
     "memory_one_value_gaps",
     "occupancy",
+    "small_solve",
 ]

@@ -49,7 +49,8 @@ def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Ca
     Args:
         *static_argnames: as for `jax.jit`.
         ranks: where the function works on a batch, how many axes each positional array has besides the batch axes.
-            Those broadcast, and come first in all results; a large batch is then done in blocks.
+            Those broadcast, and come first in all results; a large batch is then done in blocks. Named arguments that
+            are not static hold for the whole batch.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -65,7 +66,9 @@ def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Ca
             axes = _batch_axes(arguments, ranks) if ranks else ()
             if math.prod(axes) <= _TOGETHER:
                 return on_cpu(*arguments, **named)
-            blocks: R = _in_blocks(functools.partial(on_cpu.lower, **named), arguments, ranks, axes)
+            shared = {k: jax.tree.map(jnp.asarray, v) for k, v in named.items() if k not in static_argnames}
+            lower = functools.partial(on_cpu.lower, **{**named, **shared})
+            blocks: R = _in_blocks(lower, arguments, shared, ranks, axes)
             return blocks
 
         return call
@@ -84,7 +87,9 @@ def _flat(x: Any, rank: int, axes: tuple[int, ...]) -> Any:
     return x if x.ndim == rank else np.broadcast_to(x, (*axes, *own)).reshape(-1, *own)
 
 
-def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+def _in_blocks(
+    lower: Callable[..., Any], arguments: Any, shared: dict[str, Any], ranks: tuple[int, ...], axes: tuple[int, ...]
+) -> Any:
     """Return the function's results, from as many blocks of one size for each core; what fills them up is dropped."""
     count, cores = math.prod(axes), os.cpu_count() or 1
     num_blocks = cores * math.ceil(count / (cores * _BLOCK))
@@ -100,7 +105,7 @@ def _in_blocks(lower: Callable[..., Any], arguments: Any, ranks: tuple[int, ...]
     blocks = [block(i) for i in range(num_blocks)]
     program = lower(*blocks[0]).compile()  # here, under the configuration of the caller's thread
     with ThreadPoolExecutor(cores) as threads:
-        parts = list(threads.map(lambda operands: jax.block_until_ready(program(*operands)), blocks))
+        parts = list(threads.map(lambda operands: jax.block_until_ready(program(*operands, **shared)), blocks))
 
     def joined(*blocks: Any) -> Any:
         # On the host, where a CPU's arrays are: to compile a join of a thousand arrays takes long.

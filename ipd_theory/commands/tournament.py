@@ -102,14 +102,14 @@ def tournament(
     stage = _custom(payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
     logits = jax.random.normal(jax.random.key(seed), (seeds, 2, 5))
     turns = every or (1,) * len(rules)
-    optimiser = optax.sgd(step)
+    optimizer = optax.sgd(step)
     with progress_bar(f"{len(rules)} rules, {seeds} seeds, {steps} steps") as progress:
         outcome = play_all(
             stage,
             tuple(known[name] for name in rules),
             logits,
             discount=discount,
-            optimisers=(optimiser,) * len(rules),
+            optimizers=(optimizer,) * len(rules),
             steps=steps,
             tail=tail,
             every=turns,

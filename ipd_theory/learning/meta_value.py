@@ -28,7 +28,8 @@ A player that counts on moving again later extorts; one that expects to stay whe
 import dataclasses
 import functools
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -38,9 +39,11 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
-from ipd_theory.learning.rules.base import RepeatedGame, Rule, repeated_game, stateless
+from ipd_theory.learning.rules.base import Number, Rule, ascent, number, whole
+from ipd_theory.learning.views import RepeatedGame, View, repeated_game
 
 FLOAT = np.dtype(np.float32)
 gelu = jax.nn.gelu
@@ -152,21 +155,21 @@ class MetaValueNetwork(eqx.Module):
 
 
 class Fit(NamedTuple):
-    """A fit under way: the network, its running average and the optimiser's memory."""
+    """A fit under way: the network, its running average and the optimizer's memory."""
 
     network: MetaValueNetwork
     average: MetaValueNetwork
-    optimiser: optax.OptState
+    optimizer: optax.OptState
 
 
-def _optimiser(settings: FitSettings) -> optax.GradientTransformation:
+def _optimizer(settings: FitSettings) -> optax.GradientTransformation:
     return optax.adamw(settings.network_rate, b1=0.9, b2=0.99, weight_decay=0.01)
 
 
 def begin(settings: FitSettings, told_apart: bool, key: Key[Array, ""]) -> Fit:
     """Return a fit before its first round."""
     network, average = (MetaValueNetwork(settings, told_apart, k) for k in jax.random.split(key))
-    return Fit(network, average, _optimiser(settings).init(eqx.filter(network, eqx.is_array)))
+    return Fit(network, average, _optimizer(settings).init(eqx.filter(network, eqx.is_array)))
 
 
 def both_returns(view: RepeatedGame, logits: Float[Array, "2 5"]) -> Float[Array, "2"]:
@@ -181,7 +184,7 @@ def foresight(
     return (1 - discounts) * both_returns(view, logits) + discounts * network(logits, discounts).mean(-1)
 
 
-def _own_gradients(worth: Any, view: RepeatedGame, opponent: Rule | None, logits: Array) -> Array:
+def _own_gradients(worth: Callable[[Array], Array], view: RepeatedGame, opponent: Rule | None, logits: Array) -> Array:
     """Return both players' directions [2, 5]: player 1 ascends `worth`, player 2 too if `opponent` is None."""
     if opponent is None:
         return jnp.einsum("iij->ij", jax.jacrev(worth)(logits))
@@ -269,7 +272,7 @@ def improve(
         visited, rewards = jax.vmap(functools.partial(path, fit.network))(logits, discounts)
         error, gradient = jax.value_and_grad(loss)(fit.network, fit.average, visited, rewards, discounts)
         with jax.numpy_dtype_promotion("standard"):  # optax raises floats to integer powers
-            change, memory = _optimiser(settings).update(gradient, fit.optimiser, fit.network)
+            change, memory = _optimizer(settings).update(gradient, fit.optimizer, fit.network)
         network = eqx.apply_updates(fit.network, change)
         average = jax.tree.map(lambda a, n: a + settings.target_rate * (n - a), fit.average, network)
         return (Fit(network, average, memory), logits), error
@@ -278,6 +281,7 @@ def improve(
     return fit, errors.mean()
 
 
+@checked
 def fit_meta_value(
     game: MatrixGame,
     opponent: Rule | None,
@@ -310,23 +314,29 @@ def fit_meta_value(
     return fit.average, losses
 
 
-@compiled("opponent", "settings")
+@compiled("settings")
 def _fit(view: RepeatedGame, fit: Fit, keys: Array, opponent: Rule | None, settings: FitSettings) -> tuple[Fit, Array]:
     return jax.lax.scan(functools.partial(improve, view, opponent, settings), fit, keys)
 
 
-def fitted_meta_value(network: MetaValueNetwork, meta_discount: float, player: int = 0) -> Rule:
-    """Return the rule that ascends (1 − γ)J + γV̂ under a fitted network; every call makes another rule.
+def _foresight(view: View, x: Array, y: Array, network: MetaValueNetwork, meta_discount: Number, player: int) -> Array:
+    def worth(x: Array) -> Array:
+        pair = jnp.stack([x, y][:: 1 - 2 * player]).astype(FLOAT)
+        value = network(pair, jnp.full(2, meta_discount, FLOAT))[player].mean().astype(x.dtype)
+        return (1 - meta_discount) * view.own(x, y) + meta_discount * value
+
+    return jax.grad(worth)(x)
+
+
+def fitted_meta_value(network: MetaValueNetwork, meta_discount: Number, player: int = 0) -> Rule:
+    """Return the rule that ascends (1 − γ)J + γV̂ under a fitted network.
 
     Args:
         network: from `fit_meta_value`.
         meta_discount: γ of the sum over learning steps, both players', in [0, 1].
         player: whose side the rule takes, 0 or 1; networks fitted to a rule know player 0.
     """
-
-    def worth(x: Array, view: Any, y: Array) -> Array:
-        pair = jnp.stack([x, y][:: 1 - 2 * player]).astype(FLOAT)
-        value = network(pair, jnp.full(2, meta_discount, FLOAT))[player].mean().astype(x.dtype)
-        return (1 - meta_discount) * view.own(x, y) + meta_discount * value
-
-    return stateless(lambda view, x, y: jax.grad(worth)(x, view, y))
+    if whole("player", player, 0) > 1:
+        raise ValueError(f"player must be 0 or 1; got {player}")
+    discount = number("meta_discount", meta_discount, 0.0, 1.0)
+    return ascent("fitted_meta_value", _foresight, network=network, meta_discount=discount, player=int(player))

@@ -1,7 +1,7 @@
-"""Two learning rules at play: who moves when, with which optimiser, and what went wrong where."""
+"""Two learning rules at play: who moves when, with which optimizer, and what went wrong where."""
 
 import functools
-from collections.abc import Callable
+import operator
 from typing import Any, NamedTuple
 
 import jax
@@ -9,11 +9,15 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
-from ipd_theory.learning.rules.base import PAIR_RANKS, Problem, RepeatedGame, Rule, checked_logits, repeated_game
+from ipd_theory.learning.batching import batched, over_pairs, pairs_first, side_by_side
+from ipd_theory.learning.optimizers import Optimizer, checked_optimizers
+from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, distinct_rules
+from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, View, checked_logits, repeated_game
 
-Optimisers = tuple[optax.GradientTransformation, optax.GradientTransformation]
+Optimizers = tuple[optax.GradientTransformation, optax.GradientTransformation]
 
 
 class Learning(NamedTuple):
@@ -56,48 +60,48 @@ def describe_problems(problem: Int[Array, "*pairs"], problem_step: Int[Array, "*
     return lines
 
 
-class Player(NamedTuple):
-    """One player while it learns: what it plays, what its rule and optimiser remember, what went wrong."""
+class PlayerState(NamedTuple):
+    """One player while it learns: what it plays, what its rule and optimizer remember, what went wrong."""
 
     logits: Array
     memory: Any
-    optimiser: Any
+    optimizer: Any
     stopped: Array
     problem: Array
     problem_step: Array
     residual: Array
 
 
-def enter(rule: Rule, optimiser: optax.GradientTransformation, logits: Array, other_logits: Array) -> Player:
+def enter(rule: Rule, optimizer: Optimizer, logits: Array, other_logits: Array) -> PlayerState:
     """Return a player before its first step."""
     none = jnp.zeros((), jnp.int32)
     memory, zero = rule.init(logits, other_logits), jnp.zeros((), logits.dtype)
-    return Player(logits, memory, optimiser.init(logits), jnp.array(False), none, none - 1, zero)
+    return PlayerState(logits, memory, optimizer.init(logits), jnp.array(False), none, none - 1, zero)
 
 
 def advance(
-    rule: Rule, optimiser: optax.GradientTransformation, view: Any, player: Player, other_logits: Array, t: Array
-) -> Player:
+    rule: Rule, optimizer: Optimizer, view: View, player: PlayerState, other_logits: Array, t: Array
+) -> PlayerState:
     """Return the player after one step of its rule against the other's present logits.
 
     Args:
         rule: its rule.
-        optimiser: what turns the rule's direction into a step.
+        optimizer: what turns the rule's direction into a step.
         view: the game from the player's side.
         player: as it is before the step.
         other_logits: the other's parameters before the step.
         t: the number of the step.
     """
     direction, memory, info = rule.update(view, player.logits, other_logits, player.memory)
-    change, remembered = optimiser.update(-direction, player.optimiser, player.logits)
+    change, remembered = optimizer.update(-direction, player.optimizer, player.logits)
     moved = player.logits + change
     finite = jnp.isfinite(moved).all()
     problem = jnp.where(finite | (info.problem != Problem.NONE), info.problem, Problem.NOT_FINITE).astype(jnp.int32)
     first = (player.problem == Problem.NONE) & (problem != Problem.NONE) & ~player.stopped
-    return Player(
+    return PlayerState(
         logits=jnp.where(finite & ~player.stopped, moved, player.logits),
         memory=memory,
-        optimiser=remembered,
+        optimizer=remembered,
         stopped=player.stopped | ~finite,
         problem=jnp.where(first, problem, player.problem),
         problem_step=jnp.where(first, t, player.problem_step),
@@ -107,94 +111,79 @@ def advance(
 
 def advance_in_turn(
     rule: Rule,
-    optimiser: optax.GradientTransformation,
+    optimizer: Optimizer,
     every: int,
-    view: Any,
-    player: Player,
+    view: View,
+    player: PlayerState,
     other_logits: Array,
     t: Array,
-) -> Player:
+) -> PlayerState:
     """Return `advance(…)` at steps divisible by `every`, else the player as it was."""
-    moved = advance(rule, optimiser, view, player, other_logits, t)
+    moved = advance(rule, optimizer, view, player, other_logits, t)
     if every == 1:
         return moved
     return jax.tree.map(functools.partial(jnp.where, t % every == 0), moved, player)
 
 
-def side_by_side(view: RepeatedGame, x: Array, y: Array) -> tuple[tuple[int, ...], RepeatedGame, Array, Array]:
-    """Return the leading axes of all three, broadcast, and the three with those axes as one, the last.
-
-    So each logit of all pairs lies side by side.
-    """
-    shape = jnp.broadcast_shapes(
-        x.shape[:-1], y.shape[:-1], view.delta.shape, view.own_payoffs.shape[:-1], view.other_payoffs.shape[:-1]
-    )
-
-    def last(leaf: Array, rank: int) -> Array:
-        own = leaf.shape[leaf.ndim - rank :]
-        return jnp.moveaxis(jnp.broadcast_to(leaf, (*shape, *own)).reshape(-1, *own), 0, -1)
-
-    views = RepeatedGame(
-        last(view.own_payoffs, 1), last(view.other_payoffs, 1), last(view.delta, 0), last(view.scale, 0)
-    )
-    return shape, views, last(x, 1), last(y, 1)
-
-
-def batched(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function of one pair as one of many, side by side along the last axis."""
-    return jax.vmap(function, in_axes=-1, out_axes=-1)
-
-
-def pairs_first(results: Any, shape: tuple[int, ...]) -> Any:
-    """Return results of `batched` with the axes of `side_by_side` first again."""
-    return jax.tree.map(lambda r: jnp.moveaxis(r, -1, 0).reshape(*shape, *r.shape[:-1]), results)
-
-
-def over_pairs(function: Callable[..., Any], view: RepeatedGame, x: Array, y: Array) -> Any:
-    """Return `function(view, x, y)` over the leading axes of all three, broadcast; results carry those axes first."""
-    shape, *pairs = side_by_side(view, x, y)
-    return pairs_first(batched(function)(*pairs), shape)
-
-
-@compiled("rules", "optimisers", "steps", "every", ranks=PAIR_RANKS)
-def learn_unchecked(
+@compiled("which", "optimizers", "steps", "every", ranks=PAIR_RANKS)
+def _learn(
     view: RepeatedGame,
     x: Array,
     y: Array,
-    rules: tuple[Rule, Rule],
-    optimisers: Optimisers,
+    distinct: tuple[Rule, ...],
+    which: tuple[int, ...],
+    optimizers: tuple[Optimizer, ...],
     steps: int,
-    every: tuple[int, int],
+    every: tuple[int, ...],
 ) -> Learning:
-    """Return `learn` on a view of the game [...] and checked logits [..., 5]; compiled once for each pair of rules."""
+    """Return `learn` on a view of the game [...] and checked logits [..., 5]; compiled once for each kind of rules.
+
+    Two rules that are the same are one argument, so that what both players compute is computed once.
+    """
+    rules = [distinct[i] for i in which]
     shape, views, x, y = side_by_side(view, x, y)
 
     def earned(view: RepeatedGame, x: Array, y: Array) -> Array:
         return jnp.stack([view.own(x, y), view.other(x, y)])
 
-    def step(players: tuple[Player, Player], t: Array) -> tuple[tuple[Player, Player], Array]:
-        def move(view: RepeatedGame, first: Player, second: Player) -> tuple[Player, Player]:
+    def step(players: tuple[PlayerState, PlayerState], t: Array) -> tuple[tuple[PlayerState, PlayerState], Array]:
+        def move(view: RepeatedGame, first: PlayerState, second: PlayerState) -> tuple[PlayerState, PlayerState]:
             return (
-                advance_in_turn(rules[0], optimisers[0], every[0], view, first, second.logits, t),
-                advance_in_turn(rules[1], optimisers[1], every[1], view.swapped(), second, first.logits, t),
+                advance_in_turn(rules[0], optimizers[0], every[0], view, first, second.logits, t),
+                advance_in_turn(rules[1], optimizers[1], every[1], view.swapped(), second, first.logits, t),
             )
 
-        moved: tuple[Player, Player] = batched(move)(views, *players)
+        moved: tuple[PlayerState, PlayerState] = batched(move)(views, *players)
         return moved, batched(earned)(views, *(player.logits for player in players))
 
     players = tuple(
-        batched(functools.partial(enter, rule, optimiser))(own, other)
-        for rule, optimiser, own, other in zip(rules, optimisers, (x, y), (y, x), strict=True)
+        batched(functools.partial(enter, rule, optimizer))(own, other)
+        for rule, optimizer, own, other in zip(rules, optimizers, (x, y), (y, x), strict=True)
     )
     players, returns = jax.lax.scan(step, players, jnp.arange(steps, dtype=jnp.int32))
     last = batched(earned)(views, *(p.logits for p in players))
-    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(p._replace(memory=(), optimiser=()) for p in players))
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(p._replace(memory=(), optimizer=()) for p in players))
     learning = Learning(
         both.logits, jnp.concatenate([returns, last[None]]), both.problem, both.problem_step, both.residual
     )
     return pairs_first(learning, shape)
 
 
+def one_or_more(name: str, count: int) -> int:
+    """Return a whole number as it is, or raise `ValueError` if it is below 1."""
+    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 1:
+        raise ValueError(f"{name} must be a whole number, 1 or more; got {count!r}")
+    return operator.index(count)
+
+
+def one_or_more_each(name: str, counts: Any, number: int) -> tuple[int, ...]:
+    """Return whole numbers, one for each of some rules, or raise `ValueError`."""
+    if not isinstance(counts, tuple | list) or len(counts) != number:
+        raise ValueError(f"{name} must be {number} whole numbers, one for each rule; got {counts!r}")
+    return tuple(one_or_more(f"{name}[{i}]", count) for i, count in enumerate(counts))
+
+
+@checked
 def learn(
     game: MatrixGame,
     rules: tuple[Rule, Rule],
@@ -202,7 +191,7 @@ def learn(
     other_logits: Float[ArrayLike, "... _"],
     *,
     discount: ArrayLike,
-    optimisers: Optimisers,
+    optimizers: Optimizers,
     steps: int,
     every: tuple[int, int] = (1, 1),
     normalized: bool = True,
@@ -217,7 +206,7 @@ def learn(
         logits: [..., 5] player 1's first logits; batch axes broadcast.
         other_logits: [..., 5] player 2's, in its own view.
         discount: [...] γ in [0, 1].
-        optimisers: what turns each direction into a step, any optax optimiser, e.g. `optax.sgd(1.0)`.
+        optimizers: what turns each direction into a step, any optax optimizer, e.g. `optax.sgd(1.0)`.
         steps: how many steps, 1 or more.
         every: player i moves at steps divisible by every[i] only and is frozen in between.
         normalized: returns are averages a step; otherwise sums Σ γ^t r.
@@ -229,14 +218,24 @@ def learn(
         ValueError: if a shape is wrong, a discount leaves [0, 1], or `steps` or `every` is not positive.
     """
     x, y = checked_logits(logits=logits, other_logits=other_logits)
-    for name, counts in (("steps", (steps,)), ("every", every)):
-        if not all(isinstance(count, int) and count >= 1 for count in counts):
-            raise ValueError(f"{name} must be whole numbers, 1 or more; got {counts}")
+    distinct, which = distinct_rules(checked_rules("rules", rules, 2))
+    optimized = checked_optimizers(optimizers, 2)
+    turns = one_or_more_each("every", every, 2)
     view = repeated_game(game, discount, x.dtype, normalized)
-    learning: Learning = learn_unchecked(view, x, y, rules=rules, optimisers=optimisers, steps=steps, every=every)
+    learning: Learning = _learn(
+        view,
+        x,
+        y,
+        distinct=distinct,
+        which=which,
+        optimizers=optimized,
+        steps=one_or_more("steps", steps),
+        every=turns,
+    )
     return learning
 
 
+@checked
 def direction(
     game: MatrixGame,
     rule: Rule,
@@ -248,11 +247,12 @@ def direction(
 ) -> Float[Array, "... 5"]:
     """Return what a fresh rule ascends at given logits; arguments and errors are those of `learn`."""
     x, y = checked_logits(logits=logits, other_logits=other_logits)
+    (rule,) = checked_rules("rule", (rule,))
     ascended: Array = _direction(repeated_game(game, discount, x.dtype, normalized), x, y, rule=rule)
     return ascended
 
 
-@compiled("rule", ranks=PAIR_RANKS)
+@compiled(ranks=PAIR_RANKS)
 def _direction(view: RepeatedGame, x: Array, y: Array, rule: Rule) -> Array:
     def one(view: RepeatedGame, x: Array, y: Array) -> Array:
         return rule.update(view, x, y, rule.init(x, y))[0]

@@ -13,19 +13,19 @@ default, so its p_naive corresponds to a larger one here; `sum_episodes=True` is
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from ipd_theory import _checks
 from ipd_theory._engine import compiled, memory_one_return
 from ipd_theory.games import MatrixGame, prisoners_dilemma
-from ipd_theory.learning.shaping import cooperation, naive_shaping_return, naive_step
+from ipd_theory.learning.naive_path import cooperation, naive_path_returns, naive_shaping_return
+from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
 from ipd_theory.returns import stopping_rate
 from ipd_theory.strategies import CONTEXT_SWAP
 
@@ -69,7 +69,7 @@ class Pool(eqx.Module):
     normalized: bool = eqx.field(static=True, default=True)
     sum_episodes: bool = eqx.field(static=True, default=False)
     game: MatrixGame = eqx.field(default_factory=prisoners_dilemma)
-    optimizer: optax.GradientTransformation = eqx.field(static=True, default=optax.adamw(0.005))
+    optimizer: Optimizer = eqx.field(static=True, converter=checked_optimizer, default=optax.adamw(0.005))
 
     def __check_init__(self) -> None:
         _checks.in_range("p_naive", self.p_naive, 0.0, 1.0)
@@ -104,7 +104,7 @@ class Pool(eqx.Module):
 
 
 class PoolState(NamedTuple):
-    """A pool in training: logits [..., agents, 5], the optimiser's state and one key [...] a pool."""
+    """A pool in training: logits [..., agents, 5], the optimizer's state and one key [...] a pool."""
 
     logits: Float[Array, "*batch agents 5"]
     optimizer_state: optax.OptState
@@ -167,47 +167,32 @@ def _delta(pool: Pool, logits: Array) -> Array:
     return stopping_rate(pool.discount, logits.dtype)
 
 
-def _per_learner(x: Array, batch: tuple[int, ...], pool: Pool) -> Array:
-    """Spread a setting [...] over agents and learners, flat: one long axis is what the compiler vectorises best."""
-    if x.ndim == 0:  # products with one number are cheap enough to compute again, those with an array are stored
-        return x
-    shape = (*batch, pool.num_agents, pool.num_learners)
-    return jnp.broadcast_to(x[..., None, None], shape).reshape(-1)
-
-
-def _each_learner(x: Array | None, batch: tuple[int, ...], pool: Pool) -> Array | None:
-    return None if x is None else _per_learner(x, batch, pool)
-
-
-def _payoffs(pool: Pool, batch: tuple[int, ...], dtype: np.dtype) -> Array:
-    """Return the payoffs [2, 4] of the one game, or those of each learner's game, flat [..., 2, 4]."""
-    payoffs = pool.game.outcome_payoffs.astype(dtype)
-    if payoffs.ndim == 2:
-        return payoffs
-    shape = (*batch, pool.num_agents, pool.num_learners, 2, 4)
-    return jnp.broadcast_to(payoffs[..., None, None, :, :], shape).reshape(-1, 2, 4)
-
-
 def _scale(pool: Pool, delta: Array) -> Array:
     return jnp.ones_like(delta) if pool.normalized else 1 / delta
 
 
+def _with_learners(pool: Pool, logits: Array, delta: Array) -> dict[str, Any]:
+    """Return what a path of naive learners needs of a pool, with axes for agents and learners after its batch's."""
+
+    def spread(x: Array | None) -> Array | None:
+        return None if x is None else x[..., None, None]
+
+    return {
+        "logits": logits[..., None, :],
+        "payoffs": pool.game.outcome_payoffs.astype(logits.dtype)[..., None, None, :, :],
+        "delta": spread(delta),
+        "learning_rate": spread(pool.learning_rate * _scale(pool, delta)),
+        "num_inner_episodes": pool.num_inner_episodes,
+        "steps_taken": spread(pool.inner_episodes),
+        "tremble": spread(pool.tremble),
+    }
+
+
 def _against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Array) -> Array:
     """Return J̄ [..., agents], the mean over the agent's learners."""
-    batch, shape = logits.shape[:-2], learner_logits.shape[:-1]
-    ego = jnp.broadcast_to(logits[..., None, :], learner_logits.shape).reshape(-1, 5)
-    returns = naive_shaping_return(
-        ego,
-        learner_logits.reshape(-1, 5),
-        _payoffs(pool, batch, logits.dtype),
-        _per_learner(delta, batch, pool),
-        _per_learner(pool.learning_rate * _scale(pool, delta), batch, pool),
-        pool.num_inner_episodes,
-        steps_taken=_each_learner(pool.inner_episodes, batch, pool),
-        shaping_weight=_each_learner(pool.shaping_weight, batch, pool),
-        tremble=_each_learner(pool.tremble, batch, pool),
-    )
-    return returns.reshape(shape).mean(-1)
+    weight = None if pool.shaping_weight is None else pool.shaping_weight[..., None, None]
+    settings = _with_learners(pool, logits, delta)
+    return naive_shaping_return(learner_logits=learner_logits, shaping_weight=weight, **settings).mean(-1)
 
 
 def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Array:
@@ -321,24 +306,7 @@ def naive_path(
 
 @compiled()
 def _naive_path(pool: Pool, delta: Array, logits: Array, learner_logits: Array) -> Array:
-    batch = logits.shape[:-2]
-    flat_delta = _per_learner(delta, batch, pool)
-    rate = _per_learner(pool.learning_rate * _scale(pool, delta), batch, pool)
-    payoffs = _payoffs(pool, batch, logits.dtype)
-    own, others = (tuple(payoffs[..., i, j] for j in range(4)) for i in range(2))
-    error, steps = (_each_learner(x, batch, pool) for x in (pool.tremble, pool.inner_episodes))
-    spread = jnp.broadcast_to(logits[..., None, :], learner_logits.shape).reshape(-1, 5)
-    ego = cooperation(_columns(spread), error)
-
-    def episode(learner: tuple[Array, ...], m: Array) -> tuple[tuple[Array, ...], Array]:
-        q = cooperation(learner, error)
-        returns = jnp.stack([memory_one_return(ego, q, flat_delta, payoffs) for payoffs in (own, others)], -1)
-        step = rate if steps is None else jnp.where(m < steps.astype(m.dtype), rate, jnp.zeros_like(rate))
-        return naive_step(ego, learner, others, flat_delta, step, error), returns
-
-    first = _columns(learner_logits.reshape(-1, 5), CONTEXT_SWAP)
-    _, returns = jax.lax.scan(episode, first, jnp.arange(pool.num_inner_episodes + 1))
-    return returns.reshape(-1, *learner_logits.shape[:-1], 2)
+    return naive_path_returns(learner_logits=learner_logits, **_with_learners(pool, logits, delta))
 
 
 @compiled()

@@ -15,8 +15,6 @@ estimators follow on average (λ = 1/B). Where the ego learns along the path as 
 begins, the objective is Meta-MAPG's; a policy that maximises J̄ and then stays fixed is the Good Shepherd's.
 """
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,105 +22,22 @@ import optax
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
-from ipd_theory._engine import Columns, compiled, memory_one_return
+from ipd_theory._arguments import checked
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
-from ipd_theory.learning.play import over_pairs
-from ipd_theory.learning.rules.base import PAIR_RANKS, RepeatedGame, Rule, repeated_game
+from ipd_theory.learning.batching import over_pairs
+from ipd_theory.learning.naive_path import naive_shaping_return
+from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
+from ipd_theory.learning.paths import path_returns, path_returns_of_both
+from ipd_theory.learning.rules.base import Rule, checked_rules, whole
 from ipd_theory.learning.rules.gradients import naive
-from ipd_theory.learning.rules.paths import checkpointed_scan, path_returns, path_returns_of_both, scale_gradient
+from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, fitting_batches, repeated_game
 from ipd_theory.returns import stopping_rate
-from ipd_theory.strategies import CONTEXT_SWAP
-
-
-def cooperation(logits: Columns, tremble: Array | None = None) -> Columns:
-    """Return the probabilities of cooperating; each action is flipped with probability `tremble` [...], if given."""
-    table = tuple(jax.nn.sigmoid(x) for x in logits)
-    return table if tremble is None else tuple(tremble + (1 - 2 * tremble) * x for x in table)
-
-
-def naive_step(
-    ego: Columns,
-    learner: Columns,
-    payoffs: Columns,
-    delta: Array,
-    learning_rate: Array,
-    tremble: Array | None = None,
-) -> Columns:
-    """Return the learner's logits after one gradient step on its own normalised return.
-
-    Args:
-        ego: five columns [...], player 1's cooperation probabilities, trembles included.
-        learner: five columns, player 2's logits in player 1's order, each of the full batch shape.
-        payoffs: four columns [...], player 2's payoffs after CC, CD, DC, DD.
-        delta: [...] stopping rates 1 − γ.
-        learning_rate: [...] the step η.
-        tremble: [...] probability with which the learner's actions are flipped; never if None.
-    """
-
-    def total(logits: Columns) -> Array:
-        return memory_one_return(ego, cooperation(logits, tremble), delta, payoffs).sum()
-
-    return tuple(x + learning_rate * g for x, g in zip(learner, jax.grad(total)(learner), strict=True))
-
-
-def naive_shaping_return(
-    logits: Array,
-    learner_logits: Array,
-    payoffs: Array,
-    delta: Array,
-    learning_rate: Array,
-    num_inner_episodes: int,
-    *,
-    steps_taken: Array | None = None,
-    shaping_weight: Array | None = None,
-    tremble: Array | None = None,
-) -> Array:
-    """Return J̄ [...] without checking the input; arguments as `shaping_return`, for hot loops.
-
-    Args:
-        logits: [..., 5], the ego's.
-        learner_logits: [..., 5], the learner's before its first step, in its own view.
-        payoffs: [..., 2, 4] payoffs of both players after CC, CD, DC, DD as player 1 sees them.
-        delta: [...] stopping rates 1 − γ.
-        learning_rate: [...] the learner's step on its normalised return.
-        num_inner_episodes: M, the number of steps, and how many are compiled where `steps_taken` are fewer.
-        steps_taken: [...] where M differs over the batch, each M ≤ `num_inner_episodes`.
-        shaping_weight: [...] λ, a factor on the part of the derivative that passes through the learner's steps.
-        tremble: [...] probability with which any action is flipped.
-    """
-    batch = jnp.broadcast_shapes(
-        logits.shape[:-1], learner_logits.shape[:-1], payoffs.shape[:-2], jnp.shape(delta), jnp.shape(learning_rate)
-    )
-    ego = cooperation(tuple(logits[..., i] for i in range(5)), tremble)
-    learner = tuple(jnp.broadcast_to(learner_logits[..., i], batch) for i in CONTEXT_SWAP)
-    own, others = (tuple(payoffs[..., i, j] for j in range(4)) for i in range(2))
-
-    def earned(learner: Columns) -> Array:
-        if shaping_weight is not None:
-            learner = tuple(scale_gradient(x, shaping_weight) for x in learner)
-        return memory_one_return(ego, cooperation(learner, tremble), delta, own)
-
-    zero = jnp.zeros(batch, logits.dtype)
-    last = jnp.asarray(num_inner_episodes if steps_taken is None else steps_taken, zero.dtype)
-
-    def played(m: Array, learner: Columns) -> Array:
-        return earned(learner) if steps_taken is None else jnp.where(m <= last, earned(learner), zero)
-
-    def episode(state: tuple[Columns, Array, Array], _: None) -> tuple[tuple[Columns, Array, Array], None]:
-        learner, total, m = state
-        # Beyond its own M a learner stands still, and what is earned does not count.
-        step = learning_rate if steps_taken is None else jnp.where(m < last, learning_rate, zero)
-        total = total + played(m, learner)
-        return (naive_step(ego, learner, others, delta, step, tremble), total, m + 1), None
-
-    first = (learner, zero, jnp.zeros((), zero.dtype))
-    (learner, total, m), _ = checkpointed_scan(episode, first, num_inner_episodes)
-    return (total + played(m, learner)) / (last + 1)
-
 
 _compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
 
 
+@checked
 def shaping_return(
     game: MatrixGame,
     logits: Float[ArrayLike, "... _"],
@@ -177,19 +92,29 @@ def checked_shaping_arguments(
     num_inner_episodes: int,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype."""
-    arrays = [jnp.asarray(x) for x in (logits, learner_logits)]
-    for name, x in zip(("logits", "learner_logits"), arrays, strict=True):
-        _checks.last_axis(name, x, (5,), "the contexts of memory one")
     if game.num_players != 2:
         raise ValueError(f"game must have two players; it has {game.num_players}")
-    if not isinstance(num_inner_episodes, int) or num_inner_episodes < 0:
+    if num_inner_episodes < 0:
         raise ValueError(f"num_inner_episodes must be a whole number, 0 or more; got {num_inner_episodes}")
-    dtype = np.result_type(np.float32, *(x.dtype for x in arrays))
-    step = _checks.in_range("learning_rate", jnp.asarray(learning_rate, dtype), 0.0, math.inf)
-    ego, learner = (x.astype(dtype) for x in arrays)
-    return ego, learner, game.outcome_payoffs.astype(dtype), stopping_rate(discount, dtype), step
+    ego, learner = checked_logits(logits=logits, learner_logits=learner_logits)
+    step = checked_step("learning_rate", learning_rate, ego.dtype)
+    payoffs, delta = game.outcome_payoffs.astype(ego.dtype), stopping_rate(discount, ego.dtype)
+    fitting_batches(
+        logits=ego.shape[:-1],
+        learner_logits=learner.shape[:-1],
+        game=payoffs.shape[:-2],
+        discount=delta.shape,
+        learning_rate=step.shape,
+    )
+    return ego, learner, payoffs, delta, step
 
 
+def checked_step(name: str, step: ArrayLike, dtype: np.dtype) -> Array:
+    """Return a learner's step [...] in this dtype, or raise `ValueError` unless it is a finite number, 0 or more."""
+    return _checks.in_range(name, jnp.asarray(step, dtype), 0.0, float(jnp.finfo(dtype).max))
+
+
+@checked
 def weighted_shaping_return(
     game: MatrixGame,
     logits: Float[ArrayLike, "... _"],
@@ -219,20 +144,17 @@ def weighted_shaping_return(
 
     Source: Foerster et al. 2018 (LOLA-DiCE), Cooijmans et al. 2023 (meta-value), Meulemans et al. 2025 (λ, section 2).
     """
-    w = np.asarray(weights)
-    view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, max(w.size - 1, 0))
+    w = _checks.to_float(weights)
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must be a list of one or more; got shape {w.shape}")
+    view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, w.size - 1)
+    (rule,) = checked_rules("learner", (naive() if learner is None else learner,))
+    rate = jnp.asarray(learning_rate, x.dtype)
+    weight = None if shaping_weight is None else jnp.asarray(shaping_weight, x.dtype)
     returns = _episode_returns(
-        view,
-        x,
-        y,
-        learner=learner or naive(),
-        learning_rate=learning_rate,
-        num_steps=w.size - 1,
-        shaping_weight=shaping_weight,
+        view, x, y, learner=rule, learning_rate=rate, num_steps=w.size - 1, shaping_weight=weight
     )
-    return _finite(returns) @ jnp.asarray(w, returns.dtype)
+    return _finite(returns) @ w.astype(returns.dtype)
 
 
 def meta_mapg_return(
@@ -263,11 +185,16 @@ def meta_mapg_return(
     Source: Kim et al. 2021. Trained as M-MAML in Cooijmans et al. 2023 (both naive, γ 0.96, M = 300, Adam on φ_0 and
     the ego's step), 20 initialisations earn −1.235 ± 0.069 against each other; published −1.224, on 10 and 10.
     """
-    view, x, y = _checked_view(game, logits, other_logits, discount, learning_rates[0], num_inner_episodes)
-    step, other_step = (jnp.asarray(rate, x.dtype) for rate in learning_rates)
-    return _finite(_both_returns(view, x, y, step, other_step, rules, num_inner_episodes)).mean(-1)
+    pair = checked_rules("rules", rules, 2)
+    num_inner_episodes = whole("num_inner_episodes", num_inner_episodes, 0)
+    if not isinstance(learning_rates, tuple | list) or len(learning_rates) != 2:
+        raise ValueError(f"learning_rates must be two, the ego's and the other's; got {learning_rates!r}")
+    view, x, y = _checked_view(game, logits, other_logits, discount, 0.0, num_inner_episodes)
+    step, other_step = (checked_step(f"learning_rates[{i}]", rate, x.dtype) for i, rate in enumerate(learning_rates))
+    return _finite(_both_returns(view, x, y, step, other_step, pair, num_inner_episodes)).mean(-1)
 
 
+@checked
 def good_shepherd(
     game: MatrixGame,
     logits: Float[ArrayLike, "... _"],
@@ -276,7 +203,7 @@ def good_shepherd(
     discount: float,
     learning_rate: float,
     num_inner_episodes: int,
-    optimiser: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation | Optimizer,
     steps: int,
 ) -> Float[Array, "... 5"]:
     """Return logits [..., 5] of a policy trained to be held fixed while each of a set of naive learners learns.
@@ -288,7 +215,7 @@ def good_shepherd(
         discount: γ of play within an episode.
         learning_rate: the learners' step.
         num_inner_episodes: M, the learners' steps.
-        optimiser: carries the ascent on the mean shaping return over learners.
+        optimizer: carries the ascent on the mean shaping return over learners.
         steps: how many steps of ascent.
 
     Raises:
@@ -299,10 +226,15 @@ def good_shepherd(
     ego, learners, payoffs, delta, step = checked_shaping_arguments(
         game, logits, learner_logits, discount, learning_rate, num_inner_episodes
     )
-    return _shepherd(ego, learners, payoffs, delta, step, num_inner_episodes, optimiser, steps)
+    if steps < 0:
+        raise ValueError(f"steps must be a whole number, 0 or more; got {steps}")
+    if learners.ndim < 2 or payoffs.ndim > 2 or delta.ndim or step.ndim:
+        raise ValueError(f"learner_logits must be (…, learners, 5), all else one; got shape {learners.shape}")
+    optimized = checked_optimizer(optimizer)
+    return _shepherd(ego, learners, payoffs, delta, step, num_inner_episodes, optimized, steps)
 
 
-@compiled("num_inner_episodes", "optimiser", "steps")
+@compiled("num_inner_episodes", "optimizer", "steps")
 def _shepherd(
     ego: Array,
     learners: Array,
@@ -310,7 +242,7 @@ def _shepherd(
     delta: Array,
     step: Array,
     num_inner_episodes: int,
-    optimiser: optax.GradientTransformation,
+    optimizer: Optimizer,
     steps: int,
 ) -> Array:
     def loss(ego: Array) -> Array:
@@ -319,10 +251,10 @@ def _shepherd(
 
     def ascend(state: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], None]:
         ego, memory = state
-        change, memory = optimiser.update(jax.grad(loss)(ego), memory, ego)
+        change, memory = optimizer.update(jax.grad(loss)(ego), memory, ego)
         return (ego + change, memory), None
 
-    (ego, _), _ = jax.lax.scan(ascend, (ego, optimiser.init(ego)), length=steps)
+    (ego, _), _ = jax.lax.scan(ascend, (ego, optimizer.init(ego)), length=steps)
     return ego
 
 
@@ -339,15 +271,15 @@ def _finite(returns: Array) -> Array:
     return _checks.in_range("returns along the learner's path", returns, -largest, largest)
 
 
-@compiled("learner", "learning_rate", "num_steps", "shaping_weight", ranks=PAIR_RANKS)
+@compiled("num_steps", ranks=PAIR_RANKS)
 def _episode_returns(
     view: RepeatedGame,
     x: Array,
     y: Array,
     learner: Rule,
-    learning_rate: float,
+    learning_rate: Array,
     num_steps: int,
-    shaping_weight: float | None,
+    shaping_weight: Array | None,
 ) -> Array:
     def of_pair(view: RepeatedGame, x: Array, y: Array) -> Array:
         return path_returns(view, x, y, learner, learning_rate, num_steps, shaping_weight)
@@ -355,9 +287,9 @@ def _episode_returns(
     return over_pairs(of_pair, view, x, y)
 
 
-@compiled("rules", "num_steps")
+@compiled("num_steps")
 def _both_returns(
-    view: RepeatedGame, x: Array, y: Array, step: Array, other_step: Array, rules: tuple[Rule, Rule], num_steps: int
+    view: RepeatedGame, x: Array, y: Array, step: Array, other_step: Array, rules: tuple[Rule, ...], num_steps: int
 ) -> Array:
     def of_pair(view: RepeatedGame, x: Array, y: Array) -> Array:
         return path_returns_of_both(view, x[1:], y[1:], rules, (x[0], y[0]), num_steps)

@@ -14,10 +14,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
-from ipd_theory.learning.play import Player, advance_in_turn, batched, enter
-from ipd_theory.learning.rules.base import RepeatedGame, Rule, checked_logits, repeated_game
+from ipd_theory.learning.batching import batched
+from ipd_theory.learning.optimizers import Optimizer, checked_optimizers
+from ipd_theory.learning.play import PlayerState, advance_in_turn, enter, one_or_more, one_or_more_each
+from ipd_theory.learning.rules.base import Rule, checked_rules
+from ipd_theory.learning.views import RepeatedGame, checked_logits, repeated_game
 
 
 class Tournament(NamedTuple):
@@ -44,12 +48,12 @@ def _opponents(logits: Array) -> Array:
     return jnp.swapaxes(logits[:, :, ::-1], 0, 3)
 
 
-@compiled("rules", "optimisers", "steps", "every", "tail")
+@compiled("optimizers", "steps", "every", "tail")
 def _play_all(
     view: RepeatedGame,
     first: Array,
     rules: tuple[Rule, ...],
-    optimisers: tuple[optax.GradientTransformation, ...],
+    optimizers: tuple[Optimizer, ...],
     steps: int,
     every: tuple[int, ...],
     tail: int,
@@ -63,24 +67,26 @@ def _play_all(
         views,
     )
 
-    def gathered(players: tuple[Player, ...]) -> Array:
+    def gathered(players: tuple[PlayerState, ...]) -> Array:
         return jnp.stack([player.logits.reshape(-1, *shape) for player in players])
 
-    def faced(players: tuple[Player, ...]) -> list[Array]:
+    def faced(players: tuple[PlayerState, ...]) -> list[Array]:
         return list(_opponents(gathered(players)).reshape(n, -1, 2 * n * seeds))
 
-    def earned(players: tuple[Player, ...]) -> Array:
+    def earned(players: tuple[PlayerState, ...]) -> Array:
         returns = [batched(RepeatedGame.own)(views, p.logits, y) for p, y in zip(players, faced(players), strict=True)]
         return jnp.swapaxes(jnp.stack(returns).reshape(n, *shape), 0, 1)
 
-    def step(state: tuple[tuple[Player, ...], Array], t: Array) -> tuple[tuple[tuple[Player, ...], Array], Array]:
+    def step(
+        state: tuple[tuple[PlayerState, ...], Array], t: Array
+    ) -> tuple[tuple[tuple[PlayerState, ...], Array], Array]:
         players, total = state
         returns = earned(players)
         moved = []
-        for rule, optimiser, turn, player, other in zip(rules, optimisers, every, players, faced(players), strict=True):
+        for rule, optimizer, turn, player, other in zip(rules, optimizers, every, players, faced(players), strict=True):
 
-            def move(view: RepeatedGame, player: Player, other: Array, rule: Rule = rule) -> Player:
-                return advance_in_turn(rule, optimiser, turn, view, player, other, t)  # noqa: B023 (used at once)
+            def move(view: RepeatedGame, player: PlayerState, other: Array, rule: Rule = rule) -> PlayerState:
+                return advance_in_turn(rule, optimizer, turn, view, player, other, t)  # noqa: B023 (used at once)
 
             moved.append(batched(move)(views, player, other))
         return (tuple(moved), total + jnp.where(t > steps - tail, returns, 0)), returns.mean(-1)
@@ -89,8 +95,8 @@ def _play_all(
     both = jnp.broadcast_to(jnp.moveaxis(starts, 0, 1)[:, :, None], (5, *shape)).reshape(5, -1)
     other = jnp.broadcast_to(jnp.moveaxis(starts[::-1], 0, 1)[:, :, None], (5, *shape)).reshape(5, -1)
     players = tuple(
-        batched(functools.partial(enter, rule, optimiser))(both, other)
-        for rule, optimiser in zip(rules, optimisers, strict=True)
+        batched(functools.partial(enter, rule, optimizer))(both, other)
+        for rule, optimizer in zip(rules, optimizers, strict=True)
     )
     zero = jnp.zeros((2, n, n, seeds), first.dtype)
     (players, total), returns = jax.lax.scan(step, (players, zero), jnp.arange(steps, dtype=jnp.int32))
@@ -108,13 +114,14 @@ def _play_all(
     )
 
 
+@checked
 def play_all(
     game: MatrixGame,
     rules: tuple[Rule, ...],
     logits: Float[ArrayLike, "seeds 2 _"],
     *,
     discount: float,
-    optimisers: tuple[optax.GradientTransformation, ...],
+    optimizers: tuple[optax.GradientTransformation, ...],
     steps: int,
     tail: int = 1,
     every: tuple[int, ...] | None = None,
@@ -126,7 +133,7 @@ def play_all(
         rules: the n rules.
         logits: [S, 2, 5] first logits of player 1 and player 2, each in its own view, for each of S seeds.
         discount: γ in [0, 1]; returns are averages a step.
-        optimisers: what turns each rule's direction into a step, one for each rule.
+        optimizers: what turns each rule's direction into a step, one for each rule.
         steps: learning steps of each match.
         tail: scores average the returns after the last `tail` steps, 1 … steps.
         every: rule i moves at steps divisible by every[i] only and is frozen in between; all move always if None.
@@ -135,15 +142,17 @@ def play_all(
         ValueError: if a shape is wrong, or steps, tail or every are out of range.
     """
     (first,) = checked_logits(logits=logits)
-    turns = every or (1,) * len(rules)
-    if not (isinstance(steps, int) and steps >= 1):
-        raise ValueError(f"steps must be a whole number, 1 or more; got {steps}")
-    if not 1 <= tail <= steps:
+    if first.ndim != 3 or first.shape[1] != 2:
+        raise ValueError(f"logits has shape {first.shape}; it must be (seeds, 2, 5)")
+    entered = checked_rules("rules", rules)
+    turns = one_or_more_each("every", every or (1,) * len(entered), len(entered))
+    if one_or_more("tail", tail) > one_or_more("steps", steps):
         raise ValueError(f"tail must lie in 1 … steps = {steps}; got {tail}")
-    if len(turns) != len(rules) or min(turns) < 1 or len(optimisers) != len(rules):
-        raise ValueError(f"optimisers and every need one entry, 1 or more, for each of {len(rules)} rules; got {turns}")
     view = repeated_game(game, discount, first.dtype)
-    tournament: Tournament = _play_all(view, first, rules, optimisers, steps, turns, tail)
+    if view.delta.ndim or view.own_payoffs.ndim > 1:
+        raise ValueError("game and discount must be one, not a batch")
+    optimized = checked_optimizers(optimizers, len(entered))
+    tournament: Tournament = _play_all(view, first, entered, optimized, int(steps), turns, int(tail))
     return tournament
 
 

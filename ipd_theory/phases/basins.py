@@ -18,7 +18,7 @@ from jaxtyping import ArrayLike, Bool, Float
 from scipy.stats import qmc, t
 
 from ipd_theory.games import MatrixGame
-from ipd_theory.learning.play import Learning, Optimisers, learn
+from ipd_theory.learning.play import Learning, Optimizers, learn
 from ipd_theory.learning.rules import Rule
 
 EDGE = 1e-9  # probabilities are kept this far from 0 and 1, where logits are infinite
@@ -98,7 +98,7 @@ def basin(
     outcome: Outcome,
     *,
     discount: ArrayLike,
-    optimisers: Optimisers,
+    optimizers: Optimizers,
     steps: int,
 ) -> Subset:
     """Return the set of starts in [0, 1]^10 from which two rules learn to an outcome, for `volume`.
@@ -108,7 +108,7 @@ def basin(
         learning_rules: the rules of player 1 and player 2.
         outcome: which of the pairs, after the last step, count, e.g. `cooperation(game)`.
         discount: γ in [0, 1].
-        optimisers: what turns each rule's direction into a step.
+        optimizers: what turns each rule's direction into a step.
         steps: how many steps; a pair that is still under way counts as where it is.
 
     Raises:
@@ -120,7 +120,7 @@ def basin(
         logits = jnp.asarray(np.log(kept) - np.log1p(-kept))
         first, second = logits[:, :5], logits[:, 5:]
         return outcome(
-            learn(game, learning_rules, first, second, discount=discount, optimisers=optimisers, steps=steps)
+            learn(game, learning_rules, first, second, discount=discount, optimizers=optimizers, steps=steps)
         )
 
     return inside

@@ -6,7 +6,7 @@ learners, with weight decay κ:
     dφ_1/dt = F(φ_1, φ_2; p) = p ∇J̄(φ_1) + (1 − p) ∂_1 J(φ_1, φ_2) − κφ_1,      and its mirror.
 
 Without decay, good policies lie at infinite logits, and contexts that are never visited leave whole continua of fixed
-points. Decay, which the paper's optimiser applies too, pulls the first back to probabilities of about κ|φ|/|∇| and
+points. Decay, which the paper's optimizer applies too, pulls the first back to probabilities of about κ|φ|/|∇| and
 picks one point of the second, φ_s = 0. Every fixed point is then finite and, in general, isolated.
 
 Agents that are alike stay alike. On φ_1 = φ_2 = φ, with A = ∂F/∂φ_1 and B = ∂F/∂φ_2, the pool's Jacobian has the
@@ -33,7 +33,7 @@ from scipy.optimize import root
 from ipd_theory import _checks
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, prisoners_dilemma
-from ipd_theory.learning.shaping import naive_shaping_return
+from ipd_theory.learning.naive_path import naive_shaping_return
 from ipd_theory.returns import return_gradient, stopping_rate
 
 TOLERANCE = 1e-9  # of |F| at a fixed point

@@ -62,7 +62,7 @@ def lola_row(dtype: np.dtype[Any]) -> Row:
     what = f"LOLA, {PAIRS} pairs × {STEPS} steps, {dtype}"
 
     def ours() -> Any:
-        pair = {"optimisers": (sgd, sgd), "steps": STEPS, "normalized": False}
+        pair = {"optimizers": (sgd, sgd), "steps": STEPS, "normalized": False}
         return learn(game, (rule, rule), first[:, 0], first[:, 1], discount=DISCOUNT, **pair).returns
 
     mine = seconds(ours)
@@ -88,7 +88,7 @@ def run() -> list[Row]:
     twelve = tuple(known[name] for name in FIRST_TWELVE)
     begin = time.perf_counter()
     first = jax.random.normal(jax.random.key(0), (64, 2, 5))
-    settings = {"discount": 0.95, "optimisers": (step,) * 12, "steps": 200, "tail": 50}
+    settings = {"discount": 0.95, "optimizers": (step,) * 12, "steps": 200, "tail": 50}
     jax.block_until_ready(play_all(ipd.prisoners_dilemma(), twelve, first, **settings))
     took = time.perf_counter() - begin
     rows.append(

@@ -1,7 +1,7 @@
 """Every learning rule of the field, exact, on one interface: see `base` for what a rule is."""
 
 from ipd_theory.learning.rules.anticipation import coala, cola, hola, lola_dice, meta_value, path_gradient
-from ipd_theory.learning.rules.base import Info, Problem, RepeatedGame, Rule, mixture, repeated_game, still
+from ipd_theory.learning.rules.base import Ascent, Info, Problem, Rule, ascent, mixture, still
 from ipd_theory.learning.rules.gradients import (
     cgd,
     consensus,
@@ -18,11 +18,12 @@ from ipd_theory.learning.rules.proximal import pola
 from ipd_theory.learning.rules.q_aware import advantage_alignment, loqa
 
 __all__ = [
+    "Ascent",
     "Info",
     "Problem",
-    "RepeatedGame",
     "Rule",
     "advantage_alignment",
+    "ascent",
     "cgd",
     "coala",
     "cola",
@@ -39,7 +40,6 @@ __all__ = [
     "naive",
     "path_gradient",
     "pola",
-    "repeated_game",
     "sga",
     "sos",
     "still",

@@ -12,81 +12,127 @@ image, until they stand still. Its residual is measured where the truncation sho
 """
 
 import functools
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ipd_theory.learning.rules.base import Info, Problem, Rule, solving, stateless
+from ipd_theory.learning.paths import last_learner, path_returns
+from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, checked_rules, number, whole
 from ipd_theory.learning.rules.gradients import naive
-from ipd_theory.learning.rules.paths import last_learner, path_returns
+from ipd_theory.learning.views import View
 
 
-@functools.cache
-def lola_dice(num_look_aheads: int, step: float) -> Rule:
+def _lola_dice(view: View, x: Array, y: Array, num_look_aheads: int, step: Number) -> Array:
+    def ahead(x: Array) -> Array:
+        return view.own(x, last_learner(view, x, y, naive(), step, num_look_aheads))
+
+    return jax.grad(ahead)(x)
+
+
+def lola_dice(num_look_aheads: int, step: Number) -> Rule:
     """Return exact LOLA-DiCE: ascend one's return after the other's next naive steps (Foerster et al. 2018).
 
     Args:
         num_look_aheads: k steps of the other, differentiated through; 0 is the naive gradient.
-        step: α, the assumed step of the other on its own return.
+        step: α, the assumed step of the other on its own return, 0 or more.
     """
-
-    def ahead(x: Array, view: Any, y: Array) -> Array:
-        return view.own(x, last_learner(view, x, y, naive(), step, num_look_aheads))
-
-    return stateless(lambda view, x, y: jax.grad(ahead)(x, view, y))
+    k = whole("num_look_aheads", num_look_aheads, 0)
+    return ascent("lola_dice", _lola_dice, num_look_aheads=k, step=number("step", step))
 
 
-@functools.cache
+def _path_gradient(
+    view: View,
+    x: Array,
+    y: Array,
+    weights: Sequence[Number],
+    step: Number,
+    shaping_weight: Number | None,
+    learner: Rule | None,
+) -> Array:
+    def along(x: Array) -> Array:
+        returns = path_returns(view, x, y, learner or naive(), step, len(weights) - 1, shaping_weight)
+        return returns @ jnp.asarray(weights, x.dtype)
+
+    return jax.grad(along)(x)
+
+
 def path_gradient(
-    weights: tuple[float, ...], step: float, shaping_weight: float | None = None, learner: Rule | None = None
+    weights: tuple[Number, ...], step: Number, shaping_weight: Number | None = None, learner: Rule | None = None
 ) -> Rule:
     """Return the rule that ascends Σ w_m J_1(x, y_m(x)) along the path of the other's next steps.
 
     Args:
-        weights: w_0 … w_M.
-        step: α, the assumed step of the other.
+        weights: w_0 … w_M, one or more.
+        step: α, the assumed step of the other, 0 or more.
         shaping_weight: λ on the part of the gradient that passes through the other's learning; None is λ = 1.
         learner: the other's rule; naive if None.
     """
+    if len(weights) == 0:
+        raise ValueError("weights must be one or more; got none")
+    if learner is not None:
+        checked_rules("learner", (learner,))
+    numbers = {
+        "weights": tuple(number(f"weights[{m}]", w, -math.inf) for m, w in enumerate(weights)),
+        "step": number("step", step),
+        "shaping_weight": _optional("shaping_weight", shaping_weight),
+    }
+    return ascent("path_gradient", _path_gradient, **numbers, learner=learner)
 
-    def along(x: Array, view: Any, y: Array) -> Array:
-        returns = path_returns(view, x, y, learner or naive(), step, len(weights) - 1, shaping_weight)
-        return returns @ jnp.asarray(weights, x.dtype)
 
-    return stateless(lambda view, x, y: jax.grad(along)(x, view, y))
+def _optional(name: str, value: Number | None) -> Number | None:
+    return None if value is None else number(name, value)
 
 
-def coala(num_inner_episodes: int, step: float, shaping_weight: float | None = None) -> Rule:
+def _coala(
+    view: View, x: Array, y: Array, num_inner_episodes: int, step: Number, shaping_weight: Number | None
+) -> Array:
+    return _path_gradient(view, x, y, even_weights(num_inner_episodes), step, shaping_weight, None)
+
+
+def coala(num_inner_episodes: int, step: Number, shaping_weight: Number | None = None) -> Rule:
     """Return COALA: ascend the mean return over the other's next steps (Meulemans et al. 2025, section 3).
 
     Args:
-        num_inner_episodes: M naive steps of the other, differentiated through.
-        step: α, the assumed step of the other.
+        num_inner_episodes: M naive steps of the other, 0 or more, differentiated through.
+        step: α, the assumed step of the other, 0 or more.
         shaping_weight: λ on the shaping part; 1/B is what the batch-unaware and M-FOS estimators follow on average.
     """
-    return path_gradient((1 / (num_inner_episodes + 1),) * (num_inner_episodes + 1), step, shaping_weight)
+    M = whole("num_inner_episodes", num_inner_episodes, 0)
+    numbers = {"step": number("step", step), "shaping_weight": _optional("shaping_weight", shaping_weight)}
+    return ascent("coala", _coala, num_inner_episodes=M, **numbers)
 
 
-def meta_value_weights(meta_discount: float, num_steps: int) -> tuple[float, ...]:
+def even_weights(num_inner_episodes: int) -> tuple[Number, ...]:
+    """Return M + 1 weights of the mean."""
+    return (1 / (num_inner_episodes + 1),) * (num_inner_episodes + 1)
+
+
+def meta_value_weights(meta_discount: Number, num_steps: int) -> tuple[Number, ...]:
     """Return (1 − γ)γ^m for m < M and γ^M for the last: a discounted sum whose end stands for all that follows."""
     return (*((1 - meta_discount) * meta_discount**m for m in range(num_steps)), meta_discount**num_steps)
 
 
-def meta_value(num_steps: int, step: float, meta_discount: float) -> Rule:
+def _meta_value(view: View, x: Array, y: Array, num_steps: int, step: Number, meta_discount: Number) -> Array:
+    return _path_gradient(view, x, y, meta_value_weights(meta_discount, num_steps), step, None, None)
+
+
+def meta_value(num_steps: int, step: Number, meta_discount: Number) -> Rule:
     """Return the exact meta-value rule: ascend the discounted return over the other's future (Cooijmans et al. 2023).
 
     Args:
-        num_steps: M steps of the other before the future is taken to stand still.
-        step: α, the assumed step of the other.
-        meta_discount: γ of the sum over learning steps.
+        num_steps: M steps of the other, 0 or more, before the future is taken to stand still.
+        step: α, the assumed step of the other, 0 or more.
+        meta_discount: γ of the sum over learning steps, in [0, 1].
     """
-    return path_gradient(meta_value_weights(meta_discount, num_steps), step)
+    M = whole("num_steps", num_steps, 0)
+    numbers = {"step": number("step", step), "meta_discount": number("meta_discount", meta_discount, 0.0, 1.0)}
+    return ascent("meta_value", _meta_value, num_steps=M, **numbers)
 
 
-def hola_step(view: Any, x: Array, y: Array, step: float, order: int) -> Array:
+def hola_step(view: View, x: Array, y: Array, step: Number, order: int) -> Array:
     """Return the owner's h^n(x, y), n = `order`."""
 
     def anticipated(x: Array) -> Array:
@@ -96,20 +142,23 @@ def hola_step(view: Any, x: Array, y: Array, step: float, order: int) -> Array:
     return step * jax.grad(anticipated)(x)
 
 
-def hola_residual(view: Any, x: Array, y: Array, step: float, order: int) -> Array:
+def hola_residual(view: View, x: Array, y: Array, step: Number, order: int) -> Array:
     """Return ‖h^n − h^{n+1}‖∞ of the owner: how far HOLA-n is from being consistent at (x, y)."""
     return jnp.abs(hola_step(view, x, y, step, order) - hola_step(view, x, y, step, order + 1)).max()
 
 
-@functools.cache
-def hola(order: int, step: float) -> Rule:
+def _hola(view: View, x: Array, y: Array, order: int, step: Number) -> Array:
+    return hola_step(view, x, y, step, order) / step
+
+
+def hola(order: int, step: Number) -> Rule:
     """Return HOLA-n, which assumes that the other uses HOLA-(n − 1) (Willi et al. 2022).
 
     Args:
         order: n; 0 is naive, 1 LOLA without truncation. Its cost grows about fourfold with each order.
-        step: α of both players.
+        step: α > 0 of both players.
     """
-    return stateless(lambda view, x, y: hola_step(view, x, y, step, order) / step)
+    return ascent("hola", _hola, order=whole("order", order, 0), step=number("step", step, above=True))
 
 
 def _polynomial(coefficients: tuple[Array, ...], d: Array) -> Array:
@@ -123,7 +172,7 @@ def _polynomial(coefficients: tuple[Array, ...], d: Array) -> Array:
     return total
 
 
-def _cola_map(view: Any, x: Array, y: Array, step: float, coefficients: tuple[Array, ...], d: Array) -> Array:
+def _cola_map(view: View, x: Array, y: Array, step: Number, coefficients: tuple[Array, ...], d: Array) -> Array:
     """Return the image of the polynomial h under the consistency map, at the displacement d of (x, y)."""
     n = x.shape[0]
 
@@ -137,7 +186,7 @@ def _cola_map(view: Any, x: Array, y: Array, step: float, coefficients: tuple[Ar
 
 
 def cola_solution(
-    view: Any, x: Array, y: Array, step: float, order: int, tolerance: float, max_iterations: int
+    view: View, x: Array, y: Array, step: Number, order: int, tolerance: Number, max_iterations: int
 ) -> tuple[tuple[Array, ...], Array, Array]:
     """Return the Taylor coefficients of COLA's h at (x, y) for both players, their residual and the iterations used.
 
@@ -182,20 +231,23 @@ def cola_solution(
     return coefficients, jnp.where(jnp.isfinite(residual), residual, jnp.inf), iterations
 
 
-@functools.cache
-def cola(step: float, order: int = 1, tolerance: float = 1e-6, max_iterations: int = 50) -> Rule:
+def _cola(
+    view: View, x: Array, y: Array, step: Number, order: int, tolerance: Number, max_iterations: int
+) -> tuple[Array, Info]:
+    coefficients, residual, _ = cola_solution(view, x, y, step, order, tolerance / 100, max_iterations)
+    problem = jnp.where(residual <= tolerance, Problem.NONE, Problem.UNCONVERGED).astype(jnp.int32)
+    return coefficients[0][: x.shape[0]] / step, Info(residual, problem)
+
+
+def cola(step: Number, order: int = 1, tolerance: Number = 1e-6, max_iterations: int = 50) -> Rule:
     """Return COLA: both players' updates consistent with each other (Willi et al. 2022), with the residual reported.
 
     Args:
-        step: α of both players.
+        step: α > 0 of both players.
         order: degree of the polynomial that h is locally, 0 or more; each degree costs about fourfold.
         tolerance: a residual above it is reported as unconverged.
-        max_iterations: of the fixed-point iteration; it converges for small steps only.
+        max_iterations: of the fixed-point iteration, 1 or more; it converges for small steps only.
     """
-
-    def field(view: Any, x: Array, y: Array) -> tuple[Array, Info]:
-        coefficients, residual, _ = cola_solution(view, x, y, step, order, tolerance / 100, max_iterations)
-        problem = jnp.where(residual <= tolerance, Problem.NONE, Problem.UNCONVERGED).astype(jnp.int32)
-        return coefficients[0][: x.shape[0]] / step, Info(residual, problem)
-
-    return solving(field)
+    numbers = {"step": number("step", step, above=True), "tolerance": number("tolerance", tolerance)}
+    counts = {"order": whole("order", order, 0), "max_iterations": whole("max_iterations", max_iterations, 1)}
+    return ascent("cola", _cola, **numbers, **counts)

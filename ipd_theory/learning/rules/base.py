@@ -1,106 +1,33 @@
-r"""What a learning rule is, and the repeated game as one player sees it.
+r"""What a learning rule is.
 
-Two players hold parameters x (own) and y (other) and returns J_own(x, y), J_other(x, y). A rule is a pair
+A rule is a pair of functions
 
     init(x, y) -> state,     update(view, x, y, state) -> (direction, state, info),
 
-and `direction` is what its owner ascends: plain gradient steps x ← x + α·direction give the published update.
-Rules are written for one pair, in vectors; `learn` and `direction` batch them over leading axes. Each sees the
-game from its own side, so any two rules can meet; sources that write losses L = −J have the signs turned here.
+of its owner's parameters x and the other's y, and `direction` is what the owner ascends: plain gradient steps
+x ← x + α·direction give the published update. Rules are written for one pair, in vectors; `learn` and `direction`
+batch them over leading axes. Each sees the game from its own side, so any two rules can meet; sources that write
+losses L = −J have the signs turned here.
+
+A rule is a structure. Its numbers are data, floats or arrays, which may be traced, differentiated and mapped over:
+programs are compiled once for a kind of rule, not for each of its numbers. Whole numbers and switches say what is
+compiled.
 """
 
+import abc
 import enum
-import functools
+import math
+import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Concatenate, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, Float, Int
 
-from ipd_theory import _checks
-from ipd_theory._engine import Columns, computed_once, memory_one_return
-from ipd_theory.games import MatrixGame
-from ipd_theory.returns import stopping_rate
-from ipd_theory.strategies import CONTEXT_SWAP, OUTCOME_SWAP
-
-PAIR_RANKS = (1, 1, 0, 0, 1, 1)  # axes of the arrays of a `RepeatedGame` and of two players' logits, for one pair
-
-
-@runtime_checkable
-class View(Protocol):
-    """A game between two learners, from one side; both functions take (own, other) parameters."""
-
-    def own(self, x: Array, y: Array) -> Array:
-        """Return J_own, a number."""
-
-    def other(self, x: Array, y: Array) -> Array:
-        """Return J_other, a number."""
-
-    def swapped(self) -> "View":
-        """Return the same game from the other side."""
-
-
-class RepeatedGame(NamedTuple):
-    """A repeated 2×2 game between memory-one players given by logits, from one side.
-
-    Args:
-        own_payoffs: [4] after CC, CD, DC, DD, own action first.
-        other_payoffs: [4] the other's, in the same order.
-        delta: the stopping rate 1 − γ.
-        scale: 1 for averages a step, 1/(1 − γ) for sums.
-    """
-
-    own_payoffs: Float[Array, "4"]
-    other_payoffs: Float[Array, "4"]
-    delta: Float[Array, ""]
-    scale: Float[Array, ""]
-
-    def columns(self, x: Array, y: Array) -> tuple[Columns, Columns]:
-        """Return both players' cooperation probabilities as columns, in the owner's order."""
-        # `split` has `concatenate` for its transpose; indexing would pad and add five arrays on the way back.
-        p, q = (computed_once(tuple(jax.nn.sigmoid(u[0]) for u in jax.lax.split(v, (1,) * 5))) for v in (x, y))
-        return p, tuple(q[i] for i in CONTEXT_SWAP)
-
-    def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
-        p, q = self.columns(x, y)
-        return self.scale * memory_one_return(p, q, self.delta, tuple(payoffs[i] for i in range(4)))
-
-    def own(self, x: Array, y: Array) -> Array:
-        """Return J_own."""
-        return self._return(x, y, self.own_payoffs)
-
-    def other(self, x: Array, y: Array) -> Array:
-        """Return J_other."""
-        return self._return(x, y, self.other_payoffs)
-
-    def swapped(self) -> "OtherSide":
-        """Return the game from the other side."""
-        return OtherSide(self)
-
-    def exchanged(self) -> "RepeatedGame":
-        """Return the game in which the owner has the other's role."""
-        swap = np.array(OUTCOME_SWAP)
-        return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)
-
-
-class OtherSide(NamedTuple):
-    """A game as the other player sees it; what both sides compute is the same expression, and computed once."""
-
-    view: View
-
-    def own(self, x: Array, y: Array) -> Array:
-        """Return J_own."""
-        return self.view.other(y, x)
-
-    def other(self, x: Array, y: Array) -> Array:
-        """Return J_other."""
-        return self.view.own(y, x)
-
-    def swapped(self) -> View:
-        """Return the game from the first side."""
-        return self.view
+from ipd_theory.learning.views import View
 
 
 class Problem(enum.IntEnum):
@@ -119,19 +46,105 @@ class Info(NamedTuple):
     problem: Int[Array, ""]
 
 
-Update = Callable[[Any, Array, Array, Any], tuple[Array, Any, Info]]
+class Rule(eqx.Module):
+    """A learning rule; see the head of this module for how its fields decide what is compiled."""
+
+    def init(self, x: Array, y: Array) -> Any:
+        """Return what the rule remembers before its first update, any tree of arrays; nothing unless it says so.
+
+        Args:
+            x: the owner's parameters.
+            y: the other's.
+        """
+        return ()
+
+    @abc.abstractmethod
+    def update(self, view: View, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
+        """Return what the owner ascends, what the rule remembers from now on, and what it reports about itself.
+
+        Args:
+            view: the game from the owner's side.
+            x: the owner's parameters.
+            y: the other's.
+            state: what the rule remembers.
+        """
 
 
-class Rule(NamedTuple):
-    """A learning rule: (init, update)."""
+Number = float | int | Float[Array, ""]  # of a rule; an array where it is traced
 
-    init: Callable[[Array, Array], Any]
-    update: Update
+# A direction at every pair of parameters: `field(view, x, y, **settings)`, or that and what to report about it.
+Field = Callable[Concatenate[View, Array, Array, ...], Array | tuple[Array, Info]]
 
 
-def no_state(x: Array, y: Array) -> tuple[()]:
-    """Return the state of a rule that remembers nothing."""
-    return ()
+class Ascent(Rule):
+    """The rule without memory that ascends a field; made by `ascent`."""
+
+    name: str = eqx.field(static=True)
+    field: Field = eqx.field(static=True)
+    choices: tuple[tuple[str, Any], ...] = eqx.field(static=True)
+    numbers: dict[str, Any]
+
+    def update(self, view: View, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
+        """Return the field's direction at (x, y), in their precision."""
+        numbers = jax.tree.map(lambda n: n.astype(x.dtype) if _is_number_array(n) else n, self.numbers)
+        result = self.field(view, x, y, **dict(self.choices), **numbers)
+        direction, info = result if isinstance(result, tuple) else (result, nothing_wrong(x))
+        return direction, state, info
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in (*self.choices, *self.numbers.items()))})"
+
+
+def _is_number_array(x: Any) -> bool:
+    return isinstance(x, jax.Array) and x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.floating)
+
+
+def ascent(name: str, field: Field, **settings: Any) -> Ascent:
+    """Return the rule that ascends `field(view, x, y, **settings)`.
+
+    Args:
+        name: what the rule is called when it is printed.
+        field: a function of a module: one defined inside another function is another rule each time.
+        **settings: floats, arrays, rules and other trees of arrays are the rule's numbers; whole numbers, switches
+            and None are compiled in.
+    """
+    choices = {k: v for k, v in settings.items() if v is None or isinstance(v, int)}
+    return Ascent(name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices})
+
+
+def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, above: bool = False) -> Number:
+    """Return a rule's number as a float, or as it is if it is traced.
+
+    Args:
+        name: of the argument.
+        value: one number.
+        low: the least that is allowed.
+        high: the most.
+        above: `low` itself is not allowed.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is not finite or out of range.
+    """
+    if isinstance(value, jax.core.Tracer):
+        return value
+    if isinstance(value, bool | str) or not hasattr(value, "__float__") or np.ndim(value) != 0:
+        raise TypeError(f"{name} must be one number; got {value!r}")
+    plain = float(value)
+    if not math.isfinite(plain) or not low <= plain <= high or (above and plain == low):
+        least = f"{'above' if above else 'at least'} {low:g}" if low > -math.inf else "a number"
+        allowed = f"lie in [{low:g}, {high:g}]" if high < math.inf else f"be {least}, and finite"
+        raise ValueError(f"{name} must {allowed}; got {plain}")
+    return plain
+
+
+def whole(name: str, value: int, least: int) -> int:
+    """Return a whole number, or raise: `TypeError` if it is none, `ValueError` if it is less than `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a whole number; got {value!r}")
+    if operator.index(value) < least:
+        raise ValueError(f"{name} must be {least} or more; got {value}")
+    return operator.index(value)
 
 
 def nothing_wrong(x: Array) -> Info:
@@ -139,81 +152,84 @@ def nothing_wrong(x: Array) -> Info:
     return Info(jnp.zeros((), x.dtype), jnp.zeros((), jnp.int32))
 
 
-def stateless(field: Callable[[Any, Array, Array], Array]) -> Rule:
-    """Return the rule that ascends `field(view, x, y)`."""
-
-    def update(view: Any, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
-        return field(view, x, y), state, nothing_wrong(x)
-
-    return Rule(no_state, update)
+def _nowhere(view: View, x: Array, y: Array) -> Array:
+    return jnp.zeros_like(x)
 
 
-def solving(field: Callable[[Any, Array, Array], tuple[Array, Info]]) -> Rule:
-    """Return the rule that ascends the first result of `field(view, x, y)` and reports the second."""
-
-    def update(view: Any, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
-        direction, info = field(view, x, y)
-        return direction, state, info
-
-    return Rule(no_state, update)
-
-
-@functools.cache
 def still() -> Rule:
     """Return the rule that never moves: a fixed policy."""
-    return stateless(lambda view, x, y: jnp.zeros_like(x))
+    return ascent("still", _nowhere)
 
 
-@functools.cache
-def mixture(rules: tuple[Rule, ...], weights: tuple[float, ...]) -> Rule:
+class Mixture(Rule):
+    """The rule whose direction is the weighted sum of others'; made by `mixture`."""
+
+    rules: tuple[Rule, ...]
+    weights: tuple[Number, ...]
+
+    def init(self, x: Array, y: Array) -> Any:
+        """Return what each of the rules remembers."""
+        return tuple(rule.init(x, y) for rule in self.rules)
+
+    def update(self, view: View, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
+        """Return the weighted sum of the directions, and the worst that any of the rules reports."""
+        updates = [rule.update(view, x, y, its) for rule, its in zip(self.rules, state, strict=True)]
+        weights = [jnp.asarray(w, x.dtype) for w in self.weights]
+        direction = sum((w * d for w, (d, _, _) in zip(weights, updates, strict=True)), jnp.zeros_like(x))
+        infos = [info for _, _, info in updates]
+        worst = Info(
+            jnp.stack([i.residual for i in infos]).max(), jnp.stack([jnp.asarray(i.problem) for i in infos]).max()
+        )
+        return direction, tuple(state for _, state, _ in updates), worst
+
+    def __repr__(self) -> str:
+        return f"mixture({self.rules!r}, {self.weights!r})"
+
+
+def mixture(rules: tuple[Rule, ...], weights: tuple[Number, ...]) -> Rule:
     """Return the rule whose direction is the weighted sum of others'.
 
     Args:
-        rules: the rules to mix.
+        rules: the rules to mix, one or more.
         weights: one for each.
-    """
-
-    def init(x: Array, y: Array) -> Any:
-        return tuple(rule.init(x, y) for rule in rules)
-
-    def update(view: Any, x: Array, y: Array, states: Any) -> tuple[Array, Any, Info]:
-        updates = [rule.update(view, x, y, state) for rule, state in zip(rules, states, strict=True)]
-        direction = sum((w * d for w, (d, _, _) in zip(weights, updates, strict=True)), jnp.zeros_like(x))
-        infos = [info for _, _, info in updates]
-        info = Info(
-            jnp.stack([i.residual for i in infos]).max(), jnp.stack([jnp.asarray(i.problem) for i in infos]).max()
-        )
-        return direction, tuple(state for _, state, _ in updates), info
-
-    return Rule(init, update)
-
-
-def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normalized: bool = True) -> RepeatedGame:
-    """Return player 1's view of a game, every field with the game's and the discount's batch axes first.
-
-    Args:
-        game: a two-player game, or a batch of them [...].
-        discount: [...] γ in [0, 1].
-        dtype: the floating dtype to compute in.
-        normalized: returns are averages a step; otherwise sums Σ γ^t r, and γ must stay below 1.
 
     Raises:
-        ValueError: if the game has not two players, a discount leaves [0, 1], or sums are infinite.
+        ValueError: if there is not one weight for each rule.
     """
-    if game.num_players != 2:
-        raise ValueError(f"game must have two players; it has {game.num_players}")
-    if not normalized and not isinstance(discount, jax.core.Tracer) and bool((np.asarray(discount) == 1).any()):
-        raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
-    payoffs = game.outcome_payoffs.astype(dtype)
-    delta = stopping_rate(discount, dtype)
-    scale = jnp.ones_like(delta) if normalized else 1 / delta
-    return RepeatedGame(payoffs[..., 0, :], payoffs[..., 1, :], delta, scale)
+    kept = checked_rules("rules", rules)
+    if not kept or len(weights) != len(kept):
+        raise ValueError(f"weights must be one number for each of {len(kept)} rules; got {len(weights)}")
+    return Mixture(kept, tuple(number(f"weights[{i}]", w, -math.inf) for i, w in enumerate(weights)))
 
 
-def checked_logits(**named: ArrayLike) -> list[Array]:
-    """Return logits [..., 5] as arrays of one floating dtype, or raise `ValueError` naming the one at fault."""
-    arrays = {name: jnp.asarray(x) for name, x in named.items()}
-    for name, x in arrays.items():
-        _checks.last_axis(name, x, (5,), "the contexts of memory one")
-    floats = [x.dtype for x in arrays.values() if jnp.issubdtype(x.dtype, jnp.floating)]
-    return [x.astype(np.result_type(np.float32, *floats)) for x in arrays.values()]
+def checked_rules(name: str, rules: Any, count: int | None = None) -> tuple[Rule, ...]:
+    """Return rules as a tuple, or raise: `TypeError` for what is no rule, `ValueError` unless there are `count`."""
+    if not isinstance(rules, tuple | list):
+        raise TypeError(f"{name} must be a tuple of rules; got {rules!r}")
+    for i, rule in enumerate(rules):
+        if not isinstance(rule, Rule):
+            hint = f" did you mean {rule.__name__}(…)?" if callable(rule) and hasattr(rule, "__name__") else ""
+            raise TypeError(f"{name}[{i}] must be a rule, such as rules.naive(); got {rule!r}.{hint}")
+    if count is not None and len(rules) != count:
+        raise ValueError(f"{name} must be {count} rules, one for each player; got {len(rules)}")
+    return tuple(rules)
+
+
+def distinct_rules(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, ...], tuple[int, ...]]:
+    """Return the rules that differ, and which of them each rule is."""
+    distinct: list[Rule] = []
+    which = []
+    for rule in rules:
+        same = [i for i, other in enumerate(distinct) if _are_one(rule, other)]
+        which.append(same[0] if same else len(distinct))
+        distinct += [] if same else [rule]
+    return tuple(distinct), tuple(which)
+
+
+def _are_one(rule: Rule, other: Rule) -> bool:
+    def alike(a: Any, b: Any) -> bool:
+        return a is b or (isinstance(a, float) and isinstance(b, float) and a == b)
+
+    kinds: list[Any] = [jax.tree.structure(r) for r in (rule, other)]
+    same_kind: bool = kinds[0] == kinds[1]
+    return same_kind and all(map(alike, jax.tree.leaves(rule), jax.tree.leaves(other)))

@@ -10,7 +10,6 @@ function theorem at y*, not from the solver's steps. The direction is x* − x: 
 are so large that second derivatives overflow, the linear solver behind that theorem raises instead of reporting.
 """
 
-import functools
 from typing import Any
 
 import jax
@@ -19,7 +18,8 @@ import lineax
 import optimistix
 from jaxtyping import Array
 
-from ipd_theory.learning.rules.base import Info, Problem, Rule, solving
+from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, number, whole
+from ipd_theory.learning.views import View
 
 
 def bernoulli_kl(old: Array, new: Array) -> Array:
@@ -30,39 +30,47 @@ def bernoulli_kl(old: Array, new: Array) -> Array:
     return (p * log_ratio + (1 - p) * log_other_ratio).mean()
 
 
-@functools.cache
-def pola(beta_out: float, beta_in: float, tolerance: float = 1e-6, max_steps: int = 100) -> Rule:
+def _pola(
+    view: View, x: Array, y: Array, beta_out: Number, beta_in: Number, tolerance: Number, max_steps: int
+) -> tuple[Array, Info]:
+    # The penalty has no curvature in a context where the other's policy is saturated: a pseudo-inverse leaves it out.
+    implicitly = optimistix.ImplicitAdjoint(lineax.AutoLinearSolver(well_posed=False))
+    aim: Any = tolerance / 100
+    solver: optimistix.BFGS[Any, Any, Any] = optimistix.BFGS(rtol=aim, atol=aim)
+
+    # What the losses read is passed to them: nothing traced may be closed over where a solver is differentiated.
+    def their_loss(new: Array, args: tuple[View, Array, Array, Array]) -> Array:
+        view, x, y, beta_in = args
+        return beta_in * bernoulli_kl(y, new) - view.other(x, new)
+
+    def answer(view: View, x: Array, y: Array, beta_in: Array) -> Array:
+        return optimistix.minimise(
+            their_loss, solver, y, (view, x, y, beta_in), max_steps=max_steps, throw=False, adjoint=implicitly
+        ).value
+
+    def my_loss(new: Array, args: tuple[View, Array, Array, Array, Array]) -> Array:
+        view, x, y, beta_in, beta_out = args
+        return beta_out * bernoulli_kl(x, new) - view.own(new, answer(view, new, y, beta_in))
+
+    betas = jnp.asarray(beta_in, x.dtype), jnp.asarray(beta_out, x.dtype)
+    args = (view, x, y, *betas)
+    new = optimistix.minimise(my_loss, solver, x, args, max_steps=max_steps, throw=False).value
+    mine = jnp.abs(jax.grad(my_loss)(new, args)).max()
+    theirs = jnp.abs(jax.grad(their_loss)(answer(view, new, y, betas[0]), (view, new, y, betas[0]))).max()
+    residual = jnp.maximum(mine, theirs)
+    problem = jnp.where(residual <= tolerance, Problem.NONE, Problem.UNCONVERGED).astype(jnp.int32)
+    return new - x, Info(jnp.where(jnp.isfinite(residual), residual, jnp.inf), problem)
+
+
+def pola(beta_out: Number, beta_in: Number, tolerance: Number = 1e-6, max_steps: int = 100) -> Rule:
     """Return POLA with both proximal problems solved to a tolerance; the residual is the larger gradient left.
 
     Args:
-        beta_out: weight of the owner's own KL penalty.
-        beta_in: weight of the penalty in the other's anticipated answer.
+        beta_out: weight of the owner's own KL penalty, 0 or more.
+        beta_in: weight of the penalty in the other's anticipated answer, 0 or more.
         tolerance: on the largest entry of the gradients of both problems; the solvers aim a hundred times lower.
-        max_steps: of either solver.
+        max_steps: of either solver, 1 or more.
     """
-    # The penalty has no curvature in a context where the other's policy is saturated: a pseudo-inverse leaves it out.
-    implicitly = optimistix.ImplicitAdjoint(lineax.AutoLinearSolver(well_posed=False))
-    solver: optimistix.BFGS[Any, Any, Any] = optimistix.BFGS(rtol=tolerance / 100, atol=tolerance / 100)
-
-    def their_loss(new: Array, args: tuple[Any, Array, Array]) -> Array:
-        view, x, y = args
-        return beta_in * bernoulli_kl(y, new) - view.other(x, new)
-
-    def answer(view: Any, x: Array, y: Array) -> Array:
-        return optimistix.minimise(
-            their_loss, solver, y, (view, x, y), max_steps=max_steps, throw=False, adjoint=implicitly
-        ).value
-
-    def my_loss(new: Array, args: tuple[Any, Array, Array]) -> Array:
-        view, x, y = args
-        return beta_out * bernoulli_kl(x, new) - view.own(new, answer(view, new, y))
-
-    def field(view: Any, x: Array, y: Array) -> tuple[Array, Info]:
-        new = optimistix.minimise(my_loss, solver, x, (view, x, y), max_steps=max_steps, throw=False).value
-        mine = jnp.abs(jax.grad(my_loss)(new, (view, x, y))).max()
-        theirs = jnp.abs(jax.grad(their_loss)(answer(view, new, y), (view, new, y))).max()
-        residual = jnp.maximum(mine, theirs)
-        problem = jnp.where(residual <= tolerance, Problem.NONE, Problem.UNCONVERGED).astype(jnp.int32)
-        return new - x, Info(jnp.where(jnp.isfinite(residual), residual, jnp.inf), problem)
-
-    return solving(field)
+    numbers = {"beta_out": number("beta_out", beta_out), "beta_in": number("beta_in", beta_in)}
+    numbers |= {"tolerance": number("tolerance", tolerance)}
+    return ascent("pola", _pola, **numbers, max_steps=whole("max_steps", max_steps, 1))

@@ -16,15 +16,14 @@ actually played, and weighs it by γ^{t−k} and the whole term by γ once more.
 Advantages and values are sums Σ γ^t r here, whatever the scale of the returns.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array
 
 from ipd_theory._engine import eliminate, memory_one_occupancy, memory_one_value_gaps, occupancy
-from ipd_theory.learning.rules.base import RepeatedGame, Rule, stateless
+from ipd_theory.learning.rules.base import Number, Rule, ascent, number
+from ipd_theory.learning.views import RepeatedGame, View, as_repeated_game
 from ipd_theory.strategies import CONTEXT_SWAP
 
 
@@ -35,21 +34,23 @@ def others_value_gaps(view: RepeatedGame, x: Array, y: Array) -> Array:
     return jnp.stack([gaps.gains(p[i], q[i])[1] for i in CONTEXT_SWAP])
 
 
-@functools.cache
-def loqa(beta: float) -> Rule:
+def _loqa(view: View, x: Array, y: Array, beta: Number) -> Array:
+    game = as_repeated_game(view)
+    fixed = stop_gradient(others_value_gaps(game, x, y))
+
+    def anticipated(x: Array) -> Array:
+        return view.own(x, y + beta * (others_value_gaps(game, x, y) - fixed))
+
+    return jax.grad(anticipated)(x)
+
+
+def loqa(beta: Number) -> Rule:
     """Return exact LOQA: the other's logits are taken to follow its action-value gaps with slope β.
 
     Args:
-        beta: inverse temperature of the other's softmax, per unit of payoff.
+        beta: inverse temperature of the other's softmax, per unit of payoff, 0 or more.
     """
-
-    def anticipated(x: Array, view: RepeatedGame, y: Array, fixed: Array) -> Array:
-        return view.own(x, y + beta * (others_value_gaps(view, x, y) - fixed))
-
-    def field(view: RepeatedGame, x: Array, y: Array) -> Array:
-        return jax.grad(anticipated)(x, view, y, stop_gradient(others_value_gaps(view, x, y)))
-
-    return stateless(field)
+    return ascent("loqa", _loqa, beta=number("beta", beta))
 
 
 def alignment_term(view: RepeatedGame, x: Array, y: Array, same_step: bool, as_published: bool) -> Array:
@@ -91,19 +92,20 @@ def alignment_term(view: RepeatedGame, x: Array, y: Array, same_step: bool, as_p
     return p * (1 - p) * ((gain[:, 0] - gain[:, 1]) * others).sum(-1)
 
 
-@functools.cache
-def advantage_alignment(beta: float, same_step: bool = False, as_published: bool = True) -> Rule:
+def _advantage_alignment(view: View, x: Array, y: Array, beta: Number, same_step: bool, as_published: bool) -> Array:
+    game = as_repeated_game(view)
+    aligned = alignment_term(game, x, y, same_step, as_published)
+    factor = beta * (1 - game.delta) if as_published else beta
+    return jax.grad(view.own)(x, y) + factor * game.delta * game.scale * aligned
+
+
+def advantage_alignment(beta: Number, same_step: bool = False, as_published: bool = True) -> Rule:
     """Return exact Advantage Alignment; `advantage_alignment(beta, True, False)` is exact LOQA.
 
     Args:
-        beta: weight of the alignment term, the other's inverse temperature.
+        beta: weight of the alignment term, the other's inverse temperature, 0 or more.
         same_step: keep the term k = t that the derivation drops.
         as_published: the published weights of earlier advantages, or those that the derivation gives.
     """
-
-    def field(view: RepeatedGame, x: Array, y: Array) -> Array:
-        aligned = alignment_term(view, x, y, same_step, as_published)
-        factor = beta * (1 - view.delta) if as_published else beta
-        return jax.grad(view.own)(x, y) + factor * view.delta * view.scale * aligned
-
-    return stateless(field)
+    switches = {"same_step": bool(same_step), "as_published": bool(as_published)}
+    return ascent("advantage_alignment", _advantage_alignment, beta=number("beta", beta), **switches)

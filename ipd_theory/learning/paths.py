@@ -19,6 +19,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory.learning.rules.base import Rule
+from ipd_theory.learning.views import View
 
 Step = Callable[[Any, None], tuple[Any, Any]]
 
@@ -57,7 +58,7 @@ def scale_gradient(x: Array, factor: ArrayLike) -> Array:
     return fixed + factor * (x - fixed)
 
 
-def last_learner(view: Any, x: Array, y: Array, learner: Rule, learning_rate: ArrayLike, num_steps: int) -> Array:
+def last_learner(view: View, x: Array, y: Array, learner: Rule, learning_rate: ArrayLike, num_steps: int) -> Array:
     """Return y_M, the learner's parameters after its last step.
 
     Args:
@@ -73,7 +74,7 @@ def last_learner(view: Any, x: Array, y: Array, learner: Rule, learning_rate: Ar
     return y
 
 
-def _learner_step(view: Any, x: Array, learner: Rule, learning_rate: ArrayLike) -> Callable[[Any], Any]:
+def _learner_step(view: View, x: Array, learner: Rule, learning_rate: ArrayLike) -> Callable[[Any], Any]:
     def step(state: tuple[Array, Any]) -> tuple[Array, Any]:
         y, memory = state
         direction, memory, _ = learner.update(view.swapped(), y, x, memory)
@@ -83,7 +84,7 @@ def _learner_step(view: Any, x: Array, learner: Rule, learning_rate: ArrayLike) 
 
 
 def path_returns(
-    view: Any,
+    view: View,
     x: Array,
     y: Array,
     learner: Rule,
@@ -114,10 +115,10 @@ def path_returns(
 
 
 def path_returns_of_both(
-    view: Any,
+    view: View,
     x: Array,
     y: Array,
-    rules: tuple[Rule, Rule],
+    rules: tuple[Rule, ...],
     learning_rates: tuple[ArrayLike, ArrayLike],
     num_steps: int,
 ) -> Float[Array, " episodes"]:

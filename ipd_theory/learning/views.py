@@ -1,0 +1,155 @@
+"""A game between two learners as one of them sees it: its own parameters first, its own return first.
+
+Both players hold parameters, x their own and y the other's, and a view gives both returns J_own(x, y), J_other(x, y).
+Whatever is written for the owner of a view serves both players, each with the view from its side.
+"""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ipd_theory import _checks
+from ipd_theory._engine import Columns, computed_once, memory_one_return
+from ipd_theory.games import MatrixGame
+from ipd_theory.returns import stopping_rate
+from ipd_theory.strategies import CONTEXT_SWAP, OUTCOME_SWAP
+
+PAIR_RANKS = (1, 1, 0, 0, 1, 1)  # axes of the arrays of a `RepeatedGame` and of two players' logits, for one pair
+
+
+@runtime_checkable
+class View(Protocol):
+    """A game between two learners, from one side; both functions take (own, other) parameters."""
+
+    def own(self, x: Array, y: Array) -> Array:
+        """Return J_own, a number."""
+
+    def other(self, x: Array, y: Array) -> Array:
+        """Return J_other, a number."""
+
+    def swapped(self) -> "View":
+        """Return the same game from the other side."""
+
+
+class RepeatedGame(NamedTuple):
+    """A repeated 2×2 game between memory-one players given by logits, from one side.
+
+    Args:
+        own_payoffs: [4] after CC, CD, DC, DD, own action first.
+        other_payoffs: [4] the other's, in the same order.
+        delta: the stopping rate 1 − γ.
+        scale: 1 for averages a step, 1/(1 − γ) for sums.
+    """
+
+    own_payoffs: Float[Array, "4"]
+    other_payoffs: Float[Array, "4"]
+    delta: Float[Array, ""]
+    scale: Float[Array, ""]
+
+    def columns(self, x: Array, y: Array) -> tuple[Columns, Columns]:
+        """Return both players' cooperation probabilities as columns, in the owner's order."""
+        # `split` has `concatenate` for its transpose; indexing would pad and add five arrays on the way back.
+        p, q = (computed_once(tuple(jax.nn.sigmoid(u[0]) for u in jax.lax.split(v, (1,) * 5))) for v in (x, y))
+        return p, tuple(q[i] for i in CONTEXT_SWAP)
+
+    def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
+        p, q = self.columns(x, y)
+        return self.scale * memory_one_return(p, q, self.delta, tuple(payoffs[i] for i in range(4)))
+
+    def own(self, x: Array, y: Array) -> Array:
+        """Return J_own."""
+        return self._return(x, y, self.own_payoffs)
+
+    def other(self, x: Array, y: Array) -> Array:
+        """Return J_other."""
+        return self._return(x, y, self.other_payoffs)
+
+    def swapped(self) -> "OtherSide":
+        """Return the game from the other side."""
+        return OtherSide(self)
+
+    def exchanged(self) -> "RepeatedGame":
+        """Return the game in which the owner has the other's role."""
+        swap = np.array(OUTCOME_SWAP)
+        return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)
+
+
+class OtherSide(NamedTuple):
+    """A game as the other player sees it; what both sides compute is the same expression, and computed once."""
+
+    view: View
+
+    def own(self, x: Array, y: Array) -> Array:
+        """Return J_own."""
+        return self.view.other(y, x)
+
+    def other(self, x: Array, y: Array) -> Array:
+        """Return J_other."""
+        return self.view.own(y, x)
+
+    def swapped(self) -> View:
+        """Return the game from the first side."""
+        return self.view
+
+
+def as_repeated_game(view: View) -> RepeatedGame:
+    """Return the repeated game that the owner of a view plays, for rules that need more of it than its returns.
+
+    Raises:
+        TypeError: if the view is of another kind of game.
+    """
+    if isinstance(view, OtherSide):
+        return as_repeated_game(view.view).exchanged()
+    if isinstance(view, RepeatedGame):
+        return view
+    raise TypeError(f"view must be of a repeated game, whose values this rule reads; got {type(view).__name__}")
+
+
+def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normalized: bool = True) -> RepeatedGame:
+    """Return player 1's view of a game, every field with the game's and the discount's batch axes first.
+
+    Args:
+        game: a two-player game, or a batch of them [...].
+        discount: [...] γ in [0, 1].
+        dtype: the floating dtype to compute in.
+        normalized: returns are averages a step; otherwise sums Σ γ^t r, and γ must stay below 1.
+
+    Raises:
+        ValueError: if the game has not two players, a discount leaves [0, 1], or sums are infinite.
+    """
+    if game.num_players != 2:
+        raise ValueError(f"game must have two players; it has {game.num_players}")
+    if not normalized and not isinstance(discount, jax.core.Tracer) and bool((np.asarray(discount) == 1).any()):
+        raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
+    payoffs = game.outcome_payoffs.astype(dtype)
+    delta = stopping_rate(discount, dtype)
+    scale = jnp.ones_like(delta) if normalized else 1 / delta
+    return RepeatedGame(payoffs[..., 0, :], payoffs[..., 1, :], delta, scale)
+
+
+def checked_logits(**named: ArrayLike) -> list[Array]:
+    """Return logits [..., 5] as arrays of one floating dtype; whole numbers take that of the others, or the default.
+
+    Raises:
+        ValueError: if a last axis is not 5 long, an entry is not finite or batch axes do not fit; it names those.
+    """
+    arrays = {name: jnp.asarray(x) for name, x in named.items()}
+    for name, x in arrays.items():
+        _checks.last_axis(name, x, (5,), "the contexts of memory one")
+    floats = [x.dtype for x in arrays.values() if jnp.issubdtype(x.dtype, jnp.floating)] or [jnp.zeros(()).dtype]
+    dtype = np.result_type(np.float32, *floats)
+    fitting_batches(**{name: x.shape[:-1] for name, x in arrays.items()})
+    largest = float(np.finfo(dtype).max)
+    return [_checks.in_range(name, x.astype(dtype), -largest, largest) for name, x in arrays.items()]
+
+
+def fitting_batches(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return batch axes broadcast, or raise `ValueError` naming all of them."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"batch axes do not broadcast: {said}") from None
