@@ -7,14 +7,32 @@ import optax
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.commands.tournament import entrants
 from ipd_theory.learning import rules, shaping
 from ipd_theory.learning.play import advance, direction, enter, learn
 from ipd_theory.learning.rules.base import Problem
 from ipd_theory.learning.rules.gradients import solve
 
 EXTREME = 1e6
-RULES = entrants(EXTREME)
+RULES = {
+    "naive": rules.naive(),
+    "look-ahead": rules.look_ahead(EXTREME),
+    "lola-as-published": rules.lola_as_published(EXTREME),
+    "lola": rules.lola_with_look_ahead(EXTREME),
+    "lola-dice": rules.lola_dice(3, EXTREME),
+    "sos": rules.sos(EXTREME),
+    "extragradient": rules.extragradient(EXTREME),
+    "hola": rules.hola(2, EXTREME),
+    "loqa": rules.loqa(0.1),
+    "advantage-alignment": rules.advantage_alignment(0.1),
+    "coala": rules.coala(10, EXTREME),
+    "meta-value": rules.meta_value(10, EXTREME, 0.9),
+    "consensus": rules.consensus(),
+    "sga": rules.sga(),
+    "cgd": rules.cgd(EXTREME),
+    "symplectic-surgery": rules.symplectic_surgery(),
+    "cola": rules.cola(EXTREME),
+    "pola": rules.pola(1.0, 1.0),
+}
 QUICK = ("sos", "cgd", "symplectic-surgery")
 PAYOFF_SCALES = np.array([1.0, 1e150, 0.0])  # as usual, past the range of products, and all alike
 

@@ -6,21 +6,24 @@ all seeds.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
+from ipd_theory import equilibria
 from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.learning.batching import batched
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizers
-from ipd_theory.learning.play import PlayerState, advance_in_turn, enter, one_or_more, one_or_more_each
-from ipd_theory.learning.rules.base import Rule, checked_rules
+from ipd_theory.learning.play import PlayerState, advance_in_turn, describe_problems, enter, one_or_more, one_or_more_each
+from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, number, whole
+from ipd_theory.learning.rules.entrants import FIRST_TWELVE, Entrant, entrant
 from ipd_theory.learning.views import RepeatedGame, checked_logits, repeated_game
 
 
@@ -152,8 +155,8 @@ def play_all(
     if view.delta.ndim or view.own_payoffs.ndim > 1:
         raise ValueError("game and discount must be one, not a batch")
     optimized = checked_optimizers(optimizers, len(entered))
-    tournament: Tournament = _play_all(view, first, entered, optimized, int(steps), turns, int(tail))
-    return tournament
+    outcome: Tournament = _play_all(view, first, entered, optimized, int(steps), turns, int(tail))
+    return outcome
 
 
 class MetaGame(NamedTuple):
@@ -164,12 +167,16 @@ class MetaGame(NamedTuple):
         B: what the column's rule earns as player 2 against the row's.
         A_error: standard error of A.
         B_error: standard error of B.
+        disowned: [n] rules that did not do what they say: in more than half of their pairs they report that a solver
+            stopped early or that a step was not finite. What they earned is no result of theirs, and no equilibrium
+            is looked for among them.
     """
 
     A: Float[np.ndarray, "n n"]
     B: Float[np.ndarray, "n n"]
     A_error: Float[np.ndarray, "n n"]
     B_error: Float[np.ndarray, "n n"]
+    disowned: Bool[np.ndarray, " n"]
 
 
 def meta_game(game: MatrixGame, tournament: Tournament) -> MetaGame:
@@ -189,4 +196,117 @@ def meta_game(game: MatrixGame, tournament: Tournament) -> MetaGame:
     rows = [scores.mean(0)] * 2 if is_symmetric(game) else list(scores)
     means = [role.mean(-1) for role in rows]
     errors = [role.std(-1, ddof=1) / np.sqrt(seeds) for role in rows]
-    return MetaGame(means[0], means[1].T, errors[0], errors[1].T)
+    broken = np.isin(np.asarray(tournament.problem), (Problem.NOT_FINITE, Problem.UNCONVERGED))
+    return MetaGame(means[0], means[1].T, errors[0], errors[1].T, broken.mean((0, 2, 3)) > 0.5)
+
+
+def nash_equilibria(table: MetaGame) -> list[equilibria.Equilibrium]:
+    """Return the Nash equilibria of the game between the rules that are not disowned, as shares [n] of all of them.
+
+    Args:
+        table: from `meta_game`.
+    """
+    kept = np.flatnonzero(~table.disowned)
+    if not kept.size:
+        return []
+    inner = np.ix_(kept, kept)
+    found = equilibria.nash_equilibria(table.A[inner], table.B[inner])
+    return [e._replace(row=_spread(e.row, table.disowned), column=_spread(e.column, table.disowned)) for e in found]
+
+
+def survivors(table: MetaGame) -> Float[np.ndarray, " n"]:
+    """Return the shares [n] that replicator dynamics reach from equal ones of the rules that are not disowned.
+
+    Args:
+        table: from `meta_game`, of a symmetric stage game.
+    """
+    kept = np.flatnonzero(~table.disowned)
+    shares = equilibria.survivors(table.A[np.ix_(kept, kept)]) if kept.size else np.zeros(0)
+    return _spread(shares, table.disowned)
+
+
+def disowned_remarks(names: Sequence[str], table: MetaGame) -> dict[str, str]:
+    """Return for each disowned rule, by name, why its payoffs are not to be taken at their face."""
+    why = "unconverged or not finite in most pairs; not ranked"
+    return {name: why for name, disowned in zip(names, table.disowned, strict=True) if disowned}
+
+
+def _spread(shares: np.ndarray, disowned: np.ndarray) -> np.ndarray:
+    whole = np.zeros(len(disowned))
+    whole[~disowned] = shares
+    return whole
+
+
+class Standings(NamedTuple):
+    """A tournament with the game between its rules, solved.
+
+    Args:
+        entrants: in the order of rows; each rule prints its settings.
+        outcome: every match.
+        table: the game between rules.
+        equilibria: of that game.
+        survivors: [n] shares after replicator dynamics; None where the stage game differs from its two sides.
+        problems: by entrant's name, one line for each kind of problem its rule met.
+    """
+
+    entrants: tuple[Entrant, ...]
+    outcome: Tournament
+    table: MetaGame
+    equilibria: list[equilibria.Equilibrium]
+    survivors: Float[np.ndarray, " n"] | None
+    problems: dict[str, list[str]]
+
+
+@checked
+def tournament(
+    game: MatrixGame,
+    entrants: Sequence[str | Entrant] = FIRST_TWELVE,
+    *,
+    discount: float = 0.95,
+    step: float = 5.0,
+    seeds: int = 16,
+    steps: int = 200,
+    tail: int = 50,
+    every: tuple[int, ...] = (),
+    seed: int = 0,
+) -> Standings:
+    """Let learning rules meet each other from the same random first policies, and solve the game between them.
+
+    Args:
+        game: the stage game.
+        entrants: rules by name, as `rules.entrants.entrant` reads them, or `Entrant(name, rule)`.
+        discount: γ in [0, 1]; returns are averages a step.
+        step: every player's own gradient step, above 0; what rules assume of the other's is among their settings.
+        seeds: how many first policies, N(0, 1) logits, 2 or more.
+        steps: learning steps of each match.
+        tail: scores average the returns after the last so many steps, 1 … steps.
+        every: rule i moves at steps divisible by every[i] only; all move always if empty.
+        seed: of the first policies.
+
+    Raises:
+        ValueError: if an entrant is unknown or entered twice, or a number is out of range.
+    """
+    number("step", step, above=True)
+    number("discount", discount, 0.0, 1.0)
+    whole("seeds", seeds, 2)
+    entered = tuple(e if isinstance(e, Entrant) else entrant(e, discount) for e in entrants)
+    if not entered or len({e.name for e in entered}) < len(entered):
+        raise ValueError(f"entrants must be one or more, each once; got {', '.join(e.name for e in entered) or 'none'}")
+    outcome = play_all(
+        game,
+        tuple(e.rule for e in entered),
+        jax.random.normal(jax.random.key(seed), (seeds, 2, 5)),
+        discount=discount,
+        optimizers=(optax.sgd(step),) * len(entered),
+        steps=steps,
+        tail=tail,
+        every=every or None,
+    )
+    table = meta_game(game, outcome)
+    problems = {
+        e.name: lines
+        for i, e in enumerate(entered)
+        if (lines := describe_problems(outcome.problem[:, i], outcome.problem_step[:, i]))
+    }
+    shares = survivors(table) if is_symmetric(game) else None
+    return Standings(entered, outcome, table, nash_equilibria(table), shares, problems)

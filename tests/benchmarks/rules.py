@@ -14,9 +14,9 @@ import optax
 
 import ipd_theory as ipd
 from ipd_theory.commands.console import messages
-from ipd_theory.commands.tournament import FIRST_TWELVE, entrants
 from ipd_theory.learning import rules
 from ipd_theory.learning.play import learn
+from ipd_theory.learning.rules.entrants import FIRST_TWELVE, entrant
 from ipd_theory.learning.tournament import play_all
 from tests.benchmarks import Row, seconds
 
@@ -84,8 +84,8 @@ def run() -> list[Row]:
         jax.config.update("jax_enable_x64", True)
     rows = [lola_row(np.dtype(np.float64)), lola_row(np.dtype(np.float32))]
 
-    known, step = entrants(5.0), optax.sgd(5.0)
-    twelve = tuple(known[name] for name in FIRST_TWELVE)
+    step = optax.sgd(5.0)
+    twelve = tuple(entrant(name, 0.95).rule for name in FIRST_TWELVE)
     begin = time.perf_counter()
     first = jax.random.normal(jax.random.key(0), (64, 2, 5))
     settings = {"discount": 0.95, "optimizers": (step,) * 12, "steps": 200, "tail": 50}
