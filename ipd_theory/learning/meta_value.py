@@ -42,7 +42,7 @@ from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
-from ipd_theory.learning.rules.base import Number, Rule, ascent, number, whole
+from ipd_theory.learning.rules.base import Number, Rule, ascent, number
 from ipd_theory.learning.views import RepeatedGame, View, repeated_game
 
 FLOAT = np.dtype(np.float32)
@@ -336,7 +336,7 @@ def fitted_meta_value(network: MetaValueNetwork, meta_discount: Number, player: 
         meta_discount: γ of the sum over learning steps, both players', in [0, 1].
         player: whose side the rule takes, 0 or 1; networks fitted to a rule know player 0.
     """
-    if whole("player", player, 0) > 1:
-        raise ValueError(f"player must be 0 or 1; got {player}")
+    side = _checks.player("player", player, 2)
+    _checks.instance("network", network, MetaValueNetwork)
     discount = number("meta_discount", meta_discount, 0.0, 1.0)
-    return ascent("fitted_meta_value", _foresight, network=network, meta_discount=discount, player=int(player))
+    return ascent("fitted_meta_value", _foresight, network=network, meta_discount=discount, player=side)

@@ -1,7 +1,6 @@
 """Two learning rules at play: who moves when, with which optimizer, and what went wrong where."""
 
 import functools
-import operator
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
@@ -169,18 +169,11 @@ def _learn(
     return pairs_first(learning, shape)
 
 
-def one_or_more(name: str, count: int) -> int:
-    """Return a whole number as it is, or raise `ValueError` if it is below 1."""
-    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 1:
-        raise ValueError(f"{name} must be a whole number, 1 or more; got {count!r}")
-    return operator.index(count)
-
-
-def one_or_more_each(name: str, counts: Any, number: int) -> tuple[int, ...]:
-    """Return whole numbers, one for each of some rules, or raise `ValueError`."""
-    if not isinstance(counts, tuple | list) or len(counts) != number:
-        raise ValueError(f"{name} must be {number} whole numbers, one for each rule; got {counts!r}")
-    return tuple(one_or_more(f"{name}[{i}]", count) for i, count in enumerate(counts))
+def turns_of(every: Any, number: int) -> tuple[int, ...]:
+    """Return at which multiples of a step each of some rules moves, or raise unless they are whole numbers ≥ 1."""
+    if not isinstance(every, tuple | list) or len(every) != number:
+        raise ValueError(f"every must be {number} whole numbers, one for each rule; got {every!r}")
+    return tuple(_checks.whole(f"every[{i}]", count, 1) for i, count in enumerate(every))
 
 
 @checked
@@ -220,7 +213,7 @@ def learn(
     x, y = checked_logits(logits=logits, other_logits=other_logits)
     distinct, which = distinct_rules(checked_rules("rules", rules, 2))
     optimized = checked_optimizers(optimizers, 2)
-    turns = one_or_more_each("every", every, 2)
+    turns = turns_of(every, 2)
     view = repeated_game(game, discount, x.dtype, normalized)
     learning: Learning = _learn(
         view,
@@ -229,7 +222,7 @@ def learn(
         distinct=distinct,
         which=which,
         optimizers=optimized,
-        steps=one_or_more("steps", steps),
+        steps=_checks.whole("steps", steps, 1),
         every=turns,
     )
     return learning

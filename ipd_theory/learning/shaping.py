@@ -29,9 +29,9 @@ from ipd_theory.learning.batching import over_pairs
 from ipd_theory.learning.naive_path import naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
 from ipd_theory.learning.paths import path_returns, path_returns_of_both
-from ipd_theory.learning.rules.base import Rule, checked_rules, whole
+from ipd_theory.learning.rules.base import Rule, checked_rules
 from ipd_theory.learning.rules.gradients import naive
-from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, fitting_batches, repeated_game
+from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, repeated_game
 from ipd_theory.returns import stopping_rate
 
 _compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
@@ -94,12 +94,11 @@ def checked_shaping_arguments(
     """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype."""
     if game.num_players != 2:
         raise ValueError(f"game must have two players; it has {game.num_players}")
-    if num_inner_episodes < 0:
-        raise ValueError(f"num_inner_episodes must be a whole number, 0 or more; got {num_inner_episodes}")
+    _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     ego, learner = checked_logits(logits=logits, learner_logits=learner_logits)
     step = checked_step("learning_rate", learning_rate, ego.dtype)
     payoffs, delta = game.outcome_payoffs.astype(ego.dtype), stopping_rate(discount, ego.dtype)
-    fitting_batches(
+    _checks.batch(
         logits=ego.shape[:-1],
         learner_logits=learner.shape[:-1],
         game=payoffs.shape[:-2],
@@ -186,7 +185,7 @@ def meta_mapg_return(
     the ego's step), 20 initialisations earn −1.235 ± 0.069 against each other; published −1.224, on 10 and 10.
     """
     pair = checked_rules("rules", rules, 2)
-    num_inner_episodes = whole("num_inner_episodes", num_inner_episodes, 0)
+    num_inner_episodes = _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     if not isinstance(learning_rates, tuple | list) or len(learning_rates) != 2:
         raise ValueError(f"learning_rates must be two, the ego's and the other's; got {learning_rates!r}")
     view, x, y = _checked_view(game, logits, other_logits, discount, 0.0, num_inner_episodes)
@@ -226,12 +225,11 @@ def good_shepherd(
     ego, learners, payoffs, delta, step = checked_shaping_arguments(
         game, logits, learner_logits, discount, learning_rate, num_inner_episodes
     )
-    if steps < 0:
-        raise ValueError(f"steps must be a whole number, 0 or more; got {steps}")
+    count = _checks.whole("steps", steps, 0)
     if learners.ndim < 2 or payoffs.ndim > 2 or delta.ndim or step.ndim:
         raise ValueError(f"learner_logits must be (…, learners, 5), all else one; got shape {learners.shape}")
     optimized = checked_optimizer(optimizer)
-    return _shepherd(ego, learners, payoffs, delta, step, num_inner_episodes, optimized, steps)
+    return _shepherd(ego, learners, payoffs, delta, step, num_inner_episodes, optimized, count)
 
 
 @compiled("num_inner_episodes", "optimizer", "steps")
@@ -267,8 +265,7 @@ def _checked_view(
 
 def _finite(returns: Array) -> Array:
     """Return the returns of every episode, or raise: a learner whose step is undefined has no return to speak of."""
-    largest = float(jnp.finfo(returns.dtype).max)
-    return _checks.in_range("returns along the learner's path", returns, -largest, largest)
+    return _checks.finite("returns along the learner's path", returns)
 
 
 @compiled("num_steps", ranks=PAIR_RANKS)

@@ -15,14 +15,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ipd_theory import equilibria
+from ipd_theory import _checks, equilibria
 from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.learning.batching import batched
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizers
-from ipd_theory.learning.play import PlayerState, advance_in_turn, describe_problems, enter, one_or_more, one_or_more_each
-from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, number, whole
+from ipd_theory.learning.play import PlayerState, advance_in_turn, describe_problems, enter, turns_of
+from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, number
 from ipd_theory.learning.rules.entrants import FIRST_TWELVE, Entrant, entrant
 from ipd_theory.learning.views import RepeatedGame, checked_logits, repeated_game
 
@@ -148,14 +148,14 @@ def play_all(
     if first.ndim != 3 or first.shape[1] != 2:
         raise ValueError(f"logits has shape {first.shape}; it must be (seeds, 2, 5)")
     entered = checked_rules("rules", rules)
-    turns = one_or_more_each("every", every or (1,) * len(entered), len(entered))
-    if one_or_more("tail", tail) > one_or_more("steps", steps):
-        raise ValueError(f"tail must lie in 1 … steps = {steps}; got {tail}")
+    turns = turns_of(every or (1,) * len(entered), len(entered))
+    count = _checks.whole("steps", steps, 1)
+    last = _checks.whole("tail", tail, 1, count)
     view = repeated_game(game, discount, first.dtype)
     if view.delta.ndim or view.own_payoffs.ndim > 1:
         raise ValueError("game and discount must be one, not a batch")
     optimized = checked_optimizers(optimizers, len(entered))
-    outcome: Tournament = _play_all(view, first, entered, optimized, int(steps), turns, int(tail))
+    outcome: Tournament = _play_all(view, first, entered, optimized, count, turns, last)
     return outcome
 
 
@@ -288,7 +288,7 @@ def tournament(
     """
     number("step", step, above=True)
     number("discount", discount, 0.0, 1.0)
-    whole("seeds", seeds, 2)
+    _checks.whole("seeds", seeds, 2)
     entered = tuple(e if isinstance(e, Entrant) else entrant(e, discount) for e in entrants)
     if not entered or len({e.name for e in entered}) < len(entered):
         raise ValueError(f"entrants must be one or more, each once; got {', '.join(e.name for e in entered) or 'none'}")

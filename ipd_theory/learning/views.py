@@ -141,15 +141,5 @@ def checked_logits(**named: ArrayLike) -> list[Array]:
         _checks.last_axis(name, x, (5,), "the contexts of memory one")
     floats = [x.dtype for x in arrays.values() if jnp.issubdtype(x.dtype, jnp.floating)] or [jnp.zeros(()).dtype]
     dtype = np.result_type(np.float32, *floats)
-    fitting_batches(**{name: x.shape[:-1] for name, x in arrays.items()})
-    largest = float(np.finfo(dtype).max)
-    return [_checks.in_range(name, x.astype(dtype), -largest, largest) for name, x in arrays.items()]
-
-
-def fitting_batches(**shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return batch axes broadcast, or raise `ValueError` naming all of them."""
-    try:
-        return np.broadcast_shapes(*shapes.values())
-    except ValueError:
-        said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(f"batch axes do not broadcast: {said}") from None
+    _checks.batch(**{name: x.shape[:-1] for name, x in arrays.items()})
+    return [_checks.finite(name, x.astype(dtype)) for name, x in arrays.items()]

@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ipd_theory import _checks
 from ipd_theory.learning.paths import last_learner, path_returns
-from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, checked_rules, number, whole
+from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, checked_rules, number
 from ipd_theory.learning.rules.gradients import naive
 from ipd_theory.learning.views import View
 
@@ -39,7 +40,7 @@ def lola_dice(num_look_aheads: int, step: Number) -> Rule:
         num_look_aheads: k steps of the other, differentiated through; 0 is the naive gradient.
         step: α, the assumed step of the other on its own return, 0 or more.
     """
-    k = whole("num_look_aheads", num_look_aheads, 0)
+    k = _checks.whole("num_look_aheads", num_look_aheads, 0)
     return ascent("lola_dice", _lola_dice, num_look_aheads=k, step=number("step", step))
 
 
@@ -100,7 +101,7 @@ def coala(num_inner_episodes: int, step: Number, shaping_weight: Number | None =
         step: α, the assumed step of the other, 0 or more.
         shaping_weight: λ on the shaping part; 1/B is what the batch-unaware and M-FOS estimators follow on average.
     """
-    M = whole("num_inner_episodes", num_inner_episodes, 0)
+    M = _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     numbers = {"step": number("step", step), "shaping_weight": _optional("shaping_weight", shaping_weight)}
     return ascent("coala", _coala, num_inner_episodes=M, **numbers)
 
@@ -127,7 +128,7 @@ def meta_value(num_steps: int, step: Number, meta_discount: Number) -> Rule:
         step: α, the assumed step of the other, 0 or more.
         meta_discount: γ of the sum over learning steps, in [0, 1].
     """
-    M = whole("num_steps", num_steps, 0)
+    M = _checks.whole("num_steps", num_steps, 0)
     numbers = {"step": number("step", step), "meta_discount": number("meta_discount", meta_discount, 0.0, 1.0)}
     return ascent("meta_value", _meta_value, num_steps=M, **numbers)
 
@@ -158,7 +159,7 @@ def hola(order: int, step: Number) -> Rule:
         order: n; 0 is naive, 1 LOLA without truncation. Its cost grows about fourfold with each order.
         step: α > 0 of both players.
     """
-    return ascent("hola", _hola, order=whole("order", order, 0), step=number("step", step, above=True))
+    return ascent("hola", _hola, order=_checks.whole("order", order, 0), step=number("step", step, above=True))
 
 
 def _polynomial(coefficients: tuple[Array, ...], d: Array) -> Array:
@@ -249,5 +250,8 @@ def cola(step: Number, order: int = 1, tolerance: Number = 1e-6, max_iterations:
         max_iterations: of the fixed-point iteration, 1 or more; it converges for small steps only.
     """
     numbers = {"step": number("step", step, above=True), "tolerance": number("tolerance", tolerance)}
-    counts = {"order": whole("order", order, 0), "max_iterations": whole("max_iterations", max_iterations, 1)}
+    counts = {
+        "order": _checks.whole("order", order, 0),
+        "max_iterations": _checks.whole("max_iterations", max_iterations, 1),
+    }
     return ascent("cola", _cola, **numbers, **counts)

@@ -17,16 +17,15 @@ compiled.
 import abc
 import enum
 import math
-import operator
 from collections.abc import Callable
 from typing import Any, Concatenate, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ipd_theory import _checks
 from ipd_theory.learning.views import View
 
 
@@ -112,39 +111,19 @@ def ascent(name: str, field: Field, **settings: Any) -> Ascent:
     return Ascent(name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices})
 
 
-def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, above: bool = False) -> Number:
-    """Return a rule's number as a float, or as it is if it is traced.
+def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> Number:
+    """Return one of a rule's numbers, checked as `_checks.number` does, or as it is if it is traced.
 
     Args:
         name: of the argument.
-        value: one number.
+        value: the number.
         low: the least that is allowed.
         high: the most.
         above: `low` itself is not allowed.
-
-    Raises:
-        TypeError: if it is no number.
-        ValueError: if it is not finite or out of range.
     """
     if isinstance(value, jax.core.Tracer):
         return value
-    if isinstance(value, bool | str) or not hasattr(value, "__float__") or np.ndim(value) != 0:
-        raise TypeError(f"{name} must be one number; got {value!r}")
-    plain = float(value)
-    if not math.isfinite(plain) or not low <= plain <= high or (above and plain == low):
-        least = f"{'above' if above else 'at least'} {low:g}" if low > -math.inf else "a number"
-        allowed = f"lie in [{low:g}, {high:g}]" if high < math.inf else f"be {least}, and finite"
-        raise ValueError(f"{name} must {allowed}; got {plain}")
-    return plain
-
-
-def whole(name: str, value: int, least: int) -> int:
-    """Return a whole number, or raise: `TypeError` if it is none, `ValueError` if it is less than `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be a whole number; got {value!r}")
-    if operator.index(value) < least:
-        raise ValueError(f"{name} must be {least} or more; got {value}")
-    return operator.index(value)
+    return _checks.number(name, value, low, high, open_low=above)
 
 
 def nothing_wrong(x: Array) -> Info:

@@ -4,14 +4,15 @@ What is not written is at the setting its paper published. Papers that add up pa
 sums; a step of α on sums is α/(1 − γ) on averages a step, which is what rules see here, so the published settings
 depend on the discount. An assumed step is the step that a rule takes the other for making, whatever its own owner's is.
 
-    look-ahead, lola, sos, extragradient, cgd   steps of 1 on sums                  Letcher et al. 2019
-    lola-dice                                   one step of 0.3 on sums             Foerster et al. 2018, its code
-    coala                                       steps of 5 on averages              Meulemans et al. 2025
-    meta-value                                  steps of 1 on sums, γ 0.95 a step   Cooijmans et al. 2023
-    loqa, advantage-alignment                   β 1                                 Aghajohari et al. 2024, Duque et al. 2025
+    look-ahead, lola, sos, extragradient, cgd   steps of 1 on sums                   Letcher et al. 2019
+    lola-dice                                   one step of 0.3 on sums              Foerster et al. 2018, its code
+    coala                                       steps of 5 on averages               Meulemans et al. 2025
+    meta-value                                  steps of 1 on sums, γ 0.95 a step    Cooijmans et al. 2023
+    loqa                                        β 1                                  Aghajohari et al. 2024
+    advantage-alignment                         β 1                                  Duque et al. 2025
 
-Ours are how far coala and meta-value look ahead (20 and 10 steps), the steps of hola (1 on sums) and of cola (0.03, small
-enough for its iteration), and pola's penalties; consensus, sga and symplectic-surgery keep their defaults.
+Ours are how far coala and meta-value look ahead (20 and 10 steps), the steps of hola (1 on sums) and of cola (0.03,
+small enough for its iteration), and pola's penalties; consensus, sga and symplectic-surgery keep their defaults.
 """
 
 import math
