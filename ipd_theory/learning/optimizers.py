@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import types
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -40,7 +40,10 @@ class Optimizer:
         return self.transformation.update(gradient, memory, parameters)
 
 
-def checked_optimizer(transformation: optax.GradientTransformation | Optimizer, name: str = "optimizer") -> Optimizer:
+Transformation: TypeAlias = optax.GradientTransformation | Optimizer
+
+
+def checked_optimizer(transformation: Transformation, name: str = "optimizer") -> Optimizer:
     """Return an optax transformation as a value; one that is a value already as it is.
 
     Args:

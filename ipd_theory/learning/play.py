@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
@@ -13,11 +12,11 @@ from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.batching import batched, over_pairs, pairs_first, side_by_side
-from ipd_theory.learning.optimizers import Optimizer, checked_optimizers
+from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_optimizers
 from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, distinct_rules
 from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, View, checked_logits, repeated_game
 
-Optimizers = tuple[optax.GradientTransformation, optax.GradientTransformation]
+Optimizers = tuple[Transformation, Transformation]
 
 
 class Learning(NamedTuple):
@@ -72,7 +71,7 @@ class PlayerState(NamedTuple):
     residual: Array
 
 
-def enter(rule: Rule, optimizer: Optimizer, logits: Array, other_logits: Array) -> PlayerState:
+def enter(rule: Rule, optimizer: Transformation, logits: Array, other_logits: Array) -> PlayerState:
     """Return a player before its first step."""
     none = jnp.zeros((), jnp.int32)
     memory, zero = rule.init(logits, other_logits), jnp.zeros((), logits.dtype)
@@ -80,7 +79,7 @@ def enter(rule: Rule, optimizer: Optimizer, logits: Array, other_logits: Array) 
 
 
 def advance(
-    rule: Rule, optimizer: Optimizer, view: View, player: PlayerState, other_logits: Array, t: Array
+    rule: Rule, optimizer: Transformation, view: View, player: PlayerState, other_logits: Array, t: Array
 ) -> PlayerState:
     """Return the player after one step of its rule against the other's present logits.
 
@@ -111,7 +110,7 @@ def advance(
 
 def advance_in_turn(
     rule: Rule,
-    optimizer: Optimizer,
+    optimizer: Transformation,
     every: int,
     view: View,
     player: PlayerState,

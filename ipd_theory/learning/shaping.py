@@ -27,7 +27,7 @@ from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.batching import over_pairs
 from ipd_theory.learning.naive_path import naive_shaping_return
-from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
+from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_optimizer
 from ipd_theory.learning.paths import path_returns, path_returns_of_both
 from ipd_theory.learning.rules.base import Rule, checked_rules
 from ipd_theory.learning.rules.gradients import naive
@@ -202,7 +202,7 @@ def good_shepherd(
     discount: float,
     learning_rate: float,
     num_inner_episodes: int,
-    optimizer: optax.GradientTransformation | Optimizer,
+    optimizer: Transformation,
     steps: int,
 ) -> Float[Array, "... 5"]:
     """Return logits [..., 5] of a policy trained to be held fixed while each of a set of naive learners learns.

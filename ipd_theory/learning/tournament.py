@@ -20,7 +20,7 @@ from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.learning.batching import batched
-from ipd_theory.learning.optimizers import Optimizer, checked_optimizers
+from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_optimizers
 from ipd_theory.learning.play import PlayerState, advance_in_turn, describe_problems, enter, turns_of
 from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, number
 from ipd_theory.learning.rules.entrants import FIRST_TWELVE, Entrant, entrant
@@ -124,7 +124,7 @@ def play_all(
     logits: Float[ArrayLike, "seeds 2 _"],
     *,
     discount: float,
-    optimizers: tuple[optax.GradientTransformation, ...],
+    optimizers: tuple[Transformation, ...],
     steps: int,
     tail: int = 1,
     every: tuple[int, ...] | None = None,
