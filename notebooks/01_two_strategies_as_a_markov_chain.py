@@ -102,7 +102,7 @@ assert np.isclose(M[0, 0], (1 - TREMBLE) ** 2)  # after CC both mean to cooperat
 # `state_occupancy`.
 
 
-# %%
+# %% alt="Shares of the four outcomes over simulated rounds settle at the computed ones, for TFT and for WSLS."
 def simulate(M: np.ndarray, rounds: int, seed: int) -> np.ndarray:
     """A path of outcomes that starts in CC."""
     dice, steps, path = np.random.default_rng(seed).random(rounds), M.cumsum(1), [0]
@@ -282,7 +282,7 @@ Math(r"\mathrm{TFT:}\ " + symbolic.latex(tft_return) + r"\qquad \mathrm{WSLS:}\ 
 # $2(1 - \gamma)$, or alternate, which gives $(2 - \gamma) / (1 + \gamma)$. When does honesty pay? In this game both
 # temptations lose from the same point on, $\gamma = 1/2$.
 
-# %%
+# %% alt="Returns of three replies to tit for tat over the discount: all three curves meet at one half."
 gamma = symbolic.DISCOUNT
 replies = {"cooperate": (1, 1, 1, 1, 1), "defect": (0, 0, 0, 0, 0), "alternate": (0, 0, 0, 1, 1)}
 curves = {
@@ -325,7 +325,7 @@ Math(r"\frac{\partial J}{\partial p_1} = " + symbolic.latex(slope))
 # Let a player that tosses coins (all five numbers 0.5) meet three opponents, and draw visits, advantage and their
 # product.
 
-# %%
+# %% alt="Bars by context of visits, advantage of cooperating and their product, against three opponents."
 opponents = {
     "a coin": strategies.random(0.5),
     "tit for tat": strategies.tit_for_tat(),
@@ -391,7 +391,7 @@ assert np.allclose(slopes["tit for tat"], [float(symbolic.rational(x)) for x in 
 # stay there.
 
 
-# %%
+# %% alt="Mean returns of 64 pairs of naive learners: nearly all fall to 0, three rise to 1."
 def naive_step(logits: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
     """Both players [2, runs, 5] take a gradient step on their own returns."""
     p, q = jax.nn.sigmoid(logits)
@@ -428,8 +428,10 @@ assert (defecting, cooperating) == (61, 3)
 # The three findings are what becomes of such pools at `p_naive` = 1, 0.25 and 0. For each, four
 # pools of two agents, all trained at once:
 
-# %%
-P_NAIVE = (1.0, 0.25, 0.0)
+# %% quick="STEPS = 100"
+P_NAIVE, STEPS = (1.0, 0.25, 0.0), 1000
+
+# %% trained=true alt="Returns over training for p_naive 1, 0.25 and 0: extortion, cooperation, defection."
 pool = pools.Pool(
     p_naive=jnp.array(P_NAIVE)[:, None],
     discount=DISCOUNT,
@@ -439,7 +441,7 @@ pool = pools.Pool(
     optimizer=optax.adamw(0.02),
 )
 keys = jnp.broadcast_to(jax.random.split(jax.random.key(0), 4), (3, 4))
-state, history = pools.train(pool, pools.init(pool, keys), num_steps=1000, record_every=50)
+state, history = pools.train(pool, pools.init(pool, keys), num_steps=STEPS, record_every=50)
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharey=True, layout="constrained")
 for i, (ax, p_naive) in enumerate(zip(axes, P_NAIVE, strict=True)):
@@ -474,7 +476,7 @@ for i, p_naive in enumerate(P_NAIVE):
 #    the same pressure.
 # 3. **Meet only each other: defection.** Without learners in the pool they earn less than 0.1, like the naive pair.
 
-# %%
+# %% trained=true
 assert against_naive[0] > 0.9
 assert of_naive[0] < against_naive[0] / 2
 assert among_meta[0] < 0.2
@@ -487,7 +489,7 @@ assert among_meta[2] < 0.1
 # combination of payoffs such that $\pi_1 = 3\,\pi_2$ whatever the other does, and its cloud is a line. The learned
 # agent's is a thin, steep fan. It has never heard of determinants, and is ahead of every single opponent.
 
-# %%
+# %% trained=true alt="My return over yours, against random players: the extortioner's is a line, the learned a fan."
 random_opponents = jnp.asarray(np.random.default_rng(0).uniform(size=(2000, 5)))
 low, high = zero_determinant.phi_range(game, 1 / 3, P, DISCOUNT)
 extortioner = zero_determinant.extortion(game, chi=3.0, phi=0.5 * (low + high) / 3, discount=DISCOUNT)

@@ -188,7 +188,7 @@ assert jnp.linalg.norm(moments["M-FOS"].mean - exact.total) / size > 0.5
 # value function leaves the gradient unbiased, even a random one. But $\gamma\lambda < 1$ multiplies the credit for the
 # next inner episode by $(\gamma\lambda)^T$, and that is a bias against shaping.
 
-# %%
+# %% alt="The relative bias of COALA-PG falls to zero as γλ of the advantages rises to one."
 ego_seen = listed.episodes.ego
 values = jnp.asarray(rng.normal(size=(2, 5)))[jnp.arange(2)[:, None], ego_seen.contexts]  # arbitrary, of what ego sees
 
@@ -206,6 +206,8 @@ figure, axes = plt.subplots()
 axes.plot(lambdas, biases)
 axes.set_xlabel("γλ of the advantages")
 axes.set_ylabel("relative bias of COALA-PG")
+plt.show()
+
 # %% [markdown]
 # ## 7. Growing batches, and sampling
 #

@@ -88,7 +88,7 @@ assert shaping[2] < 0  # after CD, where the other defected: withdraw
 # The shaping term says: be kinder where the other has just cooperated, harder where it has just defected. That is
 # **reciprocity**, and nobody wrote it in. Followed for a while, it lifts both players out of defection:
 
-# %%
+# %% alt="Return a step over learning: naive learners fall to 0, LOLA rises above one half."
 lola = play(rules.lola_as_published(10.0), rules.lola_as_published(10.0))
 figure, axes = plt.subplots()
 for label, out, colour in (("naive", naive, "C0"), ("LOLA", lola, "C1")):

@@ -28,7 +28,10 @@ from ipd_theory.rl.policies import playing
 
 plt.style.use("ipd_theory.drawing.ipd_theory")
 
+# %% quick="config = replace(config, iterations=10)"
 config = replace(PRESETS["ipd-shaping-quick"], meta_batch=8, iterations=160)
+
+# %%
 start = train.initial_state(config, jax.random.key(0))
 
 # %% [markdown]
@@ -84,10 +87,10 @@ assert rewards["tit for tat"][-1] > 0.75
 
 # %%
 agent = jax.tree.map(lambda x: x[0], start.meta)
-network = agent.ready(steps=10**6)
+table = agent.ready(steps=10**6).front.table
 num_weights = sum(x.size for x in jax.tree.leaves(agent))
-print(f"{num_weights} weights; table of windows {network.table.shape}")
-assert network.table.shape[0] == 780
+print(f"{num_weights} weights; table of windows {table.shape}")
+assert table.shape[0] == 780
 
 # %% [markdown]
 # ## 3. Training
@@ -100,9 +103,11 @@ assert network.table.shape[0] == 780
 # ipd-theory evaluate runs/coala-seed0
 # ```
 
-# %%
+# %% trained=true alt="The reward a step rises past always-defect; beside it the share of defection by inner episode."
 with TemporaryDirectory() as folder:
-    directory = runs.train(config, Path(folder) / "run", (0,), log_every=10, checkpoint_every=160)
+    directory = runs.train(
+        config, Path(folder) / "run", (0,), log_every=min(10, config.iterations), checkpoint_every=config.iterations
+    )
     lines, trained = runs.read_metrics(directory), runs.read_states(directory)
 
 iteration = [line["iteration"] for line in lines]
@@ -124,7 +129,7 @@ plt.show()
 # From an even coin the agent climbs past always-defect. Within a meta-episode it has learnt to be milder at first,
 # while the learner can still be led to cooperate, than at the end, when no future is left to protect.
 
-# %%
+# %% trained=true
 late, early = by_episode[-3:].mean(), by_episode[0].mean()
 late_defection = defection[-3:].mean(0)
 print(f"reward a step: {early:.2f} at first, {late:.2f} at last; always defect {rewards['always defect'].mean():.2f}")

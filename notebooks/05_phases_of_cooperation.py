@@ -29,6 +29,7 @@ from scipy.special import expit, logit
 
 import ipd_theory as ipd
 from ipd_theory import symbolic
+from ipd_theory.drawing import style
 from ipd_theory.phases import continuation, stability, sweep
 from ipd_theory.phases.boundaries import learning_rate_windows
 from ipd_theory.phases.grid import Axis, Sweep
@@ -71,17 +72,21 @@ assert float(drift.among_meta[AFTER_DC]) == 0  # nor is DC among agents that alw
 # ## 2. The window of steps
 #
 # For a learner that moves in probability space the condition is an inequality between rational functions. For one
-# step, $M = 1$ (contexts 0, …, 4 are start, CC, CD, DC, DD in the learner's view, a prime is the next episode):
+# step, $M = 1$, and the payoffs of this game (contexts 0, …, 4 are start, CC, CD, DC, DD in the learner's view, $q'$ is
+# the learner after its step and $u'$ its derivative in the agent's answer to DC, fractions in $q$, $\eta$ and $\gamma$
+# that `condition.definitions` holds):
 
 # %%
 condition = stability.stability_condition(1)
-Math(condition.latex())
+payoffs = dict(zip(symbolic.PAYOFFS, (1, -1, 2, 0), strict=True))
+terms = [sympy.factor(term) for term in sympy.Add.make_args(condition.drift.subs(payoffs))]
+Math(stability.StabilityCondition((), sympy.Add(*terms)).latex())
 
 # %% [markdown]
 # A learner that starts at one half everywhere makes it a quadratic in $\eta$, and the window is between its roots.
 
 # %%
-half = dict.fromkeys(symbolic.Q_SYMBOLS, sympy.Rational(1, 2)) | dict(zip(symbolic.PAYOFFS, (1, -1, 2, 0), strict=True))
+half = dict.fromkeys(symbolic.Q_SYMBOLS, sympy.Rational(1, 2)) | payoffs
 drift_at_half = sympy.factor(condition.substituted(half))
 Math(
     r"0 < " + sympy.latex(drift_at_half, symbol_names={symbolic.DISCOUNT: r"\gamma", stability.LEARNING_RATE: r"\eta"})
@@ -152,7 +157,7 @@ assert (np.diff(threshold) > 0).all()
 # Leaving defection is not yet cooperating. Take two agents that are alike, a small weight decay, and follow the fixed
 # points of their learning as $p_{\text{naive}}$ varies, from the extortioners at $p_{\text{naive}} = 1$:
 
-# %%
+# %% alt="Return between two agents over the share of naive learners: a curve with two folds."
 pool = continuation.MixedPool(sobol_learners(4))
 field = pool.linearized
 extortion = continuation.fixed_point(field, continuation.settled(field, logit(np.full(5, 0.01)), 1.0, 3000.0), 1.0)
@@ -189,14 +194,16 @@ assert between[np.argmin(np.abs(branch.parameter - 0.1))] > 0.9
 # each by its returns against naive learners, among its agents and against a best reply. The lines are the ends of the
 # window in which defection is unstable. `ipd-theory phase` draws the map finer, over any two settings.
 
-# %%
+# %% quick="import dataclasses; coarse = dataclasses.replace(coarse, steps=20)"
 weights, rates = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 1.0), (0.2, 0.6, 2.0, 6.0, 20.0, 60.0, 200.0)
 coarse = Sweep((Axis("p_naive", weights), Axis("learning_rate", rates)), seeds=2, steps=800, block=64)
+
+# %% trained=true alt="What pools become, over the share of naive learners and the learner's step: a map a seed."
 with tempfile.TemporaryDirectory() as folder:
     grid = sweep.run(coarse, Path(folder) / "sweep.zarr")
 ((low, high),) = learning_rate_windows(game, learners, discount=0.95, num_inner_episodes=20, points=24)
 
-colors = ListedColormap(["#4D4D4D", "#D55E00", "#009E73", "#F0E442", "#56B4E9", "#DDDDDD"])  # one an `Outcome`
+colors = ListedColormap([*style.OUTCOMES.values()])  # one an `Outcome`
 columns, rows = np.arange(len(weights)), np.arange(len(rates))
 figure, panels = plt.subplots(1, 2, sharey=True, figsize=(6.0, 2.8))
 for seed, axes in enumerate(panels):
@@ -219,7 +226,7 @@ plt.show()
 # agents to make extortion unprofitable. Above the window defection is stable, but who starts elsewhere may still find
 # extortion.
 
-# %%
+# %% trained=true
 outcome = grid.outcome
 assert (outcome.sel(p_naive=0.0) == Outcome.DEFECTION).all()
 assert (outcome.sel(learning_rate=0.2) == Outcome.DEFECTION).all()

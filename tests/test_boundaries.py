@@ -145,6 +145,7 @@ def test_what_a_condition_prints():
     text = stability.stability_condition(1).latex()
     assert text.count("&=") == 6
     assert r"q_{0}' &= q_{0} + \frac{\eta" in text
+    assert (text.count(r"0 &<"), text.count(r"&\quad")) == (1, 4)  # five terms, each on a line of its own
     c = stability.cooperation_rate()
     q, g = symbolic.Q_SYMBOLS, symbolic.DISCOUNT
     assert sympy.simplify(c - ((1 - g) * q[0] + g * q[4]) / (1 - g * (q[2] - q[4]))) == 0

@@ -64,9 +64,11 @@ class StabilityCondition:
         return _call(self.drift, known)
 
     def latex(self) -> str:
-        """Return the definitions and the inequality as aligned lines of LaTeX."""
+        """Return the definitions and the inequality as aligned lines of LaTeX, a line for each term of the drift."""
         lines = [rf"{_latex(symbol)} &= {_latex(meaning)}" for symbol, meaning in self.definitions]
-        body = " \\\\\n".join([*lines, rf"0 &< {_latex(self.drift)}"])
+        first, *rest = (_latex(term) for term in sympy.Add.make_args(self.drift))
+        terms = [rf"0 &< {first}", *(rf"&\quad {'' if term.startswith('-') else '+ '}{term}" for term in rest)]
+        body = " \\\\\n".join([*lines, *terms])
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
