@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 test: lint types ## lint, types, tests, README examples
-	$(BIN)/pytest -n 2 -m "not slow" --durations=15
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" --durations=15
 
 test-slow: $(VENV)/.installed ## what takes longer
 	$(BIN)/pytest -m "slow and not hours" --durations=15
@@ -31,6 +31,9 @@ types: $(VENV)/.installed ## mypy, strict
 
 notebooks: $(VENV)/.installed ## run the notebooks in full and write them
 	$(BIN)/python notebooks/execute.py
+
+notebooks-check: $(VENV)/.installed ## run every cell of them quickly: do they print what is stored?
+	$(BIN)/python notebooks/execute.py --check
 
 mutants: $(VENV)/.installed ## break one formula at a time: do the tests notice?
 	$(BIN)/python -m tests.mutants

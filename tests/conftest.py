@@ -1,5 +1,13 @@
 """Every test runs in float64 with strict dtype promotion; float32 is asked for where it is meant."""
 
+import os
+from pathlib import Path
+
+# What has been compiled once is read from a file by other workers, by commands that tests start, and by the next run.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
 import hypothesis
 import jax
 import numpy as np
