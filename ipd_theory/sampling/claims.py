@@ -3,15 +3,19 @@ r"""Holding an estimator to its claim: by enumeration, in fractions, and by samp
 Each estimator claims a mean. Write ∇J̄ = g_cur + g_shape; COALA-PG and full claim ∇J̄, M-FOS B g_cur + g_shape, and
 for a policy without memory across inner episodes batch-unaware claims g_cur + g_shape / B, M-FOS's direction.
 
-By enumeration the mean must equal the claim to 1e-12 of its size; in fractions, exactly. By sampling, with N
-meta-episodes, sample mean x̄ and standard error s of each component, the claim μ is rejected if
+By enumeration the mean must equal the claim to 1e-12 of its size or of the estimate's deviation; in fractions, exactly.
+By sampling, with N meta-episodes, sample mean x̄ and standard error s of each component, the claim μ is rejected if
 
     max |x̄ − μ| / s > z,    z = Φ⁻¹(1 − α / 2n),
 
 with n the number of components compared in the whole run: all claims being true, a run gives a false alarm with
 probability α at most (Bonferroni). A component that is off by (z + 2.33) s is found with probability 99 %.
+
+An estimator that gives no weights to judge (it raises, has another shape, is not finite, or answers otherwise when
+asked again) fails, and its verdict says why.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -20,10 +24,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from scipy import stats
 
-from ipd_theory import games
+from ipd_theory import _checks, games, strategies
+from ipd_theory.games import MatrixGame
 from ipd_theory.sampling import fractions, learners
 from ipd_theory.sampling.enumeration import (
     Enumeration,
@@ -32,21 +37,27 @@ from ipd_theory.sampling.enumeration import (
     moments,
     true_gradient,
 )
-from ipd_theory.sampling.estimators import Estimator, Weights
-from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
+from ipd_theory.sampling.estimators import EgoPlay, Estimator
+from ipd_theory.sampling.learners import TabularLearner
+from ipd_theory.sampling.shaping_pomdp import MetaEpisodes, ShapingPOMDP, ego_tables, estimates, play
 
 FALSE_ALARM = 1e-3
 TOLERANCE = 1e-12
 POWER = 0.99
 CHUNK = 20_000
+LEAST = 1000  # meta-episodes, for the normal approximation
 
 
 class Trial(NamedTuple):
-    """A small shaping POMDP with an ego policy to estimate the gradient of."""
+    """A small shaping POMDP with an ego policy to estimate the gradient of, and what a critic might hold.
+
+    `values` [M, h] is what estimators of everything see as V: any function of inner episode and context will do.
+    """
 
     name: str
     pomdp: ShapingPOMDP
     ego_logits: Float[Array, "E h"]
+    values: Float[Array, "M h"]
 
 
 class Verdict(NamedTuple):
@@ -54,23 +65,29 @@ class Verdict(NamedTuple):
 
     Attributes:
         problem, estimator, claim: what was held against what; no claim is "none".
+        reason: why the claim does not stand, in one line; empty where it does, or where there is none.
         bias: ‖E[ĝ] − ∇J̄‖ / ‖∇J̄‖.
         cosine: of E[ĝ] and ∇J̄.
         noise: √(tr Cov ĝ) / ‖E[ĝ]‖, of one meta-episode.
+        critical_batch: tr Cov ĝ / ‖E[ĝ]‖², the meta-episodes over which to average until noise is no larger than the
+            mean (McCandlish et al. 2018).
         shaping_to_noise: ‖E[the part that later episodes' rewards make up]‖ / √(tr Cov ĝ).
         error: the largest component of |E[ĝ] − claim|, by enumeration.
         z: the largest standardised deviation of the sample mean from the claim.
         z_limit: what `z` may be.
         detectable: the deviation, over ‖∇J̄‖, that the sample would have found in any component with 99 % power.
         exact_holds, sampled_holds: whether the claim stands; None where there is none.
+        gradient, bias_vector: ∇J̄ and E[ĝ] − ∇J̄ [d], d ego logits in order.
     """
 
     problem: str
     estimator: str
     claim: str
+    reason: str
     bias: float
     cosine: float
     noise: float
+    critical_batch: float
     shaping_to_noise: float
     error: float
     z: float
@@ -78,69 +95,150 @@ class Verdict(NamedTuple):
     detectable: float
     exact_holds: bool | None
     sampled_holds: bool | None
+    gradient: Float[np.ndarray, " d"]
+    bias_vector: Float[np.ndarray, " d"]
+
+
+class Unusable(ValueError):
+    """An estimator gives no weights to judge; the message says why."""
+
+
+def trial(
+    name: str,
+    game: MatrixGame,
+    learner: TabularLearner,
+    shape: tuple[int, int, int],
+    *,
+    ego_logits: Float[ArrayLike, "E h"] | None = None,
+    remember_across_episodes: bool = False,
+    start: int | None = None,
+    seed: int = 0,
+) -> Trial:
+    """Return a problem to hold estimators against; what is not given is drawn, logits standard normal.
+
+    Args:
+        name: what tables call it.
+        game: a two-player game; ego is player 0.
+        learner: the co-player's rule; it starts from five logits that are drawn.
+        shape: (B, M, T), small: there are 4^{BMT} meta-episodes.
+        ego_logits: [1, h] or [M, h] ego's logits; drawn if not given, [M, 5] with memory across episodes and else [1, 5].
+        remember_across_episodes: whether ego's memory survives the start of an inner episode.
+        start: as in `ShapingPOMDP`.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: as `ShapingPOMDP`, and if the logits are not finite or have another shape.
+    """
+    rng = np.random.default_rng(_checks.whole("seed", seed, 0))
+    pomdp = ShapingPOMDP(game, learner, jnp.asarray(rng.normal(size=5)), *shape, remember_across_episodes, start)
+    drawn = jnp.asarray(rng.normal(size=(shape[1] if remember_across_episodes else 1, 5)))
+    ego = drawn if ego_logits is None else _checks.finite("ego_logits", _checks.to_float(ego_logits))
+    tables = ego_tables(pomdp.num_inner_episodes, ego)
+    return Trial(name, pomdp, ego, jnp.asarray(rng.normal(size=tables.shape), tables.dtype))
+
+
+REINFORCE = learners.reinforce(2.0)
+ACTOR_CRITIC = learners.policy_gradient(
+    optax.adam(0.5, eps=1e-5), discount=0.99, critic=True, normalize_advantages=True
+)
 
 
 def trials(thorough: bool = False) -> Iterable[Trial]:
     """Yield the problems of the default run, then those of the thorough one."""
-    reinforce = learners.reinforce(2.0)
-    adam = learners.policy_gradient(optax.adam(0.5, eps=1e-5), discount=0.99, critic=True, normalize_advantages=True)
     prisoners, stag = games.prisoners_dilemma(), games.stag_hunt()
     plain = [
-        ("prisoner's dilemma, REINFORCE", prisoners, reinforce, (2, 2, 2), False, None),
-        ("prisoner's dilemma, Adam, memory", prisoners, adam, (2, 2, 2), True, None),
-        ("chicken, REINFORCE", games.chicken(), reinforce, (3, 2, 1), False, None),
+        ("prisoner's dilemma, REINFORCE", prisoners, REINFORCE, (2, 2, 2), False, None),
+        ("prisoner's dilemma, Adam, memory", prisoners, ACTOR_CRITIC, (2, 2, 2), True, None),
+        ("chicken, REINFORCE", games.chicken(), REINFORCE, (3, 2, 1), False, None),
     ]
     more = [
-        ("stag hunt, actor-critic, memory, from DD", stag, adam, (2, 2, 2), True, 3),
-        ("battle of the sexes, REINFORCE", games.battle_of_the_sexes(), reinforce, (2, 3, 1), False, None),
-        ("matching pennies, Adam, memory", games.matching_pennies(), adam, (4, 2, 1), True, None),
-        ("prisoner's dilemma, one trajectory", prisoners, adam, (1, 3, 2), True, None),
+        ("stag hunt, actor-critic, memory, from DD", stag, ACTOR_CRITIC, (2, 2, 2), True, 3),
+        ("battle of the sexes, REINFORCE", games.battle_of_the_sexes(), REINFORCE, (2, 3, 1), False, None),
+        ("matching pennies, Adam, memory", games.matching_pennies(), ACTOR_CRITIC, (4, 2, 1), True, None),
+        ("prisoner's dilemma, one trajectory", prisoners, ACTOR_CRITIC, (1, 3, 2), True, None),
     ]
-    for number, (name, game, learner, shape, memory, start) in enumerate(plain + more * thorough):
-        rng = np.random.default_rng(number)
-        pomdp = ShapingPOMDP(game, learner, jnp.asarray(rng.normal(size=5)), *shape, memory, start)
-        ego = jnp.asarray(rng.normal(size=(shape[1] if memory else 1, 5)))
-        yield Trial(f"{name}, B M T = {' '.join(map(str, shape))}", pomdp, ego)
+    for seed, (name, game, learner, shape, memory, start) in enumerate(plain + more * thorough):
+        named = f"{name}, B M T = {' '.join(map(str, shape))}"
+        yield trial(named, game, learner, shape, remember_across_episodes=memory, start=start, seed=seed)
 
 
-def checked(weights: Weights, name: str) -> Weights:
-    """Return a function of rewards that raises `ValueError` unless `weights` gives real numbers of the same shape."""
-
-    def check(rewards: Array) -> Array:
-        out = jnp.asarray(weights(rewards))
-        if out.shape != rewards.shape or not jnp.isrealobj(out):
-            made = f"{name} returns {out.dtype}{list(out.shape)} for rewards {list(rewards.shape)}"
-            raise ValueError(f"{made}; it must return real numbers of the same shape")
-        return out.astype(rewards.dtype)
-
-    return check
+def ego_play(problem: Trial, episodes: MetaEpisodes) -> EgoPlay:
+    """Return all that ego knows of meta-episodes, arrays [N, B, M, T]."""
+    contexts, actions, rewards = episodes.ego
+    episode = jnp.arange(problem.pomdp.num_inner_episodes)[:, None]
+    tables = ego_tables(problem.pomdp.num_inner_episodes, problem.ego_logits)
+    p = tables[episode, contexts]
+    log_probabilities = jnp.log(jnp.where(actions == 0, p, 1 - p))
+    return EgoPlay(contexts, actions, rewards, log_probabilities, problem.values[episode, contexts])
 
 
-def treats_trajectories_alike(weights: Weights, shape: tuple[int, int, int]) -> bool:
-    """Return whether exchanging trajectories exchanges their weights, tried on random rewards."""
-    rewards = jnp.asarray(np.random.default_rng(0).normal(size=(8, *shape)))
-    order = np.roll(np.arange(shape[0]), 1)
-    return bool(jnp.allclose(weights(rewards)[:, order], weights(rewards[:, order]), atol=1e-12))
+def weights_of(estimator: Estimator, seen: EgoPlay) -> Float[Array, "N B M T"]:
+    """Return an estimator's weights [N, B, M, T].
+
+    Raises:
+        Unusable: if it raises, or gives anything but finite real numbers of the same shape.
+    """
+    try:
+        out = estimator.on(seen)
+    except Exception as error:  # whatever a user's function may raise
+        said = str(error).strip().splitlines() or ["no message"]
+        raise Unusable(f"it raises {type(error).__name__}: {said[0]}") from error
+    shape = np.shape(seen.rewards)
+    if not isinstance(out, jax.Array | np.ndarray) or out.shape != shape or out.dtype.kind not in "fiub":
+        is_array = isinstance(out, jax.Array | np.ndarray)
+        made = f"{out.dtype}{list(out.shape)}" if is_array else f"a {type(out).__name__}"
+        raise Unusable(f"it returns {made} for rewards {list(shape)}; weights are real numbers of the same shape")
+    bad = ~np.isfinite(np.asarray(out))
+    if bad.any():
+        raise Unusable(f"its weights hold {np.asarray(out)[bad][0]} in {bad.sum()} of {bad.size} places")
+    return jnp.asarray(out, seen.rewards.dtype)
+
+
+def _random_play(shape: tuple[int, int, int]) -> EgoPlay:
+    """Eight batches that nobody played, no two numbers alike."""
+    rng = np.random.default_rng(0)
+    rewards, log_probabilities, values = rng.normal(size=(3, 8, *shape))
+    contexts, actions = rng.integers(0, 5, (8, *shape)), rng.integers(0, 2, (8, *shape))
+    floats = (jnp.asarray(x) for x in (rewards, -np.abs(log_probabilities), values))
+    return EgoPlay(jnp.asarray(contexts), jnp.asarray(actions), *floats)
+
+
+def treats_trajectories_alike(estimator: Estimator, shape: tuple[int, int, int]) -> bool:
+    """Return whether exchanging trajectories exchanges their weights, tried on random play of (B, M, T).
+
+    Raises:
+        Unusable: if it gives no weights, or others when asked again.
+    """
+    seen, order = _random_play(shape), np.roll(np.arange(shape[0]), 1)
+    weights = weights_of(estimator, seen)
+    if not np.array_equal(weights, weights_of(estimator, seen)):
+        raise Unusable("it gives other weights when asked again; it must be a function of what was seen")
+    exchanged = weights_of(estimator, EgoPlay(*(x[:, order] for x in seen)))
+    return bool(np.allclose(weights[:, order], exchanged, atol=1e-12))
 
 
 def sample(
-    key: PRNGKeyArray, problem: Trial, weights: Sequence[Weights], num_meta_episodes: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+    key: PRNGKeyArray, problem: Trial, held: Sequence[Estimator], num_meta_episodes: int
+) -> list[tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]]:
     """Return the sample mean [d] and its standard error [d] for several estimators on the same meta-episodes.
 
     Args:
         key: a key of any generator.
         problem: what to play.
-        weights: the estimators.
-        num_meta_episodes: N, rounded up to whole chunks.
+        held: the estimators.
+        num_meta_episodes: N, 2 or more, rounded up to whole chunks.
+
+    Raises:
+        Unusable: if an estimator gives no weights.
     """
-    size = min(CHUNK, num_meta_episodes)
+    size = min(CHUNK, _checks.whole("num_meta_episodes", num_meta_episodes, 2))
     d, chunks = problem.ego_logits.size, -(-num_meta_episodes // size)
-    sums = np.zeros((len(weights), 2, d))
+    sums = np.zeros((len(held), 2, d))
     for chunk_key in jax.random.split(key, chunks):
         played = play(chunk_key, problem.pomdp, problem.ego_logits, size)
-        for i, w in enumerate(weights):
-            g = np.asarray(estimates(played, problem.ego_logits, w(played.ego.rewards)), float).reshape(size, -1)
+        seen = ego_play(problem, played)
+        for i, estimator in enumerate(held):
+            g = np.asarray(estimates(played, problem.ego_logits, weights_of(estimator, seen)), float).reshape(size, -1)
             sums[i] += g.sum(0), (g**2).sum(0)
     N = size * chunks
     mean = sums[:, 0] / N
@@ -149,86 +247,160 @@ def sample(
 
 
 def verify(
-    claims: Sequence[Estimator],
+    held: Sequence[Estimator],
     tried: Sequence[Trial],
     num_meta_episodes: int,
     key: PRNGKeyArray,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[Verdict]:
-    """Hold each claim against enumeration and sampling on each problem.
+    """Hold each estimator to its claim against enumeration and sampling on each problem.
 
     Args:
-        claims: estimators with what they claim.
+        held: estimators with what they claim.
         tried: the problems.
-        num_meta_episodes: N of the sampled check.
+        num_meta_episodes: N of the sampled check, 1,000 or more.
         key: a key of any generator.
         progress: called with the fraction done.
 
     Raises:
-        ValueError: if an estimator's weights have another shape than the rewards.
+        ValueError: if there is nothing to hold or to try, N is too small, or a problem too large to list.
     """
-    comparisons = len(claims) * sum(p.ego_logits.size for p in tried)
-    z_limit = float(stats.norm.isf(FALSE_ALARM / (2 * comparisons)))
+    _checks.whole("num_meta_episodes", num_meta_episodes, LEAST)
+    for name, things, kind in (("held", held, Estimator), ("tried", tried, Trial)):
+        if not things:
+            raise ValueError(f"{name} is empty; give one or more")
+        for thing in things:
+            _checks.instance(name, thing, kind)
+    z_limit = float(stats.norm.isf(FALSE_ALARM / (2 * len(held) * sum(p.ego_logits.size for p in tried))))
     out = []
     for number, (problem, k) in enumerate(zip(tried, jax.random.split(key, len(tried)), strict=True)):
-        weights = [checked(claim, claim.label) for claim in claims]
-        alike = all(treats_trajectories_alike(w, problem.pomdp.shape) for w in weights)
-        everything = enumerate_meta_episodes(problem.pomdp, exchangeable=alike)
-        sampled = sample(k, problem, weights, num_meta_episodes)
-        for claim, w, found in zip(claims, weights, sampled, strict=True):
-            out.append(_verdict(claim, w, problem, everything, found, z_limit))
+        out += _try(held, problem, num_meta_episodes, k, z_limit)
         progress((number + 1) / len(tried))
     return out
 
 
+def _try(
+    held: Sequence[Estimator], problem: Trial, num_meta_episodes: int, key: PRNGKeyArray, z_limit: float
+) -> list[Verdict]:
+    """Return the verdicts on one problem."""
+    reasons: list[str] = []
+    alike = True
+    for estimator in held:
+        try:
+            alike &= treats_trajectories_alike(estimator, problem.pomdp.shape)
+            reasons.append("")
+        except Unusable as error:
+            reasons.append(str(error))
+    everything = enumerate_meta_episodes(
+        problem.pomdp, ego_memory=strategies.memory_of(problem.ego_logits), exchangeable=alike
+    )
+    seen = ego_play(problem, everything.episodes)
+    weights: list[Array | None] = []
+    for i, estimator in enumerate(held):
+        try:
+            weights.append(None if reasons[i] else weights_of(estimator, seen))
+        except Unusable as error:
+            weights.append(None)
+            reasons[i] = str(error)
+    usable = [estimator for estimator, w in zip(held, weights, strict=True) if w is not None]
+    sampled = iter(sample(key, problem, usable, num_meta_episodes) if usable else ())
+    truth = np.asarray(true_gradient(everything, problem.ego_logits).total)
+    return [
+        _refused(estimator, problem, truth, reason, z_limit)
+        if w is None
+        else _verdict(estimator, w, seen, problem, everything, next(sampled), z_limit)
+        for estimator, w, reason in zip(held, weights, reasons, strict=True)
+    ]
+
+
+def _refused(estimator: Estimator, problem: Trial, truth: np.ndarray, reason: str, z_limit: float) -> Verdict:
+    nothing = dict.fromkeys(
+        ("bias", "cosine", "noise", "critical_batch", "shaping_to_noise", "error", "z", "detectable"), math.nan
+    )
+    return Verdict(
+        problem=problem.name,
+        estimator=estimator.label,
+        claim=estimator.claim.words,
+        reason=reason,
+        z_limit=z_limit,
+        exact_holds=False,
+        sampled_holds=False,
+        gradient=truth,
+        bias_vector=np.full_like(truth, np.nan),
+        **nothing,
+    )
+
+
+def _over(x: float, y: float) -> float:
+    """Return x / y, 0 / 0 being 0."""
+    return x / y if y else math.inf if x else 0.0
+
+
 def _verdict(
     estimator: Estimator,
-    weights: Weights,
+    weights: Array,
+    seen: EgoPlay,
     problem: Trial,
     everything: Enumeration,
     sampled: tuple[np.ndarray, np.ndarray],
     z_limit: float,
 ) -> Verdict:
-    pomdp, ego_logits, rewards = problem.pomdp, problem.ego_logits, everything.episodes.ego.rewards
+    pomdp, ego_logits, claim = problem.pomdp, problem.ego_logits, estimator.claim
     truth = true_gradient(everything, ego_logits)
-    exact = moments(everything, ego_logits, weights(rewards))
-    own = moments(everything, ego_logits, current_part(weights)(rewards)).mean
-    target = np.asarray(estimator.claim.mean(truth.current, truth.shaping, pomdp.batch_size))
-    claims = estimator.claim.holds_with_memory or not pomdp.remember_across_episodes
+    exact = moments(everything, ego_logits, weights)
+    own = moments(everything, ego_logits, jnp.asarray(current_part(estimator.on)(seen), weights.dtype)).mean
+    target = np.asarray(claim.mean(truth.current, truth.shaping, pomdp.batch_size))
+    claims = claim.holds_with_memory or not pomdp.remember_across_episodes
+    deviation = float(jnp.sqrt(jnp.maximum(jnp.trace(exact.covariance), 0)))
+    size, length = float(jnp.linalg.norm(truth.total)), float(jnp.linalg.norm(exact.mean))
+    rounding = TOLERANCE * max(size, deviation)
     error = float(np.abs(exact.mean - target).max())
     mean, standard_error = sampled
     # A component that never varies has no sampling error; there rounding alone may differ.
-    deviation = np.abs(mean - target)
-    z = float((deviation / np.maximum(standard_error, TOLERANCE)).max())
-    noise, size = float(jnp.sqrt(jnp.trace(exact.covariance))), float(jnp.linalg.norm(truth.total))
-    length = float(jnp.linalg.norm(exact.mean))
+    z = float((np.abs(mean - target) / np.maximum(standard_error, max(rounding, np.finfo(float).tiny))).max())
+    reasons = [f"its exact mean is off by {error:.1e}"] * (error > rounding)
+    reasons += [f"its sample mean is off by {z:.1f} standard errors, more than {z_limit:.2f}"] * (z > z_limit)
     return Verdict(
         problem=problem.name,
         estimator=estimator.label,
-        claim=estimator.claim.words if claims else "none",
-        bias=float(jnp.linalg.norm(exact.mean - truth.total)) / size,
-        cosine=float(exact.mean @ truth.total) / (length * size) if length else 0.0,
-        noise=noise / length if length else float("inf"),
-        shaping_to_noise=float(jnp.linalg.norm(exact.mean - own)) / noise if noise else 0.0,
+        claim=claim.words if claims else "none",
+        reason="; ".join(reasons) if claims else "",
+        bias=_over(float(jnp.linalg.norm(exact.mean - truth.total)), size),
+        cosine=float(exact.mean @ truth.total) / (length * size) if length * size else 0.0,
+        noise=_over(deviation, length),
+        critical_batch=_over(deviation, length) ** 2,
+        shaping_to_noise=_over(float(jnp.linalg.norm(exact.mean - own)), deviation),
         error=error,
         z=z,
         z_limit=z_limit,
-        detectable=float((z_limit + stats.norm.ppf(POWER)) * standard_error.max()) / size,
-        exact_holds=error <= TOLERANCE * max(1.0, size) if claims else None,
+        detectable=_over(float((z_limit + stats.norm.ppf(POWER)) * standard_error.max()), size),
+        exact_holds=error <= rounding if claims else None,
         sampled_holds=z <= z_limit if claims else None,
+        gradient=np.asarray(truth.total),
+        bias_vector=np.asarray(exact.mean - truth.total),
     )
 
 
-def exactly_unbiased(weights: Weights, shape: tuple[int, int, int] = (2, 2, 1)) -> bool:
+def unbiased_in_fractions(estimator: Estimator, shape: tuple[int, int, int] = (2, 2, 1)) -> bool | None:
     """Return whether an estimator's mean equals the true gradient as a vector of fractions, on one rational problem.
 
+    None if that cannot be said: it sees more than rewards, takes floats only, or prefers a trajectory.
+
     Args:
-        weights: an estimator that works on arrays of fractions and treats all trajectories alike.
+        estimator: one that is a function of rewards.
         shape: (B, M, T).
     """
+    if estimator.sees_all:
+        return None
     rule = learners.reinforce_in_probabilities(Fraction(1, 16))
     # Not a game with T − R = P − S: there an inner episode of one step cannot be shaped.
     pomdp = ShapingPOMDP(games.axelrod(), rule, jnp.full(5, 0.5), *shape, remember_across_episodes=True)
     ego = fractions.exact([["1/3", "2/5", "3/7", "1/2", "5/8"]])
     everything = fractions.enumerate_rationally(pomdp, (1, 5), fractions.exact(["1/2", "2/3", "1/3", "3/5", "2/5"]))
-    return fractions.expectation(everything, ego, weights) == fractions.true_gradient(everything, ego)
+    try:
+        if not treats_trajectories_alike(estimator, shape):
+            return None
+        mean = fractions.expectation(everything, ego, estimator)
+    except Exception:  # what a user's function raises that does not know fractions
+        return None
+    return mean == fractions.true_gradient(everything, ego)

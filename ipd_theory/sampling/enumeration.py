@@ -27,7 +27,7 @@ from jaxtyping import Array, Float, Int
 from ipd_theory import strategies
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
-from ipd_theory.sampling.estimators import Weights
+from ipd_theory.sampling.estimators import EgoPlay, Weights
 from ipd_theory.sampling.learners import Seen
 from ipd_theory.sampling.shaping_pomdp import (
     MetaEpisodes,
@@ -252,13 +252,18 @@ def current_part(weights: Weights) -> Weights:
     """Return the part of an estimator that is left when no reward comes after the current inner episode.
 
     Args:
-        weights: a function of rewards [..., B, M, T] that returns weights of the same shape.
+        weights: a function of rewards [..., B, M, T], or of an `EgoPlay`, that returns weights of the same shape.
     """
 
-    def current(rewards: Array) -> Array:
+    def current(seen: Array | EgoPlay) -> Array:
+        rewards = seen.rewards if isinstance(seen, EgoPlay) else seen
         M = rewards.shape[-2]
-        so_far = [weights(jnp.where(jnp.arange(M)[:, None] <= m, rewards, 0))[..., m, :] for m in range(M)]
-        return jnp.stack(so_far, -2)
+
+        def so_far(m: int) -> Array:
+            kept = jnp.where(jnp.arange(M)[:, None] <= m, rewards, 0)
+            return weights(seen._replace(rewards=kept) if isinstance(seen, EgoPlay) else kept)[..., m, :]
+
+        return jnp.stack([so_far(m) for m in range(M)], -2)
 
     return current
 

@@ -77,6 +77,24 @@ class Claim(NamedTuple):
     holds_with_memory: bool = True
 
 
+class EgoPlay(NamedTuple):
+    """All that ego knows of its meta-trajectories, arrays [..., B, M, T]: for estimators that need more than rewards.
+
+    Attributes:
+        contexts: the entry of its table that ego read.
+        actions: 0 cooperate, 1 defect.
+        rewards: what it earned.
+        log_probabilities: of the actions it took.
+        values: V(h) of each history before its action, as a critic holds it.
+    """
+
+    contexts: Any
+    actions: Any
+    rewards: Any
+    log_probabilities: Any
+    values: Any
+
+
 UNBIASED = Claim("∇J̄", lambda current, shaping, B: current + shaping)
 
 
@@ -94,6 +112,7 @@ class Estimator:
         sums_over_batch: whether Σ_b w ∇log π is the estimate, as everywhere in this module; False if it was published
             as a mean over b, so that a loss that averages over trajectories takes its weights as they are.
         label: what tables and pictures call it; its name if not given.
+        sees_all: whether `weights` is a function of an `EgoPlay` instead of rewards.
     """
 
     name: str
@@ -102,6 +121,7 @@ class Estimator:
     credit: Credit | None = None
     sums_over_batch: bool = True
     label: str = ""
+    sees_all: bool = False
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -119,6 +139,10 @@ class Estimator:
         """
         _three_axes(rewards)
         return self.weights(rewards)
+
+    def on(self, seen: EgoPlay) -> Rewards:
+        """Return the weights [..., B, M, T] from all that ego knows, of which most estimators need the rewards alone."""
+        return self.weights(seen) if self.sees_all else self(seen.rewards)
 
     def batch_factor(self, batch_size: int) -> int:
         """Return what its weights are multiplied by in a loss that averages over the B trajectories: B, or 1."""
