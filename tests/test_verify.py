@@ -3,8 +3,7 @@
 import dataclasses
 import itertools
 import json
-import subprocess
-import sys
+import re
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ipd_theory.sampling import claims, enumeration, estimators
+from ipd_theory.commands import console
+from ipd_theory.commands import verify as command
+from ipd_theory.sampling import claims, enumeration, estimators, trials
 from ipd_theory.sampling.estimators import ESTIMATORS, Estimator, _batch_mean, _current, _future
 
 N = 400_000
@@ -66,7 +67,7 @@ MUTANTS = {
 @pytest.fixture(scope="module", name="tried")
 def _tried():
     """Without and with memory across inner episodes."""
-    return list(itertools.islice(claims.trials(), 2))
+    return list(itertools.islice(trials.trials(), 2))
 
 
 @pytest.fixture(scope="module", name="problem")
@@ -77,8 +78,8 @@ def _problem(tried):
 @pytest.fixture(scope="module", name="verdicts")
 def _verdicts(tried):
     """All mutants, and the originals, on the same play."""
-    claims = [*ESTIMATORS, *(dataclasses.replace(claim, label=name, weights=w) for name, (claim, w) in MUTANTS.items())]
-    verdicts = claims.verify(claims, tried, N, jax.random.key(0))
+    held = [*ESTIMATORS, *(dataclasses.replace(claim, label=name, weights=w) for name, (claim, w) in MUTANTS.items())]
+    verdicts = claims.verify(held, tried, N, jax.random.key(0))
     return {(v.estimator, v.problem): v for v in verdicts}
 
 
@@ -141,9 +142,8 @@ def test_numbers_in_a_verdict_are_what_they_say(problem, verdicts):
     v = verdicts["batch-unaware", problem.name]
     everything = enumeration.enumerate_meta_episodes(problem.pomdp)
     truth = enumeration.true_gradient(everything, problem.ego_logits)
-    exact = enumeration.moments(
-        problem.pomdp, everything, problem.ego_logits, estimators.batch_unaware(everything.episodes.ego.rewards)
-    )
+    weights = estimators.batch_unaware(everything.episodes.ego.rewards)
+    exact = enumeration.moments(everything, problem.ego_logits, weights)
     half = np.linalg.norm(truth.shaping) / 2  # B = 2: half of the shaping gradient is missing, half of it is there
     np.testing.assert_allclose(v.bias, half / np.linalg.norm(truth.total), rtol=1e-9)
     sd = np.sqrt(np.trace(exact.covariance))
@@ -164,55 +164,142 @@ def test_sampling_rejects_a_true_claim_as_seldom_as_stated(problem):
 
 
 def test_fractions_tell_the_estimators_apart():
-    found = {claim.label: claims.exactly_unbiased(claim) for claim in ESTIMATORS}
+    found = {claim.label: claims.unbiased_in_fractions(claim) for claim in ESTIMATORS}
     assert found == {"COALA-PG": True, "full": True, "batch-unaware": False, "M-FOS": False}
 
 
-def run(*arguments):
-    command = [sys.executable, "-c", "from ipd_theory.cli import main; main()", "verify", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+MINE = """
+from ipd_theory.sampling.estimators import Claim, Estimator, advantages, coala_pg
+
+def cut(rewards):
+    now = rewards[..., ::-1].cumsum(-1)[..., ::-1]
+    return now / rewards.shape[-3]
+
+present = Estimator("present", cut, Claim("g_cur", lambda current, shaping, B: current))
+critic = Estimator("critic", lambda seen: advantages(seen.rewards, seen.values, coala_pg), sees_all=True)
+number = 3
+"""
 
 
-def test_command_fails_a_wrong_estimator_and_reports_it(tmp_path):
-    mine = tmp_path / "mine.py"
-    mine.write_text(
-        "def mine(rewards):\n"
-        "    now = rewards[..., ::-1].cumsum(-1)[..., ::-1]\n"
-        "    return now / rewards.shape[-3]\n"
-        "def favours_the_first(rewards):\n"
-        "    import jax.numpy as jnp\n"
-        "    from ipd_theory.sampling import estimators\n"
-        "    first = (jnp.arange(rewards.shape[-3]) == 0)[:, None, None]\n"
-        "    return estimators.coala_pg(rewards) + jnp.where(first, rewards, -rewards)\n"
-    )
-    done = run("--estimator", f"{mine}:mine", "--json", "--meta-episodes", "20000")
-    assert done.returncode == 1, done.stderr
-    out = json.loads(done.stdout)
+@pytest.fixture(scope="module", name="mine")
+def _mine(tmp_path_factory):
+    file = tmp_path_factory.mktemp("mine") / "mine.py"
+    file.write_text(MINE)
+    return file
+
+
+def test_a_function_is_held_to_being_unbiased_and_a_record_to_what_it_claims(mine, capsys):
+    """The same weights fail as one and stand as the other; both on a problem of one's own."""
+    own = {"game": "chicken", "batch": 3, "length": 1, "ego": ("0.9,0.8,0.3,0.6,0.2",), "meta_episodes": 1000}
+    with pytest.raises(SystemExit, match="1"):
+        command.verify(estimator=(f"{mine}:cut", f"{mine}:present", f"{mine}:critic"), json=True, **own)
+    out = json.loads(capsys.readouterr().out)
+    cut, present, critic = out["verdicts"]
     assert not out["holds"]
-    assert not any(v["exact_holds"] for v in out["verdicts"])
-    assert out["equal_in_fractions"] == {f"{mine}:mine": False}
-    assert "a claim fails" in done.stderr
+    assert cut["exact_holds"] is False
+    assert "exact mean is off" in cut["reason"]
+    assert present["exact_holds"] is critic["exact_holds"] is True
+    assert cut["problem"] == "chicken, reinforce, B M T = 3 2 1"
+    assert out["equal_in_fractions"] == {f"{mine}:cut": False, "critic": None}
+    np.testing.assert_allclose(
+        np.linalg.norm(present["bias_vector"]), present["bias"] * np.linalg.norm(cut["gradient"])
+    )
+    np.testing.assert_allclose(critic["critical_batch"], critic["noise"] ** 2)
+    assert np.abs(critic["bias_vector"]).max() < 1e-12 < np.abs(cut["bias_vector"]).max()
+
+
+def test_a_problem_of_ones_own_is_the_one_asked_for(mine):
+    own = command._own_problem("axelrod", (), "actor-critic", (2, 3, 1), ("TFT(0.1)",) * 0, True, 7)
+    assert own.pomdp.shape == (2, 3, 1)
+    assert own.ego_logits.shape == own.values.shape == (3, 5)
+    chances = "0.1,0.2,0.3,0.4,0.5"
+    own = command._own_problem("", (3.0, 0.0, 5.0, 1.0), "reinforce", (2, 1, 1), (chances,), False, 0)
+    np.testing.assert_allclose(jax.nn.sigmoid(own.ego_logits), [[0.1, 0.2, 0.3, 0.4, 0.5]])
+    np.testing.assert_array_equal(own.pomdp.game.payoffs[0], [[3, 0], [5, 1]])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("options", "message"),
     [
-        (["--estimator", "nowhere.py:f"], "there is no file 'nowhere.py'"),
-        (["--estimator", f"{__file__}:nothing"], "defines no function 'nothing'"),
-        (["--meta-episodes", "10"], "must be 1000 or more"),
+        ({"estimator": ("nowhere.py:f",)}, "there is no file 'nowhere.py'"),
+        ({"estimator": ("{mine}:nothing",)}, "defines no function or record 'nothing'"),
+        ({"estimator": ("{mine}:number",)}, "is neither a function of rewards nor an Estimator; got 3"),
+        ({"meta_episodes": 10}, "--meta-episodes must be 1000 or more"),
+        ({"batch": 0}, "--batch must be 1 or more; got 0"),
+        ({"payoffs": (1.0, 2.0)}, "--payoffs must be four numbers R S T P, or eight; got 2"),
+        ({"learner": "magic"}, "--learner must be reinforce, actor-critic or FILE:NAME; got 'magic'"),
+        ({"ego": ("TFT",)}, "--ego must lie strictly between 0 and 1"),
+        ({"batch": 9}, "meta-episodes to sum over"),
     ],
 )
-def test_bad_arguments_end_with_one_line(arguments, message):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert message in " ".join(done.stderr.split())
-    assert not done.stdout
+def test_bad_options_are_named(options, message, mine):
+    if "estimator" in options:
+        options = {"estimator": tuple(name.format(mine=mine) for name in options["estimator"])}
+    with pytest.raises(ValueError, match=message):
+        command.verify(**options)
 
 
-def test_an_estimator_of_another_shape_is_named(problem):
-    claim = Estimator("flat", lambda r: r.sum(-1))
-    with pytest.raises(ValueError, match="flat returns float64"):
-        claims.verify([claim], [problem], 1000, jax.random.key(0))
+COUNT = itertools.count()
+UNUSABLE = {
+    "it raises ZeroDivisionError: ": lambda r: 1 / 0,
+    "it raises TypeError: .*missing 1 required positional argument: 'values'": lambda rewards, values: rewards,
+    "it returns float64\\[8, 2, 2\\] for rewards \\[8, 2, 2, 1\\]": lambda r: r.sum(-1),
+    "it returns complex128": lambda r: r.astype(complex),
+    "it returns a NoneType": lambda r: None,
+    "its weights hold inf in 32 of 32 places": lambda r: r + jnp.inf,
+    "its weights hold nan": lambda r: jnp.where(r == 2.0, jnp.nan, r),  # payoffs alone are 2
+    "it gives other weights when asked again": lambda r: r + next(COUNT),
+}
+
+
+@pytest.fixture(scope="module", name="small")
+def _small():
+    return trials.trial("small", trials.games.prisoners_dilemma(), trials.REINFORCE, (2, 2, 1))
+
+
+@pytest.fixture(scope="module", name="refused")
+def _refused(small):
+    held = [Estimator(reason, weights) for reason, weights in UNUSABLE.items()]
+    return claims.verify([*held, COALA], [small], 1000, jax.random.key(0))
+
+
+@pytest.mark.parametrize("number", range(len(UNUSABLE)), ids=list(UNUSABLE))
+def test_what_gives_no_weights_fails_and_the_verdict_says_why(number, refused):
+    verdict = refused[number]
+    assert verdict.exact_holds is verdict.sampled_holds is False
+    assert re.match(verdict.estimator, verdict.reason), verdict.reason
+    assert "\n" not in verdict.reason
+    assert not refused[-1].reason  # and judges the others all the same
+
+
+def test_no_number_is_cut_at_eighty_columns(refused, verdicts, monkeypatch, capsys):
+    from rich.console import Console
+
+    plain = Console(width=80, markup=False, highlight=False)
+    monkeypatch.setattr(command, "results", plain)
+    monkeypatch.setattr(console, "results", plain)
+    command._print_verdicts([*list(verdicts.values())[:4], *refused[-1:]], {"COALA-PG": True, "mine": None})
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    for verdict in list(verdicts.values())[:4]:
+        row = next(line for line in printed.splitlines() if f" {verdict.estimator} " in line)
+        assert all(number in row for number in (f"{verdict.bias:.1e}", f"{verdict.noise:.1f}", f"{verdict.cosine:.3f}"))
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_verdicts_do_not_depend_on_the_units_of_payoffs(scale, small):
+    """A learner in other units learns alike if its step is in the inverse ones."""
+    game = trials.games.MatrixGame(small.pomdp.game.payoffs * scale)
+    scaled = trials.trial("scaled", game, claims.learners.reinforce(2.0 / scale), (2, 2, 1))
+    [one], [two] = (claims.verify([M_FOS], [t], 1000, jax.random.key(0)) for t in (small, scaled))
+    assert two.exact_holds
+    np.testing.assert_allclose([two.bias, two.noise, two.z], [one.bias, one.noise, one.z], rtol=1e-6)
+
+
+def test_a_game_without_a_gradient_is_judged():
+    flat = trials.trial("flat", trials.games.MatrixGame(jnp.ones((2, 2, 2))), trials.REINFORCE, (2, 1, 1))
+    [verdict] = claims.verify([FULL], [flat], 1000, jax.random.key(0))
+    assert verdict.exact_holds is verdict.sampled_holds is True
 
 
 def test_an_estimator_that_prefers_a_trajectory_is_still_judged_exactly(problem):
@@ -222,7 +309,8 @@ def test_an_estimator_that_prefers_a_trajectory_is_still_judged_exactly(problem)
         lean = 0.5 * jnp.cos(jnp.pi * jnp.arange(2.0))[:, None, None]
         return estimators.coala_pg(rewards) + lean * _future(rewards).mean(-3, keepdims=True)
 
-    assert not claims.treats_trajectories_alike(leaning, problem.pomdp.shape)
-    [verdict] = claims.verify([Estimator("leaning", leaning)], [problem], 20_000, jax.random.key(0))
+    estimator = Estimator("leaning", leaning)
+    assert not claims.treats_trajectories_alike(estimator, problem.pomdp.shape)
+    [verdict] = claims.verify([estimator], [problem], 20_000, jax.random.key(0))
     assert verdict.exact_holds
     assert verdict.sampled_holds

@@ -2,15 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from ipd_theory.commands.console import messages, print_json, progress_bar, results
+from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
+
+Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes", "axelrod"]
+LEAST = 1000
 
 
 def verify(
-    estimator: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE:FUNCTION …")] = (),
+    estimator: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE:NAME …")] = (),
+    game: Games | None = None,
+    payoffs: tuple[float, ...] = (),
+    learner: str | None = None,
+    batch: int | None = None,
+    episodes: int | None = None,
+    length: int | None = None,
+    ego: tuple[str, ...] = (),
+    remember: bool = False,
     thorough: bool = False,
     meta_episodes: int | None = None,
     seed: int = 0,
@@ -23,98 +34,169 @@ def verify(
     are played, and the sample mean is tested against the claim. All claims being true, one run in 1,000 raises a
     false alarm.
 
+    Examples: ipd-theory verify --estimator mine.py:weights
+    and, on a problem of one's own: ipd-theory verify --game chicken --batch 3 --length 1 --ego 0.9,0.8,0.3,0.6,0.2
+
     Args:
-        estimator: Your own instead of the built-in four, as FILE:FUNCTION: a function of rewards [..., B, M, T]
-            (trajectory, inner episode, step) that returns weights of the same shape; it is held to being unbiased.
-            Writing it with array methods only (sum, cumsum, mean) lets the check in fractions run as well.
+        estimator: Your own instead of the built-in four, as FILE:NAME: a function of rewards [..., B, M, T]
+            (trajectory, inner episode, step) that returns weights of the same shape, which is held to being unbiased,
+            or an `ipd_theory.estimators.Estimator`, held to what it claims; with `sees_all=True` its weights are a
+            function of all that ego knows (contexts, actions, rewards, log-probabilities, values). Array methods only
+            (sum, cumsum, mean) let the check in fractions run as well.
+        game: The stage game of one problem of your own, instead of the built-in problems; any of the next six options
+            asks for one, too.
+        payoffs: The stage game by its payoffs: R S T P, or eight numbers, the first player's in CC CD DC DD first.
+        learner: The co-player: reinforce, actor-critic, or FILE:NAME of a `TabularLearner`.
+        batch: B, trajectories played at once; 2.
+        episodes: M, inner episodes; 2.
+        length: T, steps of an inner episode; 2. There are 4^(B M T) meta-episodes.
+        ego: Your player's chances of cooperation, strictly between 0 and 1: one table, 5 entries with commas between
+            them at the start and after CC, CD, DC, DD (or 21, of memory two), or one for each inner episode.
+        remember: Your player remembers across inner episodes.
         thorough: More problems, ten times the samples, and 65,536 trajectories in fractions; some minutes.
         meta_episodes: Meta-episodes to sample for each problem; 200,000, or ten times as many with --thorough.
-        seed: Seed of the sampling.
-        json: Print the results as JSON on standard output.
+        seed: Seed of the sampling, and of what is drawn for a problem of your own.
+        json: Print the results as JSON on standard output, with the true gradient and the bias of each component.
     """
+    size = meta_episodes if meta_episodes is not None else 2_000_000 if thorough else 200_000
+    if size < LEAST:
+        raise ValueError(f"--meta-episodes must be {LEAST} or more for the normal approximation; got {size}")
+    if game and payoffs:
+        raise ValueError("--game and --payoffs both name the game; give one of them")
+    for option, number in (("--batch", batch), ("--episodes", episodes), ("--length", length)):
+        if number is not None and number < 1:
+            raise ValueError(f"{option} must be 1 or more; got {number}")
+    if seed < 0:
+        raise ValueError(f"--seed must be 0 or more; got {seed}")
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    from ipd_theory.sampling import claims
+    from ipd_theory.sampling import claims, trials
     from ipd_theory.sampling.estimators import ESTIMATORS, UNBIASED
 
-    held = [_load(name) for name in estimator] or list(ESTIMATORS)
-    size = meta_episodes if meta_episodes is not None else 2_000_000 if thorough else 200_000
-    if size < 1000:
-        raise ValueError(f"--meta-episodes must be 1000 or more for the normal approximation; got {size}")
+    held = [_estimator(name) for name in estimator] or list(ESTIMATORS)
+    tried = list(trials.trials(thorough))
+    if game or payoffs or learner or batch or episodes or length or ego or remember:
+        shape = (batch or 2, episodes or 2, length or 2)
+        tried = [_own_problem(game or "prisoners-dilemma", payoffs, learner or "reinforce", shape, ego, remember, seed)]
     with progress_bar("verifying") as progress:
-        tried = list(claims.trials(thorough))
         verdicts = claims.verify(held, tried, size, jax.random.key(seed), progress)
         fractions = {
-            claim.label: _in_fractions(claim, (2, 2, 2) if thorough else (2, 2, 1))
-            for claim in held
-            if claim.claim == UNBIASED
+            one.label: claims.unbiased_in_fractions(one, (2, 2, 2) if thorough else (2, 2, 1))
+            for one in held
+            if one.claim == UNBIASED
         }
-    failed = [v for v in verdicts if False in (v.exact_holds, v.sampled_holds)]
+    failed = [v for v in verdicts if v.reason]
     refuted = [name for name, equal in fractions.items() if equal is False]
     if json:
         rows = [v._asdict() for v in verdicts]
         print_json({"verdicts": rows, "equal_in_fractions": fractions, "holds": not failed and not refuted})
     else:
-        _print_table(verdicts, fractions)
+        _print_verdicts(verdicts, fractions)
     if failed or refuted:
-        first = f"; first: {failed[0].estimator} on {failed[0].problem}" if failed else ""
-        messages.print(f"a claim fails in {len(failed)} of {len(verdicts)} checks{first}", soft_wrap=True)
+        for verdict in failed:
+            messages.print(f"{verdict.estimator} on {verdict.problem}: {verdict.reason}", soft_wrap=True)
+        messages.print(f"a claim fails in {len(failed)} of {len(verdicts)} checks", style="bold red", soft_wrap=True)
         sys.exit(1)
     messages.print(f"all claims hold ({size:,} sampled meta-episodes a problem, false-alarm rate 0.001 a run)")
 
 
-def _load(name: str) -> Any:
-    """Import NAME from FILE: an `Estimator`, or a function of rewards, which is then held to being unbiased."""
+def _loaded(option: str, name: str) -> Any:
+    """Return NAME of the Python file in FILE:NAME."""
     import importlib.util
 
-    from ipd_theory.sampling.estimators import Estimator
-
-    file, _, function = name.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise ValueError(f"--estimator {name!r}: expected FILE:FUNCTION, and there is no file {file!r}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    file, _, wanted = name.rpartition(":")
+    if not Path(file).is_file():
+        raise ValueError(f"{option} {name!r}: expected FILE:NAME, and there is no file {file!r}")
+    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     if spec is None or spec.loader is None:
-        raise ValueError(f"--estimator {name!r}: {file!r} is not a Python file")
+        raise ValueError(f"{option} {name!r}: {file!r} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"--estimator {name!r}: importing {file!r} failed: {error}") from error
-    if not callable(getattr(module, function, None)):
-        raise ValueError(f"--estimator {name!r}: {file!r} defines no function {function!r}")
-    found = getattr(module, function)
-    return found if isinstance(found, Estimator) else Estimator(name, found)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{option} {name!r}: importing {file!r} failed: {type(error).__name__}: {error}") from error
+    if not hasattr(module, wanted):
+        raise ValueError(f"{option} {name!r}: {file!r} defines no function or record {wanted!r}")
+    return getattr(module, wanted)
 
 
-def _in_fractions(claim: Any, shape: tuple[int, int, int]) -> bool | None:
-    """Return whether the claim holds as an equality of fractions, None if the function takes floats only."""
-    from ipd_theory.sampling import claims
+def _estimator(name: str) -> Any:
+    """Return the `Estimator` that FILE:NAME is, or one made of a function of rewards, held to being unbiased."""
+    from ipd_theory.sampling.estimators import Estimator
 
-    if not claims.treats_trajectories_alike(claims.checked(claim, claim.label), shape):
-        return None
-    try:
-        return claims.exactly_unbiased(claim, shape)
-    except TypeError:
-        return None
+    found = _loaded("--estimator", name)
+    if isinstance(found, Estimator):
+        return found
+    if not callable(found):
+        raise ValueError(f"--estimator {name!r} is neither a function of rewards nor an Estimator; got {found!r}")
+    return Estimator(name, found)
 
 
-def _print_table(verdicts: list[Any], fractions: dict[str, bool | None]) -> None:
-    from rich.table import Table
+def _own_problem(
+    game: str,
+    payoffs: tuple[float, ...],
+    learner: str,
+    shape: tuple[int, int, int],
+    ego: tuple[str, ...],
+    remember: bool,
+    seed: int,
+) -> Any:
+    import jax.numpy as jnp
+
+    from ipd_theory import games, strategies
+    from ipd_theory.sampling import trials
+    from ipd_theory.sampling.learners import TabularLearner
+
+    if len(payoffs) not in (0, 4, 8):
+        raise ValueError(f"--payoffs must be four numbers R S T P, or eight; got {len(payoffs)}")
+    if len(payoffs) == 8:
+        stage = games.MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
+    else:
+        stage = games.symmetric_game(*payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
+    named = {"reinforce": trials.REINFORCE, "actor-critic": trials.ACTOR_CRITIC}
+    if learner not in named and ":" not in learner:
+        raise ValueError(f"--learner must be {', '.join(named)} or FILE:NAME; got {learner!r}")
+    rule = named[learner] if learner in named else _loaded("--learner", learner)
+    if not isinstance(rule, TabularLearner):
+        raise ValueError(f"--learner {learner!r} is a {type(rule).__name__}; give a TabularLearner")
+    tables = [strategies.named(text) for text in ego]
+    if len(tables) not in (0, 1, shape[1]) or len({table.size for table in tables}) > 1:
+        raise ValueError(f"--ego must be one table, or one for each of {shape[1]} inner episodes; got {len(tables)}")
+    p = jnp.stack(tables) if tables else None
+    if p is not None and not ((p > 0) & (p < 1)).all():
+        raise ValueError(f"--ego must lie strictly between 0 and 1, where ∇log π is finite; got {' '.join(ego)}")
+    words = f"payoffs {' '.join(f'{x:g}' for x in payoffs)}" if payoffs else game
+    return trials.trial(
+        f"{words}, {learner}{', memory' if remember else ''}, B M T = {' '.join(map(str, shape))}",
+        stage,
+        rule,
+        shape,
+        ego_logits=None if p is None else jnp.log(p) - jnp.log1p(-p),
+        remember_across_episodes=remember,
+        seed=seed,
+    )
+
+
+def _print_verdicts(verdicts: list[Any], fractions: dict[str, bool | None]) -> None:
     from rich.text import Text
 
-    said: dict[bool | None, str | Text] = {True: Text("holds", "green"), False: Text("fails", "bold red"), None: "–"}
+    said = {True: Text("holds", "green"), False: Text("fails", "bold red"), None: Text("–")}
+    header = ("estimator", "bias", "cosine", "noise", "shaping", "exact", "sampled", "finds")
     for problem in dict.fromkeys(v.problem for v in verdicts):
-        table = Table(title=problem, title_justify="left", title_style="bold", box=None, pad_edge=False)
-        table.add_column("estimator", overflow="fold", min_width=13)
-        for column in ("bias", "cosine", "noise", "shaping", "exact", "sampled", "z", "finds"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for v in (v for v in verdicts if v.problem == problem):
-            numbers = [f"{v.bias:.1e}", f"{v.cosine:.3f}", f"{v.noise:.1f}", f"{v.shaping_to_noise:.3f}"]
-            sampling = ["–" if v.sampled_holds is None else f"{v.z:.1f}", f"{v.detectable:.1e}"]
-            table.add_row(v.estimator, *numbers, said[v.exact_holds], said[v.sampled_holds], *sampling)
-        results.print(table)
+        rows = [
+            (
+                v.estimator,
+                *(_number(x, form) for x, form in ((v.bias, ".1e"), (v.cosine, ".3f"), (v.noise, ".1f"))),
+                _number(v.shaping_to_noise, ".3f"),
+                said[v.exact_holds],
+                said[v.sampled_holds],
+                _number(v.detectable, ".3f"),
+            )
+            for v in verdicts
+            if v.problem == problem
+        ]
+        print_table(header, rows, title=problem)
         results.print()
     for name, claim in {v.estimator: v.claim for v in verdicts if v.claim != "none"}.items():
         results.print(f"{name} claims the mean {claim}", soft_wrap=True)
@@ -122,9 +204,16 @@ def _print_table(verdicts: list[Any], fractions: dict[str, bool | None]) -> None
         word = {True: "equal to", False: "different from", None: "not computed against"}[equal]
         results.print(f"in fractions, the mean of {name} is {word} the true gradient", soft_wrap=True)
     results.print(
-        "\nbias     ‖E ĝ − ∇J̄‖ / ‖∇J̄‖, exact                   exact    the mean is as claimed, to 1e-12\n"
-        "cosine   of E ĝ and ∇J̄                              sampled  the sample mean is, by its z\n"
-        f"noise    √(tr Cov ĝ) / ‖E ĝ‖ of one meta-episode    z        the largest; limit {verdicts[0].z_limit:.2f}\n"
-        "shaping  its part of ‖E ĝ‖ over √(tr Cov ĝ)         finds    error / ‖∇J̄‖ found with 99 % power",
+        "\nbias     ‖E ĝ − ∇J̄‖ / ‖∇J̄‖, exact\n"
+        "cosine   of E ĝ and ∇J̄\n"
+        "noise    √(tr Cov ĝ) / ‖E ĝ‖ of one meta-episode; its square is the critical batch\n"
+        "shaping  the share of later inner episodes in ‖E ĝ‖, over √(tr Cov ĝ)\n"
+        "exact    the mean is as claimed, to 1e-12 (–: nothing is claimed here)\n"
+        f"sampled  the sample mean is, all its components within {verdicts[0].z_limit:.2f} standard errors\n"
+        "finds    the error / ‖∇J̄‖ that the sample finds with 99 % power",
         soft_wrap=True,
     )
+
+
+def _number(x: float, form: str) -> str:
+    return "–" if x != x else format(x, form)

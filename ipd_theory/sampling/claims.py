@@ -16,19 +16,17 @@ asked again) fails, and its verdict says why.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import stats
 
 from ipd_theory import _checks, games, strategies
-from ipd_theory.games import MatrixGame
 from ipd_theory.sampling import fractions, learners
 from ipd_theory.sampling.enumeration import (
     Enumeration,
@@ -38,26 +36,14 @@ from ipd_theory.sampling.enumeration import (
     true_gradient,
 )
 from ipd_theory.sampling.estimators import EgoPlay, Estimator
-from ipd_theory.sampling.learners import TabularLearner
-from ipd_theory.sampling.shaping_pomdp import MetaEpisodes, ShapingPOMDP, ego_tables, estimates, play
+from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
+from ipd_theory.sampling.trials import Trial, ego_play
 
 FALSE_ALARM = 1e-3
 TOLERANCE = 1e-12
 POWER = 0.99
 CHUNK = 20_000
 LEAST = 1000  # meta-episodes, for the normal approximation
-
-
-class Trial(NamedTuple):
-    """A small shaping POMDP with an ego policy to estimate the gradient of, and what a critic might hold.
-
-    `values` [M, h] is what estimators of everything see as V: any function of inner episode and context will do.
-    """
-
-    name: str
-    pomdp: ShapingPOMDP
-    ego_logits: Float[Array, "E h"]
-    values: Float[Array, "M h"]
 
 
 class Verdict(NamedTuple):
@@ -99,98 +85,29 @@ class Verdict(NamedTuple):
     bias_vector: Float[np.ndarray, " d"]
 
 
-class Unusable(ValueError):
+class UnusableError(ValueError):
     """An estimator gives no weights to judge; the message says why."""
-
-
-def trial(
-    name: str,
-    game: MatrixGame,
-    learner: TabularLearner,
-    shape: tuple[int, int, int],
-    *,
-    ego_logits: Float[ArrayLike, "E h"] | None = None,
-    remember_across_episodes: bool = False,
-    start: int | None = None,
-    seed: int = 0,
-) -> Trial:
-    """Return a problem to hold estimators against; what is not given is drawn, logits standard normal.
-
-    Args:
-        name: what tables call it.
-        game: a two-player game; ego is player 0.
-        learner: the co-player's rule; it starts from five logits that are drawn.
-        shape: (B, M, T), small: there are 4^{BMT} meta-episodes.
-        ego_logits: [1, h] or [M, h] ego's logits; drawn if not given, [M, 5] with memory across episodes and else [1, 5].
-        remember_across_episodes: whether ego's memory survives the start of an inner episode.
-        start: as in `ShapingPOMDP`.
-        seed: of what is drawn.
-
-    Raises:
-        ValueError: as `ShapingPOMDP`, and if the logits are not finite or have another shape.
-    """
-    rng = np.random.default_rng(_checks.whole("seed", seed, 0))
-    pomdp = ShapingPOMDP(game, learner, jnp.asarray(rng.normal(size=5)), *shape, remember_across_episodes, start)
-    drawn = jnp.asarray(rng.normal(size=(shape[1] if remember_across_episodes else 1, 5)))
-    ego = drawn if ego_logits is None else _checks.finite("ego_logits", _checks.to_float(ego_logits))
-    tables = ego_tables(pomdp.num_inner_episodes, ego)
-    return Trial(name, pomdp, ego, jnp.asarray(rng.normal(size=tables.shape), tables.dtype))
-
-
-REINFORCE = learners.reinforce(2.0)
-ACTOR_CRITIC = learners.policy_gradient(
-    optax.adam(0.5, eps=1e-5), discount=0.99, critic=True, normalize_advantages=True
-)
-
-
-def trials(thorough: bool = False) -> Iterable[Trial]:
-    """Yield the problems of the default run, then those of the thorough one."""
-    prisoners, stag = games.prisoners_dilemma(), games.stag_hunt()
-    plain = [
-        ("prisoner's dilemma, REINFORCE", prisoners, REINFORCE, (2, 2, 2), False, None),
-        ("prisoner's dilemma, Adam, memory", prisoners, ACTOR_CRITIC, (2, 2, 2), True, None),
-        ("chicken, REINFORCE", games.chicken(), REINFORCE, (3, 2, 1), False, None),
-    ]
-    more = [
-        ("stag hunt, actor-critic, memory, from DD", stag, ACTOR_CRITIC, (2, 2, 2), True, 3),
-        ("battle of the sexes, REINFORCE", games.battle_of_the_sexes(), REINFORCE, (2, 3, 1), False, None),
-        ("matching pennies, Adam, memory", games.matching_pennies(), ACTOR_CRITIC, (4, 2, 1), True, None),
-        ("prisoner's dilemma, one trajectory", prisoners, ACTOR_CRITIC, (1, 3, 2), True, None),
-    ]
-    for seed, (name, game, learner, shape, memory, start) in enumerate(plain + more * thorough):
-        named = f"{name}, B M T = {' '.join(map(str, shape))}"
-        yield trial(named, game, learner, shape, remember_across_episodes=memory, start=start, seed=seed)
-
-
-def ego_play(problem: Trial, episodes: MetaEpisodes) -> EgoPlay:
-    """Return all that ego knows of meta-episodes, arrays [N, B, M, T]."""
-    contexts, actions, rewards = episodes.ego
-    episode = jnp.arange(problem.pomdp.num_inner_episodes)[:, None]
-    tables = ego_tables(problem.pomdp.num_inner_episodes, problem.ego_logits)
-    p = tables[episode, contexts]
-    log_probabilities = jnp.log(jnp.where(actions == 0, p, 1 - p))
-    return EgoPlay(contexts, actions, rewards, log_probabilities, problem.values[episode, contexts])
 
 
 def weights_of(estimator: Estimator, seen: EgoPlay) -> Float[Array, "N B M T"]:
     """Return an estimator's weights [N, B, M, T].
 
     Raises:
-        Unusable: if it raises, or gives anything but finite real numbers of the same shape.
+        UnusableError: if it raises, or gives anything but finite real numbers of the same shape.
     """
     try:
         out = estimator.on(seen)
     except Exception as error:  # whatever a user's function may raise
         said = str(error).strip().splitlines() or ["no message"]
-        raise Unusable(f"it raises {type(error).__name__}: {said[0]}") from error
+        raise UnusableError(f"it raises {type(error).__name__}: {said[0]}") from error
     shape = np.shape(seen.rewards)
     if not isinstance(out, jax.Array | np.ndarray) or out.shape != shape or out.dtype.kind not in "fiub":
         is_array = isinstance(out, jax.Array | np.ndarray)
         made = f"{out.dtype}{list(out.shape)}" if is_array else f"a {type(out).__name__}"
-        raise Unusable(f"it returns {made} for rewards {list(shape)}; weights are real numbers of the same shape")
+        raise UnusableError(f"it returns {made} for rewards {list(shape)}; weights are real numbers of the same shape")
     bad = ~np.isfinite(np.asarray(out))
     if bad.any():
-        raise Unusable(f"its weights hold {np.asarray(out)[bad][0]} in {bad.sum()} of {bad.size} places")
+        raise UnusableError(f"its weights hold {np.asarray(out)[bad][0]} in {bad.sum()} of {bad.size} places")
     return jnp.asarray(out, seen.rewards.dtype)
 
 
@@ -207,12 +124,12 @@ def treats_trajectories_alike(estimator: Estimator, shape: tuple[int, int, int])
     """Return whether exchanging trajectories exchanges their weights, tried on random play of (B, M, T).
 
     Raises:
-        Unusable: if it gives no weights, or others when asked again.
+        UnusableError: if it gives no weights, or others when asked again.
     """
     seen, order = _random_play(shape), np.roll(np.arange(shape[0]), 1)
     weights = weights_of(estimator, seen)
     if not np.array_equal(weights, weights_of(estimator, seen)):
-        raise Unusable("it gives other weights when asked again; it must be a function of what was seen")
+        raise UnusableError("it gives other weights when asked again; it must be a function of what was seen")
     exchanged = weights_of(estimator, EgoPlay(*(x[:, order] for x in seen)))
     return bool(np.allclose(weights[:, order], exchanged, atol=1e-12))
 
@@ -229,7 +146,7 @@ def sample(
         num_meta_episodes: N, 2 or more, rounded up to whole chunks.
 
     Raises:
-        Unusable: if an estimator gives no weights.
+        UnusableError: if an estimator gives no weights.
     """
     size = min(CHUNK, _checks.whole("num_meta_episodes", num_meta_episodes, 2))
     d, chunks = problem.ego_logits.size, -(-num_meta_episodes // size)
@@ -289,7 +206,7 @@ def _try(
         try:
             alike &= treats_trajectories_alike(estimator, problem.pomdp.shape)
             reasons.append("")
-        except Unusable as error:
+        except UnusableError as error:
             reasons.append(str(error))
     everything = enumerate_meta_episodes(
         problem.pomdp, ego_memory=strategies.memory_of(problem.ego_logits), exchangeable=alike
@@ -299,7 +216,7 @@ def _try(
     for i, estimator in enumerate(held):
         try:
             weights.append(None if reasons[i] else weights_of(estimator, seen))
-        except Unusable as error:
+        except UnusableError as error:
             weights.append(None)
             reasons[i] = str(error)
     usable = [estimator for estimator, w in zip(held, weights, strict=True) if w is not None]
@@ -403,4 +320,5 @@ def unbiased_in_fractions(estimator: Estimator, shape: tuple[int, int, int] = (2
         mean = fractions.expectation(everything, ego, estimator)
     except Exception:  # what a user's function raises that does not know fractions
         return None
-    return mean == fractions.true_gradient(everything, ego)
+    exact = all(isinstance(x, Fraction) for x in mean)
+    return mean == fractions.true_gradient(everything, ego) if exact else None

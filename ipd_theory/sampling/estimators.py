@@ -140,9 +140,9 @@ class Estimator:
         _three_axes(rewards)
         return self.weights(rewards)
 
-    def on(self, seen: EgoPlay) -> Rewards:
-        """Return the weights [..., B, M, T] from all that ego knows, of which most estimators need the rewards alone."""
-        return self.weights(seen) if self.sees_all else self(seen.rewards)
+    def on(self, seen: EgoPlay) -> Any:
+        """Return the weights [..., B, M, T] from all that ego knows, of which most need the rewards alone."""
+        return self.weights(seen if self.sees_all else seen.rewards)
 
     def batch_factor(self, batch_size: int) -> int:
         """Return what its weights are multiplied by in a loss that averages over the B trajectories: B, or 1."""

@@ -187,7 +187,7 @@ MUTANTS = (
     Mutant(
         "the false alarms of several claims add up",
         CLAIMS,
-        "FALSE_ALARM / (2 * comparisons)",
+        "FALSE_ALARM / (2 * len(held) * sum(p.ego_logits.size for p in tried))",
         "FALSE_ALARM / 2",
         "test_verify.py",
         "verdict",
