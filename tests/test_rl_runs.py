@@ -58,6 +58,10 @@ def train_until(stop: int, directory: Path) -> None:
     runs.train(TINY, directory, (5,), report=report, **EVERY)
 
 
+def latest(directory: Path) -> int | None:
+    return max(Checkpoints(directory / "checkpoints").iterations(), default=None)
+
+
 def same(a: Any, b: Any) -> bool:
     plain = lambda x: jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x  # noqa: E731
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
@@ -80,7 +84,7 @@ def test_a_run_stopped_at_three_random_moments_resumes_to_the_bit(uninterrupted:
     for moment in moments:
         with pytest.raises(KilledError):
             train_until(moment, directory)
-        saved = Checkpoints(directory / "checkpoints").latest()
+        saved = latest(directory)
         assert saved is None or moment - saved <= EVERY["checkpoint_every"] + EVERY["log_every"]
     runs.train(TINY, directory, (5,), **EVERY)
     assert same(runs.read_states(directory), runs.read_states(uninterrupted))
@@ -102,19 +106,19 @@ def test_a_half_written_checkpoint_is_never_loaded(uninterrupted: Path, tmp_path
     for file in list(unfinished.rglob("*"))[::2]:
         if file.is_file():
             file.unlink()
-    assert Checkpoints(copy / "checkpoints").latest() == 20
+    assert latest(copy) == 20
     assert same(runs.read_states(copy), runs.read_states(uninterrupted))
 
 
 def test_a_state_that_is_not_finite_is_not_saved(uninterrupted: Path, tmp_path: Path) -> None:
     states = runs.read_states(uninterrupted)
     broken = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan) if x.dtype == jnp.float32 else x, states)
-    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=2)
     with pytest.raises(FloatingPointError, match="after iteration 7 is not finite"):
-        checkpoints.save(7, broken)
-    assert checkpoints.latest() is None
-    with pytest.raises(ValueError, match="has no checkpoint"):
-        checkpoints.restore(states)
+        checkpoints.save(7, broken, {})
+    checkpoints.close()
+    assert checkpoints.iterations() == []
+    assert checkpoints.newest(states) is None
 
 
 @pytest.mark.slow
@@ -233,7 +237,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
         FloatingPointError, match="a loss was not finite by iteration 18; the last good checkpoint is 16"
     ):
         runs.train(TINY, directory, (5,), **EVERY)
-    assert Checkpoints(directory / "checkpoints").latest() == 16
+    assert latest(directory) == 16
     monkeypatch.undo()
     runs.train(TINY, directory, (5,), **EVERY)
     assert same(runs.read_states(directory), runs.read_states(uninterrupted))
@@ -290,8 +294,9 @@ def test_presets_are_the_papers_tables(name: str) -> None:
     ("change", "message"),
     [
         ({"p_naive": 1.5}, "p_naive must lie in"),
-        ({"methods": ()}, "methods must name"),
         ({"methods": ("reinforce",)}, "methods must be among coala, full, batch_unaware, m_fos; got 'reinforce'"),
+        ({"p_naive": float("nan")}, "p_naive must be a finite number; got nan"),
+        ({"methods": ()}, r"methods must be a tuple that names a learning rule each meta agent; got \(\)"),
         ({"p_naive": 0.5, "methods": ("coala",)}, "two meta agents or more"),
         ({"batch": 0}, "batch must be 1 or more; got 0"),
         ({"num_naive": 0}, "num_naive must be 1 or more"),

@@ -1,5 +1,10 @@
 """Checkpoints of a whole run, written atomically in the background (orbax), and restored to the bit."""
 
+import contextlib
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,27 +18,44 @@ with needs("rl"):
     import orbax.checkpoint as ocp
 
 State = TypeVar("State")
+Settings = dict[str, Any]
+
+
+class BrokenCheckpointError(ValueError):
+    """A checkpoint that cannot be read, or holds something else."""
 
 
 class Checkpoints:
-    """The checkpoints of one run: a folder in which only whole ones have a name that `restore` will read.
+    """The checkpoints of one run, each with the settings that it belongs to; only whole ones have a number as name.
 
     Args:
-        directory: where they lie.
-        keep: how many of the latest to keep.
+        directory: where they lie; made if they are to be written.
+        keep: how many of the latest to keep; None for reading only, which changes nothing.
     """
 
-    def __init__(self, directory: Path, keep: int = 2) -> None:
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=True)
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+    def __init__(self, directory: Path, keep: int | None = None) -> None:
+        self._directory = directory.absolute()
+        self._manager: Any = None
+        if keep is not None or directory.is_dir():
+            reading = {"read_only": True, "create": False, "save_interval_steps": 0}
+            writing = {"max_to_keep": keep, "cleanup_tmp_directories": True}
+            options = ocp.CheckpointManagerOptions(**(reading if keep is None else writing))
+            with _quiet():
+                self._manager = ocp.CheckpointManager(
+                    self._directory, options=options, item_handlers=ocp.StandardCheckpointHandler()
+                )
 
-    def latest(self) -> int | None:
-        """Return the iteration of the latest whole checkpoint, None if there is none."""
-        latest: int | None = self._manager.latest_step()
-        return latest
+    def iterations(self) -> list[int]:
+        """Return after which iterations there are checkpoints, the latest last."""
+        return _numbered(self._directory)
 
-    def save(self, iteration: int, state: State) -> None:
+    def save(self, iteration: int, state: State, settings: Settings) -> None:
         """Begin to save a state and return; one that holds NaN or infinity is not saved.
+
+        Args:
+            iteration: after which the state is.
+            state: what to save.
+            settings: JSON data that says whose state it is.
 
         Raises:
             FloatingPointError: if the state is not finite.
@@ -42,32 +64,94 @@ class Checkpoints:
         leaves = [np.array(plain(leaf)) for leaf in jax.tree.leaves(state)]
         if not all(np.isfinite(leaf).all() for leaf in leaves):
             raise FloatingPointError(f"the state after iteration {iteration} is not finite; it was not saved")
-        self._manager.save(iteration, args=ocp.args.StandardSave(leaves))
+        self._manager.save(iteration, args=ocp.args.StandardSave(leaves), custom_metadata=settings)
 
-    def restore(self, example: State, iteration: int | None = None) -> State:
-        """Return the state saved after an iteration, by default the latest.
+    def restore(self, example: State, iteration: int) -> tuple[State, Settings]:
+        """Return the state saved after an iteration, and the settings that it belongs to ({} if it knows none).
 
         Args:
             example: a state, or `jax.eval_shape` of one, with the same structure, shapes and dtypes.
             iteration: which checkpoint.
 
         Raises:
-            ValueError: if there is no such checkpoint, or its shapes are others.
+            BrokenCheckpointError: if it cannot be read, or its shapes are others.
         """
-        iteration = self.latest() if iteration is None else iteration
-        if iteration is None or iteration not in self._manager.all_steps():
-            raise ValueError(f"iteration {iteration} has no checkpoint; there are {list(self._manager.all_steps())}")
         leaves, structure = jax.tree.flatten(example)
         shapes = [jax.eval_shape(plain, leaf) for leaf in leaves]
         blank = [np.zeros(shape.shape, shape.dtype) for shape in shapes]
-        saved = self._manager.restore(iteration, args=ocp.args.StandardRestore(blank))
+        place = self._directory / str(iteration)
+        try:
+            with _quiet():
+                settings: Settings = dict(self._manager.metadata(iteration).custom_metadata or {})
+                saved = self._manager.restore(iteration, args=ocp.args.StandardRestore(blank))
+        except Exception as error:  # whatever the reader of a broken file meets
+            raise BrokenCheckpointError(f"checkpoint {place} cannot be read: {_first_line(error)}") from error
+        if [x.shape for x in saved] != [x.shape for x in blank]:
+            raise BrokenCheckpointError(f"checkpoint {place} holds arrays of other shapes than the settings ask for")
         restored = [like(leaf, jnp.asarray(x)) for x, leaf in zip(saved, leaves, strict=True)]
-        return jax.tree.unflatten(structure, restored)
+        return jax.tree.unflatten(structure, restored), settings
+
+    def newest(self, example: State, up_to: int | None = None) -> tuple[int, State, Settings] | None:
+        """Return the newest checkpoint that can be read, as `restore`; a warning names each that is passed over.
+
+        Args:
+            example: as for `restore`.
+            up_to: the last iteration of interest, if there is one.
+
+        Returns:
+            The iteration, the state and its settings; None if there is no checkpoint.
+
+        Raises:
+            BrokenCheckpointError: if there are some and none can be read.
+        """
+        error = None
+        for iteration in reversed([i for i in self.iterations() if up_to is None or i <= up_to]):
+            if error is not None:
+                warnings.warn(f"{error}; the one of iteration {iteration} is used", stacklevel=2)
+            try:
+                return iteration, *self.restore(example, iteration)
+            except BrokenCheckpointError as broken:
+                error = broken
+        if error is not None:
+            raise error
+        return None
+
+    def wait(self) -> None:
+        """Wait until what was begun is written."""
+        self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Wait until everything is written."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        """Wait until everything is written, and let go of it."""
+        if self._manager is not None:
+            self._manager.close()
+
+
+def drop_after(directory: Path, iteration: int) -> None:
+    """Delete the checkpoints in a folder that come after an iteration: they are to be written anew."""
+    for later in _numbered(directory):
+        if later > iteration:
+            shutil.rmtree(directory / str(later), ignore_errors=True)
+
+
+def _numbered(directory: Path) -> list[int]:
+    names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep orbax from logging what is said here in other words."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip("'\" \n").split("\n")[0] or type(error).__name__
 
 
 def plain(leaf: jax.Array) -> jax.Array:

@@ -16,8 +16,9 @@ settings on the devices at hand. What playing takes is bounded by `co_players_at
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
+from ipd_theory._arguments import hold_fields
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import HawkSettings, NetworkSettings
 
@@ -30,7 +31,7 @@ class Naive:
     """Co-players that learn from each inner episode alone, by A2C with Monte-Carlo returns.
 
     Args:
-        learning_rate: Step size of their optimiser.
+        learning_rate: Step size of their optimizer.
         optimizer: adam or sgd.
         discount: Their γ.
         value_coefficient: Weight of the value loss.
@@ -47,13 +48,19 @@ class Naive:
     reward_scale: float = 0.05
     max_gradient_norm: float = 1.0
 
+    def __post_init__(self) -> None:
+        hold_fields(self)
+        _least(self, 0, "learning_rate", "value_coefficient")
+        _shares(self, "discount")
+        _positive(self, "reward_scale", "max_gradient_norm")
+
 
 @dataclass(frozen=True)
 class Meta:
     """How meta agents learn: PPO; one epoch of one minibatch is A2C.
 
     Args:
-        learning_rate: Step size of their optimiser.
+        learning_rate: Step size of their optimizer.
         optimizer: adam or sgd.
         epochs: Passes over each iteration's data.
         minibatches: Updates a pass, each on a random share of whole meta-trajectories.
@@ -82,6 +89,13 @@ class Meta:
     reward_scale: float = 0.05
     max_gradient_norm: float = 1.0
     trajectories_at_once: int | None = None
+
+    def __post_init__(self) -> None:
+        hold_fields(self)
+        _least(self, 1, "epochs", "minibatches")
+        _least(self, 0, "learning_rate", "value_coefficient", "trajectories_at_once")
+        _shares(self, "discount", "td_lambda", "gae_lambda")
+        _positive(self, "clip", "reward_scale", "max_gradient_norm")
 
 
 @dataclass(frozen=True)
@@ -126,16 +140,14 @@ class Config:
     meta: Meta = field(default_factory=Meta)
 
     def __post_init__(self) -> None:
-        counts = ("iterations", "meta_batch", "batch", "inner_episodes", "episode_length")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
-        if not self.methods:
-            raise ValueError("methods must name the learning rule of at least one meta agent; got none")
+        hold_fields(self)
+        if not isinstance(self.methods, tuple) or not self.methods:
+            raise ValueError(f"methods must be a tuple that names a learning rule each meta agent; got {self.methods!r}")
         for method in set(self.methods) - _PUBLISHED:
             _can_train(method)
-        if not 0 <= self.p_naive <= 1:
-            raise ValueError(f"p_naive must lie in [0, 1]; got {self.p_naive}")
+        _least(self, 1, "iterations", "meta_batch", "batch", "inner_episodes", "episode_length")
+        _least(self, 0, "num_naive", "co_players_at_once", "gradient_parts_every")
+        _shares(self, "p_naive")
         if self.p_naive > 0 and self.num_naive < 1:
             raise ValueError(f"num_naive must be 1 or more with p_naive={self.p_naive}; got {self.num_naive}")
         if self.p_naive < 1 and len(self.methods) < 2:
@@ -161,6 +173,25 @@ def _can_train(method: Method) -> None:
     able = [estimator.name for estimator in estimators.ESTIMATORS if estimator.credit is not None]
     if method not in able:
         raise ValueError(f"methods must be among {', '.join(able)}; got {method!r}")
+
+
+def _least(settings: Any, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be {least} or more; got {value}")
+
+
+def _positive(settings: Any, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise ValueError(f"{name} must be positive; got {getattr(settings, name)}")
+
+
+def _shares(settings: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(settings, name) <= 1:
+            raise ValueError(f"{name} must lie in [0, 1]; got {getattr(settings, name)}")
 
 
 def with_method(config: Config, method: Method) -> Config:

@@ -106,6 +106,8 @@ def on_every_device(states: TrainState, mesh: jax.sharding.Mesh) -> TrainState:
     return jax.tree.map(place, states)
 
 
-def agreed(decision: bool) -> bool:
-    """Return the first process's decision in all of them."""
-    return bool(multihost_utils.broadcast_one_to_all(np.bool_(decision)))
+def agreed(*questions: bool) -> tuple[bool, ...]:
+    """Return for each question whether the answer is yes in any process, in all of them."""
+    if jax.process_count() == 1:
+        return questions
+    return tuple(multihost_utils.process_allgather(np.array(questions)).any(0).tolist())

@@ -5,7 +5,8 @@ A directory holds `config.json`, `metrics.jsonl` (one line each `log_every` iter
 where the latest checkpoint was taken.
 """
 
-import json
+import contextlib
+import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,13 @@ import jax
 import numpy as np
 from jaxtyping import Shaped
 
-from ipd_theory.rl.checkpoint import Checkpoints
+from ipd_theory.rl import run_folder
+from ipd_theory.rl.checkpoint import Checkpoints, drop_after
 from ipd_theory.rl.config import Config
 from ipd_theory.rl.devices import Program, agreed, compiled_iteration, initial_states, mesh_for, on_every_device
-from ipd_theory.rl.run_folder import Line, describe, iterations_done, read_config, read_metrics, write_whole
+from ipd_theory.rl.interruption import Interruption, heeded
+from ipd_theory.rl.resuming import hold_checkpoint, where_it_stopped
+from ipd_theory.rl.run_folder import CHECKPOINTS, CONFIG, Line
 from ipd_theory.rl.train import Metrics, TrainState
 
 
@@ -39,9 +43,11 @@ def train(
     `jax.distributed.initialize`, with the same folder, which the first one writes); how many devices there are changes
     the random numbers of a run.
 
+    Ctrl-C and SIGTERM end it after the iteration under way, with a checkpoint; a second one ends it at once, without.
+
     Args:
         config: the run.
-        directory: its folder; made if it is not there.
+        directory: its folder; made if it is not there, once the run has been compiled.
         seeds: trained side by side, one entry each.
         log_every: iterations averaged into one line of metrics.
         checkpoint_every: iterations between checkpoints, a multiple of `log_every`.
@@ -53,79 +59,141 @@ def train(
         The directory.
 
     Raises:
-        ValueError: if the directory holds another run, or `checkpoint_every` is no multiple of `log_every`.
+        ValueError: if the directory holds another run or one that cannot be read, if another process writes it, or if
+            `checkpoint_every` is no multiple of `log_every`.
         FloatingPointError: if a loss is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: if it was asked to stop; it says what was saved.
     """
+    log_every, checkpoint_every = operator.index(log_every), operator.index(checkpoint_every)
     if log_every < 1 or checkpoint_every < 1 or checkpoint_every % log_every:
         raise ValueError(f"checkpoint_every={checkpoint_every} must be a positive multiple of log_every={log_every}")
+    if not max_minutes >= 0:
+        raise ValueError(f"max_minutes must be 0 or more; got {max_minutes}")
     begin = time.monotonic()
-    describe(config, seeds, directory)
-    folder = directory / "checkpoints"
-    if not folder.exists() and iterations_done(directory) >= config.iterations:
+    seeds = _checked_seeds(seeds)
+    settings = run_folder.described(config, seeds)
+    run_folder.hold(directory, CONFIG, settings)
+    if not (directory / CHECKPOINTS).exists() and run_folder.iterations_done(directory) >= config.iterations:
         return directory  # a finished run of which only the record was kept
-    checkpoints = Checkpoints(folder)
-    try:
-        states = initial_states(config, seeds)
-        if checkpoints.latest() is not None:
-            states = checkpoints.restore(states)
-        done = int(states.iteration[0])
-        log = directory / "metrics.jsonl"
-        kept = [line for line in read_metrics(directory) if line["iteration"] <= done]
-        first = jax.process_index() == 0
-        if first:
-            write_whole(log, "".join(json.dumps(line) + "\n" for line in kept))
-        if done >= config.iterations:
+    first = jax.process_index() == 0
+    with run_folder.held(directory) if first else contextlib.nullcontext():
+        blank = jax.eval_shape(lambda: initial_states(config, seeds))
+        found = where_it_stopped(directory, blank, settings, run_folder.iterations_done(directory))
+        if found is not None and found[0] >= config.iterations:
             return directory
         mesh = mesh_for(config)
+        program = compiled_iteration(config, seeds, mesh)
+        done, states = (0, initial_states(config, seeds)) if found is None else found
         if mesh is not None:
             states = on_every_device(states, mesh)
-        program = compiled_iteration(config, seeds, mesh)
+        if first:
+            _begin_writing(directory, config, settings, done)
         announce(program)
-        while done < config.iterations:
-            since = time.monotonic()
-            window = []
-            for _ in range(min(log_every, config.iterations - done)):
-                states, metrics = program.step(states)
-                window.append(metrics)
-            done += len(window)
-            window = jax.device_get(window)
-            line = _summary(window, done, begin)
-            steps = len(seeds) * len(window) * config.steps_per_iteration
-            line |= {
-                "steps_per_second": steps / (time.monotonic() - since),
-                "devices": program.devices,
-                "bytes_per_device": program.memory,
-            }
-            if not all(np.isfinite(loss).all() for metrics in window for loss in metrics.losses):
-                raise FloatingPointError(
-                    f"a loss was not finite by iteration {done}; the last good checkpoint is {checkpoints.latest()}"
-                )
-            if first:
-                with log.open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-            report(line)
-            out_of_time = agreed(time.monotonic() - begin > 60 * max_minutes)
-            if done % checkpoint_every == 0 or done == config.iterations or out_of_time:
-                checkpoints.save(done, states)
-            if out_of_time:
-                break
-    finally:
-        checkpoints.close()
+        agreed(True)  # the others wait until the first one has cleared the way
+        checkpoints = Checkpoints(directory / CHECKPOINTS, keep=2)
+        try:
+            with heeded() as interruption:
+                while done < config.iterations:
+                    states, window, seconds = _some_iterations(
+                        program, states, min(log_every - done % log_every, config.iterations - done), interruption
+                    )
+                    done += len(window)
+                    line = _summary(window, done, begin)
+                    steps = len(seeds) * len(window) * config.steps_per_iteration
+                    line |= {
+                        "steps_per_second": steps / seconds,
+                        "devices": program.devices,
+                        "bytes_per_device": program.memory,
+                    }
+                    if not all(np.isfinite(loss).all() for metrics in window for loss in metrics.losses):
+                        checkpoints.wait()
+                        raise FloatingPointError(
+                            f"a loss was not finite by iteration {done}; "
+                            f"the last good checkpoint is {max(checkpoints.iterations(), default=None)}"
+                        )
+                    if first:
+                        run_folder.append(directory, line)
+                    report(line)
+                    out_of_time, asked = agreed(time.monotonic() - begin > 60 * max_minutes, interruption.asked)
+                    if done % checkpoint_every == 0 or done == config.iterations or out_of_time or asked:
+                        checkpoints.save(done, states, run_folder.decisive(settings))
+                    if out_of_time or asked:
+                        break
+                checkpoints.wait()
+        finally:
+            checkpoints.close()
+    if done < config.iterations and asked:
+        raise KeyboardInterrupt(
+            f"interrupted; {directory} is saved up to iteration {done}, and the same command goes on from there"
+        )
     return directory
 
 
+def _checked_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """Return seeds as plain numbers, having checked that there are some, all different and of 32 bits."""
+    seeds = tuple(operator.index(seed) for seed in seeds)
+    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
+        raise ValueError(f"seeds must be one or more different whole numbers from 0 to 2³² - 1; got {seeds}")
+    return seeds
+
+
+def _begin_writing(directory: Path, config: Config, settings: dict[str, Any], done: int) -> None:
+    """Write the settings, if this run goes farther than what is there, and drop what came after a checkpoint."""
+    path = directory / CONFIG
+    if not path.exists() or run_folder.read_config(directory)[0].iterations < config.iterations:
+        run_folder.write_settings(path, settings)
+    run_folder.rewind(directory, [x for x in run_folder.read_metrics(directory) if x["iteration"] <= done])
+    drop_after(directory / CHECKPOINTS, done)
+
+
+def _some_iterations(
+    program: Program, states: TrainState, count: int, interruption: Interruption
+) -> tuple[TrainState, list[Metrics], float]:
+    """Do so many iterations, fewer if asked to stop; gives their metrics and how many seconds they took."""
+    since, window = time.monotonic(), list[Metrics]()
+    alone = jax.process_count() == 1  # several have to do the same
+    while len(window) < count and not (alone and window and interruption.asked):
+        states, metrics = program.step(states)
+        window.append(metrics)
+        if alone:
+            _wait(window[-2:-1])  # one iteration always lies ready, so that the devices never wait
+    _wait(window)
+    return states, jax.device_get(window), time.monotonic() - since
+
+
+def _wait(arrays: Any) -> None:
+    """Wait until arrays are computed, open to signals meanwhile."""
+    for leaf in jax.tree.leaves(arrays):
+        while not leaf.is_ready():
+            time.sleep(0.001)
+
+
 def read_states(directory: Path, iteration: int | None = None) -> TrainState:
-    """Return the states [seeds] of a run after an iteration, by default the latest checkpoint's.
+    """Return the states [seeds] of a run after an iteration, by default the latest checkpoint's that can be read.
 
     Raises:
-        ValueError: if the directory holds no run, or no such checkpoint.
+        ValueError: if the directory holds no run, or no such checkpoint, or one that belongs to other settings.
     """
-    config, seeds = read_config(directory)
-    checkpoints = Checkpoints(directory / "checkpoints")
+    config, seeds = run_folder.read_config(directory)
+    checkpoints = Checkpoints(directory / CHECKPOINTS)
+    there = checkpoints.iterations()
+    example = jax.eval_shape(lambda: initial_states(config, seeds))
     try:
-        return checkpoints.restore(jax.eval_shape(lambda: initial_states(config, seeds)), iteration)
+        if not there:
+            raise ValueError(f"run {directory} has no checkpoint: only its record was kept, or it has not come so far")
+        if iteration is None:
+            found = checkpoints.newest(example)
+        elif iteration in there:
+            found = (iteration, *checkpoints.restore(example, iteration))
+        else:
+            raise ValueError(
+                f"run {directory} has no checkpoint of iteration {iteration}; there are {', '.join(map(str, there))}"
+            )
     finally:
         checkpoints.close()
+    assert found is not None
+    hold_checkpoint(directory, found[0], found[2], run_folder.described(config, seeds))
+    return found[1]
 
 
 def _summary(window: list[Metrics], iteration: int, begin: float) -> Line:

@@ -6,7 +6,7 @@ Credit for shaping needs no estimator here: J̄ is the reward of the whole meta-
 """
 
 import dataclasses
-import json
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,26 @@ import jax
 import optax
 from jaxtyping import Array, Float, Key
 
+from ipd_theory._arguments import hold_fields
 from ipd_theory._extras import needs
 from ipd_theory.rl import build
-from ipd_theory.rl.checkpoint import Checkpoints
+from ipd_theory.rl.checkpoint import Checkpoints, drop_after
 from ipd_theory.rl.config import Config
+from ipd_theory.rl.interruption import heeded
 from ipd_theory.rl.policies import Policy
+from ipd_theory.rl.resuming import where_it_stopped
+from ipd_theory.rl.run_folder import (
+    CHECKPOINTS,
+    SEARCH,
+    append,
+    decisive,
+    described,
+    held,
+    hold,
+    read_metrics,
+    rewind,
+    write_settings,
+)
 from ipd_theory.rl.train import against_naive
 
 with needs("shaper"):
@@ -42,10 +57,13 @@ class ShaperSettings:
     learning_rate: float = 0.01
 
     def __post_init__(self) -> None:
+        hold_fields(self)
         if self.population_size < 2 or self.population_size % 2:
             raise ValueError(f"population_size must be an even number of 2 or more; got {self.population_size}")
         if self.deviation <= 0:
             raise ValueError(f"deviation must be positive; got {self.deviation}")
+        if self.learning_rate < 0:
+            raise ValueError(f"learning_rate must be 0 or more; got {self.learning_rate}")
 
 
 class ShaperState(NamedTuple):
@@ -116,7 +134,7 @@ def evolve(
     """Search for so many generations, going on from the latest checkpoint in a folder if there is one.
 
     The folder gets `shaper.json`, `metrics.jsonl` (mean and best reward a step of each generation's members) and
-    `checkpoints/`.
+    `checkpoints/`. Ctrl-C and SIGTERM end the search after the generation under way, with a checkpoint.
 
     Args:
         config: as for `shaper`.
@@ -128,32 +146,46 @@ def evolve(
         report: called with each line of metrics.
 
     Raises:
-        ValueError: if the folder holds another search.
+        ValueError: if the folder holds another search, or a training run, or another process writes it.
+        KeyboardInterrupt: if it was asked to stop; it says what was saved.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    described = {"seed": seed, "search": dataclasses.asdict(settings), **dataclasses.asdict(config)}
-    about, wanted = directory / "shaper.json", json.dumps(described, indent=2) + "\n"
-    if about.exists() and about.read_text() != wanted:
-        raise ValueError(f"directory {directory} holds a search with other settings")
-    about.write_text(wanted)
-    search = shaper(config, settings)
-    state, generation = jax.jit(search.init)(jax.random.key(seed)), jax.jit(search.generation)
-    checkpoints, log = Checkpoints(directory / "checkpoints"), directory / "metrics.jsonl"
-    try:
-        done = checkpoints.latest() or 0
-        if done:
-            state = checkpoints.restore(state)
-        kept = log.read_text().splitlines(keepends=True)[:done] if done else []
-        log.write_text("".join(kept))
-        while done < generations:
-            state, rewards = generation(state)
-            done += 1
-            line = {"generation": done, "reward": float(rewards.mean()), "best": float(rewards.max())}
-            with log.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            report(line)
-            if done % checkpoint_every == 0 or done == generations:
-                checkpoints.save(done, state)
-    finally:
-        checkpoints.close()
+    generations, checkpoint_every = operator.index(generations), operator.index(checkpoint_every)
+    if generations < 1 or checkpoint_every < 1:
+        raise ValueError(
+            f"generations and checkpoint_every must be 1 or more; got {generations} and {checkpoint_every}"
+        )
+    played = {name: x for name, x in described(config, ()).items() if name != "seeds"}
+    about = {"seed": operator.index(seed), "search": dataclasses.asdict(settings), **played}
+    hold(directory, SEARCH, about)
+    with held(directory):
+        search = shaper(config, settings)
+        blank = jax.eval_shape(lambda: search.init(jax.random.key(seed)))
+        found = where_it_stopped(directory, blank, about, len(read_metrics(directory)))
+        done, state = found or (0, jax.jit(search.init)(jax.random.key(seed)))
+        generation = jax.jit(search.generation).lower(state).compile()
+        if not (directory / SEARCH).exists():
+            write_settings(directory / SEARCH, about)
+        if done < generations:
+            rewind(directory, read_metrics(directory)[:done])
+            drop_after(directory / CHECKPOINTS, done)
+        checkpoints = Checkpoints(directory / CHECKPOINTS, keep=2)
+        asked = False
+        try:
+            with heeded() as interruption:
+                while done < generations and not asked:
+                    state, rewards = generation(state)
+                    done += 1
+                    line = {"generation": done, "reward": float(rewards.mean()), "best": float(rewards.max())}
+                    append(directory, line)
+                    report(line)
+                    asked = interruption.asked
+                    if done % checkpoint_every == 0 or done == generations or asked:
+                        checkpoints.save(done, state, decisive(about))
+                checkpoints.wait()
+        finally:
+            checkpoints.close()
+    if asked and done < generations:
+        raise KeyboardInterrupt(
+            f"interrupted; {directory} is saved up to generation {done}, and the same command goes on from there"
+        )
     return state
