@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import ipd_theory as ipd
-from ipd_theory.rl import runs, train
+from ipd_theory.rl import run_folder, runs, train
 from ipd_theory.rl.config import PRESETS
 from ipd_theory.rl.policies import playing
 
@@ -100,7 +100,7 @@ assert table.shape[0] == 780
 #
 # ```
 # ipd-theory train ipd-shaping-quick
-# ipd-theory evaluate runs/coala-seed0
+# ipd-theory evaluate runs/ipd-shaping-quick-coala-seed0
 # ```
 
 # %% trained=true alt="The reward a step rises past always-defect; beside it the share of defection by inner episode."
@@ -108,7 +108,7 @@ with TemporaryDirectory() as folder:
     directory = runs.train(
         config, Path(folder) / "run", (0,), log_every=min(10, config.iterations), checkpoint_every=config.iterations
     )
-    lines, trained = runs.read_metrics(directory), runs.read_states(directory)
+    lines, trained = run_folder.read_metrics(directory), runs.read_states(directory)
 
 iteration = [line["iteration"] for line in lines]
 by_episode = np.array([line["against_naive"]["reward"][0][0] for line in lines])  # [lines, 20]

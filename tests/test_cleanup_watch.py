@@ -190,7 +190,7 @@ def test_a_figure_trains_a_missing_run_and_watch_animates_it(
     for options, message in (
         (("--agent", "2"), "agent must lie in 0 to 1; got 2"),
         (("--episodes", "4"), "episodes must lie in 1 to 3; got 4"),
-        (("--out", "x.avi"), "out must end in .gif or .mp4; got x.avi"),
+        (("--out", "x.avi"), "x.avi' must end in .gif, .mp4"),
     ):
         monkeypatch.setattr(sys, "argv", ["ipd-theory", "watch", str(directory), *options])
         with pytest.raises(SystemExit) as ended:

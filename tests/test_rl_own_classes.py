@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ipd_theory.rl import build, runs, tagging
+from ipd_theory.rl import build, run_folder, runs, tagging
 from ipd_theory.rl.config import Config, Meta
 from ipd_theory.rl.environments import ENVIRONMENTS, CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import NETWORKS, GRUSettings, HawkSettings
@@ -62,16 +62,16 @@ def test_own_environment_and_network_train_resume_and_are_read_back(own: Path, t
         environment=matching(stakes=(3.0, 4.0)), network=table(spread=0.2), meta=Meta(epochs=1, minibatches=1),
     )  # fmt: skip
     directory = runs.train(config, tmp_path / "run", log_every=1, checkpoint_every=1, max_minutes=0.0)
-    assert runs.iterations_done(directory) == 1
+    assert run_folder.iterations_done(directory) == 1
     del sys.modules[str(own)]  # as another process, which has not run the file yet
-    there, seeds = runs.read_config(directory)
+    there, seeds = run_folder.read_config(directory)
     assert seeds == (0,)
     assert (there.environment.stakes, there.network.spread) == ((3.0, 4.0), 0.2)  # type: ignore[union-attr]
     assert type(there.environment).__module__ == str(own)
     runs.train(there, directory, log_every=1, checkpoint_every=1)
     states = runs.read_states(directory)
     assert states.meta.table.shape == (1, 1, 5, 3)  # type: ignore[attr-defined]
-    assert [set(line["against_naive"]) for line in runs.read_metrics(directory)] == [
+    assert [set(line["against_naive"]) for line in run_folder.read_metrics(directory)] == [
         {"reward", "co_player_reward", "heads"}
     ] * 2
     assert states.iteration.tolist() == [2]
@@ -109,7 +109,7 @@ def test_networks_of_the_package_go_by_their_name(settings: Any) -> None:
 def test_runs_from_before_networks_were_named_are_hawks() -> None:
     recorded = Path(__file__).parents[1] / "paper_figures" / "runs" / "ipd-shaping-quick-coala-0"
     assert "name" not in json.loads((recorded / "config.json").read_text())["network"]
-    assert runs.read_config(recorded)[0].network == HawkSettings()
+    assert run_folder.read_config(recorded)[0].network == HawkSettings()
 
 
 @dataclasses.dataclass(frozen=True)

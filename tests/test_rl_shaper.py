@@ -72,4 +72,4 @@ def test_the_command_goes_on_where_it_stopped(
     assert len(metrics[0].splitlines()) == 3
     with pytest.raises(SystemExit):
         search("stopped", 3, "--deviation", "0.2")
-    assert "holds a search with other settings" in capsys.readouterr().err
+    assert "other settings: search.deviation is 0.05, not 0.2" in capsys.readouterr().err

@@ -2,26 +2,34 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ipd_theory.commands.console import messages, only_results_on_stdout, print_json, results
+from ipd_theory.commands import presets
+from ipd_theory.commands.console import (
+    folder_to_write,
+    messages,
+    only_results_on_stdout,
+    print_json,
+    results,
+    warnings_in_one_line,
+)
 from ipd_theory.commands.endings import say_error
-from ipd_theory.rl.config import PRESETS, Config
+from ipd_theory.commands.training_progress import memory, progress, rewards
+from ipd_theory.rl.config import PRESETS
 
 WHEN_INTERRUPTED = "interrupted; the run is kept up to its last checkpoint, and the same command goes on from there"
 
 if TYPE_CHECKING:
-    Preset = Config
-else:  # every field of the chosen preset is an option of its own
-    Preset = tyro.extras.subcommand_type_from_defaults(PRESETS, prefix_names=False)
+    Preset = presets.Chosen
+else:
+    Preset = presets.options(PRESETS)
 
 
 def train(
-    config: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],
+    chosen: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],
     out: Path | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -38,8 +46,14 @@ def train(
 ) -> None:
     """Train sequence-model agents by reinforcement learning alone, on the iterated prisoner's dilemma or CleanUp-lite.
 
-    The run's folder gets config.json, metrics.jsonl, TensorBoard events and checkpoints. Run the same command again
-    to go on from the latest checkpoint.
+    The run's folder gets config.json, metrics.jsonl and checkpoints, and TensorBoard events where tensorboardX is
+    installed. Ctrl-C or SIGTERM stops it with a checkpoint. Run the same command again to go on from the latest one.
+
+      ipd-theory train ipd-shaping-quick
+
+      ipd-theory train ipd-mixed-quick --methods coala m_fos --seed 1 --out runs/mine
+
+      ipd-theory evaluate runs/mine
 
     Several processes, on one machine or many, share a run when each is given the same command but for its own number,
     and a folder that all of them see; say for two, each with all the devices of its machine:
@@ -51,9 +65,9 @@ def train(
     When one of them ends, all do; start all of them again to go on.
 
     Args:
-        config: Settings to start from; every one can be changed by an option of its own.
-        out: Folder of the run; runs/METHODS-seedN if not given.
-        seed: First seed.
+        chosen: Settings to start from; every one can be changed by an option of its own.
+        out: Folder of the run; runs/PRESET-METHODS-seedN if not given.
+        seed: Seed of everything random: initial weights, draws and play. The first one, if there are several.
         seeds: How many seeds to train side by side, counted up from the first.
         log_every: Iterations averaged into one line of metrics.
         checkpoint_every: Iterations between checkpoints, a multiple of log-every.
@@ -70,8 +84,9 @@ def train(
 
     from ipd_theory.rl import devices, runs
     from ipd_theory.rl.run_folder import Line, read_metrics
-    from ipd_theory.rl.tracking import trackers
+    from ipd_theory.rl.tracking import has_tensorboard, trackers
 
+    config = chosen.config
     for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
         if count < 1:
             raise ValueError(f"{name} must be 1 or more; got {count}")
@@ -79,21 +94,28 @@ def train(
         jax.config.update("jax_num_cpu_devices", cpu_devices)
     _join(coordinator, processes, process)
     every_seed = tuple(range(seed, seed + seeds))
+    directory = folder_to_write("--out", out or default_folder(chosen.preset, config.methods, every_seed))
     if dry_run:
         program = devices.compiled_iteration(config, every_seed, devices.mesh_for(config))
         if json:
             print_json({"devices": program.devices, "bytes_per_device": program.memory})
         else:
-            results.print(_memory(program), soft_wrap=True)
+            results.print(memory(program), soft_wrap=True)
         return
-    directory = out or Path("runs") / f"{'+'.join(config.methods)}-seed{seed}"
+    if process == 0 and not has_tensorboard():
+        messages.print("no TensorBoard events: tensorboardX is not installed (pip install 'ipd-theory[tracking]')")
     tracked = trackers(directory, wandb_project) if process == 0 else contextlib.nullcontext(lambda line: None)
     try:
-        with only_results_on_stdout(), tracked as track, _progress(config.iterations) as (announce, show):
+        with (
+            warnings_in_one_line(),
+            only_results_on_stdout(),
+            tracked as track,
+            progress("iteration", config.iterations) as show,
+        ):
 
             def report(line: Line) -> None:
                 track(line)
-                show(line)
+                show(line["iteration"], f"{rewards(line)} · {line['steps_per_second']:,.0f} steps/s")
 
             runs.train(
                 config,
@@ -102,7 +124,7 @@ def train(
                 log_every=log_every,
                 checkpoint_every=checkpoint_every,
                 max_minutes=max_minutes,
-                announce=announce,
+                announce=lambda program: messages.print(memory(program), soft_wrap=True),
                 report=report,
             )
     except jax.errors.JaxRuntimeError as error:
@@ -115,9 +137,15 @@ def train(
         return
     last = read_metrics(directory)[-1]
     if json:
-        print_json({"directory": str(directory), **last})
+        print_json({"directory": directory, **last})
     else:
-        results.print(f"{directory}: iteration {last['iteration']}, {_rewards(last)}", soft_wrap=True)
+        results.print(f"{directory}: iteration {last['iteration']}, {rewards(last)}", soft_wrap=True)
+
+
+def default_folder(preset: str, methods: tuple[str, ...], seeds: tuple[int, ...]) -> Path:
+    """Return a folder whose name says what is trained, another one for each preset, pool and choice of seeds."""
+    counted = f"seed{seeds[0]}" if len(seeds) == 1 else f"seeds{seeds[0]}-{seeds[-1]}"
+    return Path("runs") / f"{preset}-{'+'.join(methods)}-{counted}"
 
 
 def _join(coordinator: str | None, processes: int, process: int) -> None:
@@ -133,48 +161,3 @@ def _join(coordinator: str | None, processes: int, process: int) -> None:
             raise ValueError(f"coordinator must be HOST:PORT; got {coordinator}")
         jax.config.update("jax_enable_preemption_service", False)  # which would catch SIGTERM and go on
         jax.distributed.initialize(coordinator, processes, process)
-
-
-@contextlib.contextmanager
-def _progress(iterations: int) -> Iterator[tuple[Callable[[Any], None], Callable[[dict[str, Any]], None]]]:
-    """Show how far a run is; gives the functions to call with its compiled program and with each line of metrics."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    count, what = map(TextColumn, ("iteration {task.completed:.0f}/{task.total:.0f}", "{task.description}"))
-    with Progress(count, BarColumn(), what, TimeElapsedColumn(), console=messages) as bar:
-        task = bar.add_task("compiling", total=iterations)
-        begun_at: list[tuple[int, float]] = []
-
-        def announce(program: Any) -> None:
-            messages.print(_memory(program))
-            bar.update(task, description="training")
-
-        def show(line: dict[str, Any]) -> None:
-            begun_at.append((line["iteration"], line["seconds"]))
-            (first, begin), (last, now) = begun_at[0], begun_at[-1]
-            left = (iterations - last) * (now - begin) / max(last - first, 1) / 60
-            description = f"{_rewards(line)} · {line['steps_per_second']:,.0f} steps/s · {left:.1f} min left"
-            bar.update(task, completed=line["iteration"], description=description)
-
-        yield announce, show
-
-
-def _memory(program: Any) -> str:
-    """Write how much memory a compiled iteration takes on each device."""
-    import jax
-
-    device = jax.local_devices()[0]
-    limit = (device.memory_stats() or {}).get("bytes_limit")
-    of = f" of {limit / 2**20:,.0f}" if limit else ""
-    devices = "the one device" if program.devices == 1 else f"each of {program.devices} devices"
-    return f"an iteration takes {program.memory / 2**20:,.1f}{of} MiB on {devices} ({device.device_kind})"
-
-
-def _rewards(line: dict[str, Any]) -> str:
-    """Write an iteration's mean reward a step by kind of co-player, over seeds, agents and inner episodes."""
-    parts = []
-    for kind in ("naive", "meta"):
-        values = [x for seed in line[f"against_{kind}"]["reward"] for agent in seed for x in agent if x is not None]
-        if values:
-            parts.append(f"{sum(values) / len(values):.3f} against {kind}")
-    return ", ".join(parts)

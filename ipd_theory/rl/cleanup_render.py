@@ -134,8 +134,12 @@ def episode(
         yield np.asarray(image)
 
 
-def _ffmpeg(path: Path) -> str:
-    """Return the program that writes videos: the system's, or the one that comes with imageio-ffmpeg."""
+def ffmpeg(path: Path) -> str:
+    """Return the program that writes a video: the system's, or the one that comes with imageio-ffmpeg.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if found := shutil.which("ffmpeg"):
         return found
     if importlib.util.find_spec("imageio_ffmpeg"):
@@ -153,6 +157,7 @@ def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
 
     Raises:
         ValueError: if the ending is another, there are no frames, or ffmpeg is missing.
+        OSError: if the file cannot be written.
     """
     if not frames:
         raise ValueError("frames must hold one frame or more; got none")
@@ -165,7 +170,10 @@ def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
         raw = f"-y -f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {frames_per_second:g} -i -".split()
         coded = ["-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", str(path)]
         pixels = b"".join(frame.tobytes() for frame in frames)
-        subprocess.run([_ffmpeg(path), *raw, *coded], input=pixels, check=True, capture_output=True)
+        ended = subprocess.run([ffmpeg(path), *raw, *coded], input=pixels, capture_output=True, check=False)
+        if ended.returncode:
+            why = ended.stderr.decode(errors="replace").strip().splitlines()
+            raise OSError(f"{path} cannot be written: {why[-1] if why else 'ffmpeg failed'}")
     else:
         raise ValueError(f"{path.name} must end in .gif or .mp4")
 

@@ -142,7 +142,7 @@ class Config:
     def __post_init__(self) -> None:
         hold_fields(self)
         if not isinstance(self.methods, tuple) or not self.methods:
-            raise ValueError(f"methods must be a tuple that names a learning rule each meta agent; got {self.methods!r}")
+            raise ValueError(f"methods must be a tuple, a learning rule for each meta agent; got {self.methods!r}")
         for method in set(self.methods) - _PUBLISHED:
             _can_train(method)
         _least(self, 1, "iterations", "meta_batch", "batch", "inner_episodes", "episode_length")

@@ -26,7 +26,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from ipd_theory.rl.hawk_layers import (
     DecayInitialization,
@@ -169,7 +169,7 @@ class Features(eqx.Module):
         lags, width = self.gates.conv_weight.shape
         return (jnp.zeros((*batch, width), jnp.float32),) * (lags - 1)
 
-    def encode(self, observations: Float[Array, "*batch features"]) -> tuple[Array, tuple[Array, ...]]:
+    def encode(self, observations: Shaped[Array, "*batch features"]) -> tuple[Array, tuple[Array, ...]]:
         """Return what is to be remembered, and the streams that need no memory."""
         x, branch, u = self.encoder(observations.astype(jnp.float32))
         return u, (x, branch)

@@ -6,7 +6,6 @@ where the latest checkpoint was taken.
 """
 
 import contextlib
-import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Shaped
 
+from ipd_theory._checks import whole
 from ipd_theory.rl import run_folder
 from ipd_theory.rl.checkpoint import Checkpoints, drop_after
 from ipd_theory.rl.config import Config
@@ -64,8 +64,8 @@ def train(
         FloatingPointError: if a loss is not finite; the last good checkpoint is kept.
         KeyboardInterrupt: if it was asked to stop; it says what was saved.
     """
-    log_every, checkpoint_every = operator.index(log_every), operator.index(checkpoint_every)
-    if log_every < 1 or checkpoint_every < 1 or checkpoint_every % log_every:
+    log_every, checkpoint_every = whole("log_every", log_every, 1), whole("checkpoint_every", checkpoint_every, 1)
+    if checkpoint_every % log_every:
         raise ValueError(f"checkpoint_every={checkpoint_every} must be a positive multiple of log_every={log_every}")
     if not max_minutes >= 0:
         raise ValueError(f"max_minutes must be 0 or more; got {max_minutes}")
@@ -131,9 +131,9 @@ def train(
 
 def _checked_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     """Return seeds as plain numbers, having checked that there are some, all different and of 32 bits."""
-    seeds = tuple(operator.index(seed) for seed in seeds)
-    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**32 for seed in seeds):
-        raise ValueError(f"seeds must be one or more different whole numbers from 0 to 2³² - 1; got {seeds}")
+    seeds = tuple(whole("seeds", seed, 0, 2**32 - 1) for seed in seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be one or more different numbers; got {seeds}")
     return seeds
 
 

@@ -6,7 +6,6 @@ Credit for shaping needs no estimator here: J̄ is the reward of the whole meta-
 """
 
 import dataclasses
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from ipd_theory._arguments import hold_fields
+from ipd_theory._checks import whole
 from ipd_theory._extras import needs
 from ipd_theory.rl import build
 from ipd_theory.rl.checkpoint import Checkpoints, drop_after
@@ -149,13 +149,10 @@ def evolve(
         ValueError: if the folder holds another search, or a training run, or another process writes it.
         KeyboardInterrupt: if it was asked to stop; it says what was saved.
     """
-    generations, checkpoint_every = operator.index(generations), operator.index(checkpoint_every)
-    if generations < 1 or checkpoint_every < 1:
-        raise ValueError(
-            f"generations and checkpoint_every must be 1 or more; got {generations} and {checkpoint_every}"
-        )
+    generations, checkpoint_every = whole("generations", generations, 1), whole("checkpoint_every", checkpoint_every, 1)
+    seed = whole("seed", seed, 0, 2**32 - 1)
     played = {name: x for name, x in described(config, ()).items() if name != "seeds"}
-    about = {"seed": operator.index(seed), "search": dataclasses.asdict(settings), **played}
+    about = {"seed": seed, "search": dataclasses.asdict(settings), **played}
     hold(directory, SEARCH, about)
     with held(directory):
         search = shaper(config, settings)

@@ -23,6 +23,11 @@ def scalars(line: Line, seeds: tuple[int, ...]) -> dict[str, float]:
     return named
 
 
+def has_tensorboard() -> bool:
+    """Return whether TensorBoard events can be written."""
+    return importlib.util.find_spec("tensorboardX") is not None
+
+
 @contextmanager
 def trackers(directory: Path, wandb_project: str | None = None) -> Iterator[Callable[[Line], None]]:
     """Give a function that writes a line of metrics to every tracker there is, for `runs.train`'s `report`.
@@ -34,26 +39,33 @@ def trackers(directory: Path, wandb_project: str | None = None) -> Iterator[Call
     Raises:
         ValueError: if a project is named and wandb is not installed.
     """
+    if wandb_project is not None and not importlib.util.find_spec("wandb"):
+        raise ValueError(f"wandb_project={wandb_project!r} needs the package wandb, which is not installed")
     writers: list[Callable[[int, dict[str, float]], None]] = []
     closers: list[Callable[[], Any]] = []
-    if importlib.util.find_spec("tensorboardX"):
-        events = importlib.import_module("tensorboardX").SummaryWriter(str(directory / "events"))
 
-        def add_scalars(step: int, named: dict[str, float]) -> None:
-            for name, x in named.items():
-                events.add_scalar(name, x, step)
+    def begin() -> None:
+        if has_tensorboard():
+            events = importlib.import_module("tensorboardX").SummaryWriter(str(directory / "events"))
 
-        writers.append(add_scalars)
-        closers.append(events.close)
-    if wandb_project is not None:
-        if not importlib.util.find_spec("wandb"):
-            raise ValueError(f"wandb_project={wandb_project!r} needs the package wandb, which is not installed")
-        run = importlib.import_module("wandb").init(project=wandb_project, name=directory.name, dir=str(directory))
-        writers.append(lambda step, named: run.log(named, step=step))
-        closers.append(run.finish)
+            def add_scalars(step: int, named: dict[str, float]) -> None:
+                for name, x in named.items():
+                    events.add_scalar(name, x, step)
+
+            writers.append(add_scalars)
+            closers.append(events.close)
+        if wandb_project is not None:
+            run = importlib.import_module("wandb").init(project=wandb_project, name=directory.name, dir=str(directory))
+            writers.append(lambda step, named: run.log(named, step=step))
+            closers.append(run.finish)
+
+    seeds: list[tuple[int, ...]] = []
 
     def write(line: Line) -> None:
-        named = scalars(line, read_config(directory)[1])
+        if not seeds:  # only now is it sure that the folder is this run's
+            seeds.append(read_config(directory)[1])
+            begin()
+        named = scalars(line, seeds[0])
         for writer in writers:
             writer(line["iteration"], named)
 

@@ -1,0 +1,28 @@
+"""The settings that `train` and `shaper` start from, each by the name of its preset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
+
+from ipd_theory.rl.config import Config
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Settings that were chosen on the command line.
+
+    Args:
+        config: The preset's, with what was changed by options.
+        preset: Its name.
+    """
+
+    config: Annotated[Config, tyro.conf.arg(name="")]
+    preset: tyro.conf.Suppress[str]
+
+
+def options(presets: Mapping[str, Config]) -> Any:
+    """Return the type of a command's argument that makes every preset a word and its settings options."""
+    chosen = {name: Chosen(config, name) for name, config in presets.items()}
+    return tyro.extras.subcommand_type_from_defaults(chosen, prefix_names=False)
