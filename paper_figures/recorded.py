@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from ipd_theory.drawing import style
 from ipd_theory.rl import runs
 from ipd_theory.rl.config import PRESETS, Config, Method, with_method
-from ipd_theory.rl.run_folder import Line, describe, iterations_done, read_metrics
+from ipd_theory.rl.run_folder import CONFIG, Line, described, hold, iterations_done, read_metrics
 
 METHODS: dict[Method, str] = {"coala": "COALA-PG", "batch_unaware": "batch-unaware", "m_fos": "M-FOS"}
 COLORS = {method: style.ESTIMATORS[name] for method, name in METHODS.items()}
@@ -32,7 +32,7 @@ def lines(
     """
     directory = RECORDED / f"{name}-{'-'.join(map(str, seeds))}"
     if iterations_done(directory) >= config.iterations:
-        describe(config, seeds, directory)  # holds these settings against those of the record
+        hold(directory, CONFIG, described(config, seeds))
     else:
         directory = folder / directory.name
         runs.train(config, directory, seeds, log_every=10, checkpoint_every=checkpoint_every)

@@ -42,9 +42,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     states = devices.initial_states(CONFIG, SEEDS)
     tables = [policies.playing(s).table for s in (ipd.strategies.always_cooperate(), ipd.strategies.always_defect())]
     meta = policies.TabularPolicy(jnp.stack([jnp.stack(tables)] * 2))
-    run_folder.describe(CONFIG, SEEDS, directory)
-    checkpoints = Checkpoints(directory / "checkpoints")
-    checkpoints.save(7, states._replace(meta=meta, iteration=jnp.full_like(states.iteration, 7)))
+    run_folder.write_settings(directory / run_folder.CONFIG, run_folder.described(CONFIG, SEEDS))
+    checkpoints = Checkpoints(directory / "checkpoints", keep=1)
+    checkpoints.save(7, states._replace(meta=meta, iteration=jnp.full_like(states.iteration, 7)), {})
     checkpoints.close()
     return directory
 
@@ -128,6 +128,6 @@ def test_what_a_run_does_not_have_is_said(run: Path, ask: Any, message: str) -> 
 
 def test_a_pool_of_one_has_no_other_meta_agent(tmp_path: Path) -> None:
     alone = replace(CONFIG, methods=("coala",), p_naive=1.0)
-    run_folder.describe(alone, (0,), tmp_path)
+    run_folder.write_settings(tmp_path / run_folder.CONFIG, run_folder.described(alone, (0,)))
     with pytest.raises(ValueError, match="against='meta' needs a pool of two meta agents or more"):
         evaluation.watch(tmp_path, against="meta")

@@ -61,7 +61,6 @@ def test_the_table_averages_the_last_lines(tmp_path: Path, monkeypatch: pytest.M
     rewards = np.random.default_rng(0).normal(size=(2, 3, 2, 4))  # seeds, lines, agents, inner episodes
     for seed in range(2):
         directory = tmp_path / f"ipd-mixed-quick-coala+m_fos-{seed}"
-        directory.mkdir()
         run_folder.write_settings(directory / run_folder.CONFIG, run_folder.described(config, (seed,)))
         with (directory / "metrics.jsonl").open("w") as file:
             for i in range(3):

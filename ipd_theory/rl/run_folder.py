@@ -127,7 +127,8 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Write settings as JSON."""
+    """Write settings as JSON into a folder, which is made if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(settings, indent=2) + "\n")
 
 
