@@ -6,7 +6,6 @@ left and still count as defecting, because they gain less than ⅓ by shaping (`
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ipd_theory.drawing import phase_maps
-from ipd_theory.games import symmetric_game
 from ipd_theory.phases import store
 from ipd_theory.phases import sweep as sweeps
-from ipd_theory.phases.boundaries import boundary_agreement, defection_unstable, left_defection
+from ipd_theory.phases.boundaries import boundary_agreement, left_defection, unstable_cells
 from ipd_theory.phases.grid import ABOUT, Axis, Cell, Sweep
-from ipd_theory.phases.instability import sobol_learners
 from ipd_theory.phases.outcomes import Outcome, majority
 from paper_figures.pools import part
 from paper_figures.run import Arrays
@@ -95,42 +92,20 @@ def compute_panels(name: str, panels: dict[str, Sweep], progress: Callable[[floa
     for i, sweep in enumerate(panels.values()):
         share = part(progress, i / len(panels), (i + 1) / len(panels))
         # Of the versions and the platform as well: a store that others made is left alone, not an error.
-        fingerprint = hashlib.sha256(repr(sorted(store.described(sweep).items())).encode()).hexdigest()[:12]
-        grids.append(sweeps.run(sweep, folder / f"{name}-{fingerprint}.zarr", share))
+        grids.append(sweeps.run(sweep, folder / f"{name}-{store.fingerprint(sweep)}.zarr", share))
     x, y = (axis.name for axis in next(iter(panels.values())).axes)
     return {
         "x": grids[0][x].values,
         "y": grids[0][y].values,
         "outcome": np.stack([grid.outcome.values for grid in grids]),
         "among_meta": np.stack([grid.among_meta.mean(("seed", "agent")).values for grid in grids]),
-        "unstable": np.stack([defection_is_unstable(sweep) for sweep in panels.values()]),
+        "unstable": np.stack([unstable_cells(sweep) for sweep in panels.values()]),
         "left": np.stack([_left(grid, sweep.start) for grid, sweep in zip(grids, panels.values(), strict=True)]),
     }
 
 
 def _left(grid: xr.Dataset, start: float | None) -> Array:
     return np.zeros(grid.outcome.shape, bool) if start is None else left_defection(grid.logits.values, start)
-
-
-def defection_is_unstable(sweep: Sweep) -> Array:
-    """Return for every cell [n, m] whether the theory predicts that agents leave unconditional defection."""
-    cells = sweep.cells()
-    learners = cells["learner_std"].max() * sobol_learners(7)
-    unstable = np.zeros(len(cells["p_naive"]), bool)
-    for M in np.unique(cells["inner_episodes"]):
-        these = cells["inner_episodes"] == M
-        at = {name: column[these] for name, column in cells.items()}
-        unstable[these] = defection_unstable(
-            symmetric_game(*(at[name] for name in "RSTP")),
-            learners,
-            p_naive=at["p_naive"],
-            discount=at["discount"],
-            learning_rate=at["learning_rate"],
-            num_inner_episodes=int(M),
-            batch_size=at["batch_size"],
-            tremble=at["tremble"],
-        )
-    return unstable.reshape(sweep.shape)
 
 
 def agreement(unstable: Array, left: Array) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -109,9 +110,9 @@ def test_killed_twice_it_goes_on_and_nothing_differs(whole, tmp_path):
     for at, finished in ((0.3, 1), (0.7, 3)):
         assert ended(start(path, tmp_path, die_at=at)) == [-signal.SIGKILL]
         group = zarr.open_group(path)
-        assert store.missing_blocks(group) == list(range(finished, SMALL.num_blocks))
+        assert store.missing_blocks(group) == list(range(finished, 5))
         assert (store.load(path).outcome == -1).any()
-        group["logits"][finished * SMALL.cells_per_block] = 7.0
+        group["logits"][finished * SMALL.block] = 7.0
     assert same(whole, sweeps.run(SMALL, path))
 
 
@@ -120,8 +121,46 @@ def test_a_store_of_another_sweep_is_refused(whole, tmp_path):
     store.create(SMALL, path)
     with pytest.raises(ValueError, match=r"sweep\.zarr holds a sweep with steps 5, not 6; use another path"):
         sweeps.run(dataclasses.replace(SMALL, steps=6), path)
-    with pytest.raises(ValueError, match="holds a sweep with seed 0, not 1"):
-        sweeps.run(dataclasses.replace(SMALL, seed=1), path)
+    T = dataclasses.replace(SMALL, axes=(*SMALL.axes[:2], Axis("T", tuple(np.linspace(0.9, 2, 10_000)))))
+    two = dataclasses.replace(SMALL, axes=(*SMALL.axes[:2], Axis("T", (0.9, 1.9))))
+    for sweep, message in (
+        (dataclasses.replace(SMALL, seed=1), "seed 0, not 1;"),
+        (dataclasses.replace(SMALL, seeds=5), "seeds 4, not 5;"),
+        (dataclasses.replace(SMALL, cell=dataclasses.replace(SMALL.cell, S=-2.0)), "S -1.0, not -2.0;"),
+        (two, "other values of T;"),
+        (T, "T (10000 values);"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)) as caught:
+            store.open_same(sweep, path)
+        assert len(str(caught.value)) < 400
+
+
+def test_more_seeds_and_points_take_over_the_runs_that_are_the_same(whole, tmp_path, monkeypatch):
+    """Of 108 runs 48 are there; the others are computed as if alone, and two stores of other training add nothing."""
+    path, more = tmp_path / "sweep.zarr", tmp_path / "more.zarr"
+    assert same(whole, sweeps.run(SMALL, path))
+    axes = (Axis("p_naive", (0.1, 0.2, 1.0)), SMALL.axes[1], Axis("T", (0.9, 2.0)))
+    wider = dataclasses.replace(SMALL, axes=axes, seeds=6)
+    other = tmp_path / "other.zarr"
+    store.create(dataclasses.replace(wider, steps=6), other)
+    computed = []
+    run_blocks = sweeps._run_blocks
+    monkeypatch.setattr(sweeps, "_run_blocks", lambda s, blocks, r: computed.extend(blocks) or run_blocks(s, blocks, r))
+    grid = sweeps.run(wider, more, reuse=[other, path])
+    assert sum(map(len, computed)) == 108 - 2 * 3 * 2 * 4
+    assert same(grid.sel(p_naive=[0.1, 1.0]).isel(seed=slice(4)), whole.sel(p_naive=[0.1, 1.0]))
+    assert same(grid, sweeps.run(wider, tmp_path / "fresh.zarr"))
+    unfinished = tmp_path / "unfinished.zarr"
+    store.create(SMALL, unfinished)
+    assert store._taken_over(wider, [unfinished]) == {}
+    assert len(store._taken_over(SMALL, [more])) == 2 * 3 * 2 * 4  # from a store that took them over itself
+
+
+def test_every_variable_says_what_it_is(whole):
+    assert all({"long_name", "units"} <= set(x.attrs) for x in whole.variables.values())
+    names = dict(zip(whole.outcome.flag_values, whole.outcome.flag_meanings.split(), strict=True))
+    assert names[outcomes.Outcome.ANTI_COORDINATION] == "anti-coordination"
+    assert whole["T"].attrs["units"] == "payoff"
 
 
 def test_untrained_pools_are_measured_as_the_exact_core_does(whole, tmp_path):
@@ -152,7 +191,10 @@ def test_untrained_pools_are_measured_as_the_exact_core_does(whole, tmp_path):
         ({"axes": (Axis("p_naive", (0.5, 1.5)),)}, r"p_naive holds 1\.5"),
         ({"axes": (Axis("inner_episodes", (1.5,)),)}, "inner_episodes must be whole numbers"),
         ({"cell": Cell(batch_size=0.5)}, r"batch_size must be 1 or more; got 0\.5"),
-        ({"block": 24}, "block must be a multiple of 16 and hold the 4 seeds; got 24"),
+        ({"block": 24}, "block must be a multiple of 16; got 24"),
+        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"meta_rate": 0.0}, "meta_rate must be a finite number above 0; got 0"),
+        ({"cell": Cell(T=float("nan"))}, "T must be a finite number; got nan"),
         ({"start": 1.0}, r"start must lie in \(0, 1\); got 1\.0"),
         ({"dtype": "float16"}, "dtype must be float32 or float64"),
         ({"num_agents": 1}, "num_agents must be 2 or more; got 1"),
@@ -167,5 +209,5 @@ def test_cells_are_in_the_order_of_their_axes():
     sweep = Sweep(axes=(Axis("p_naive", (0.1, 0.2)), Axis("T", (1.2, 1.4, 1.6))), seeds=3, block=16)
     assert sweep.cells()["p_naive"].tolist() == [0.1] * 3 + [0.2] * 3
     assert sweep.cells()["T"].tolist() == [1.2, 1.4, 1.6] * 2
-    assert (sweep.cells_per_block, sweep.num_blocks) == (5, 2)
+    assert (sweep.shape, sweep.num_runs) == ((2, 3), 18)
     assert len(outcomes.Measures._fields) == 13

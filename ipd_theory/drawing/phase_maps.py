@@ -96,16 +96,14 @@ def phase_diagram(
     y_name: str,
     *,
     unstable: Bool[np.ndarray, "n m"] | None = None,
-    caption: str = "",
 ) -> Figure:
-    """Draw the diagram of one sweep: its outcomes, and the agents' mean return among each other.
+    """Draw the diagram of one sweep: its outcomes, and the agents' mean return among each other; settings below.
 
     Args:
         grid: what `phases.sweep.run` and `phases.store.load` return.
         x_name: the setting on the horizontal axis.
         y_name: the setting on the vertical axis.
         unstable: [n, m] the cells in which theory predicts that defection is left; outlined if given.
-        caption: the settings that fix the picture, below it.
 
     Raises:
         ValueError: if the grid has no such axes, or more than these two.
@@ -132,6 +130,19 @@ def phase_diagram(
         if unstable is not None:
             outline(left, x, y, unstable)
         name_outcomes(figure, outcomes, extra=() if unstable is None else (PREDICTED,))
-        if caption:
-            style.put_below(figure, caption)
+        remark = "the line is where pools leave defection, which need not end in another phase"
+        style.put_below(figure, *([] if unstable is None else [remark]), settings_in_words(grid))
     return figure
+
+
+def settings_in_words(grid: xr.Dataset) -> str:
+    """Return what fixes the picture of a sweep, in a line: each setting that is no axis, and the pools' training."""
+    settings = grid.attrs
+    cell = [f"{name} {x:g}" for name, x in settings["cell"].items() if name not in grid.dims]
+    start = "N(0, 1) logits" if settings["start"] is None else f"p = {settings['start']:g}"
+    weight = "the sum" if settings["sum_episodes"] else "the mean"
+    training = (
+        f"{settings['seeds']} seeds from {start}, {settings['steps']} steps of AdamW at {settings['meta_rate']:g}, "
+        f"{settings['num_agents']} agents, {settings['num_learners']} learners each, {weight} over episodes"
+    )
+    return f"{'; '.join(cell)}; {training}, seed {settings['seed']}"

@@ -14,8 +14,9 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 from scipy.optimize import brentq
 from scipy.special import logit
 
-from ipd_theory.games import MatrixGame
-from ipd_theory.phases.instability import AFTER_DC, defection_drift
+from ipd_theory.games import MatrixGame, symmetric_game
+from ipd_theory.phases.grid import Sweep
+from ipd_theory.phases.instability import AFTER_DC, defection_drift, sobol_learners
 
 MET = np.array([0, AFTER_DC, 4])  # the contexts that an agent comes to that always defects
 
@@ -54,6 +55,35 @@ def defection_unstable(
         tremble=tremble,
     )
     return (drift.of_pool(p_naive, batch_size)[..., MET] > 0).any(-1)
+
+
+def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*shape"]:
+    """Return for every cell of a sweep whether theory says that pools leave unconditional defection there.
+
+    Args:
+        sweep: the grid; how its pools are trained does not matter but for what they ascend.
+        log2_learners: naive learners are 2^k evenly spread ones.
+    """
+    cells = sweep.cells()
+    unstable = np.zeros(len(cells["p_naive"]), bool)
+    spread = sobol_learners(log2_learners)
+    for M, std in {*zip(cells["inner_episodes"].tolist(), cells["learner_std"].tolist(), strict=True)}:
+        these = (cells["inner_episodes"] == M) & (cells["learner_std"] == std)
+        at = {name: column[these] for name, column in cells.items()}
+        weight = at["p_naive"]
+        if sweep.sum_episodes:  # the same sign as with the mean over episodes and a larger weight
+            weight = weight * (M + 1) / (weight * (M + 1) + 1 - weight)
+        unstable[these] = defection_unstable(
+            symmetric_game(*(at[name] for name in "RSTP")),
+            std * spread,
+            p_naive=weight,
+            discount=at["discount"],
+            learning_rate=at["learning_rate"],
+            num_inner_episodes=int(M),
+            batch_size=at["batch_size"],
+            tremble=at["tremble"],
+        )
+    return unstable.reshape(sweep.shape)
 
 
 def left_defection(logits: Shaped[np.ndarray, "... agents 5"], start: float) -> Bool[np.ndarray, "..."]:

@@ -1,14 +1,17 @@
-"""Results of sweeps: a zarr group with one long axis `cell`, written block by block and read as a grid.
+"""Results of sweeps: a zarr group in which runs lie block by block, read as a grid.
 
 A block's data is written before its mark in `finished`, each of whose chunks is renamed into place whole. What has
-no mark is computed again, so a store can be left at any moment.
+no mark is computed again, so a store can be left at any moment. `place` says where each run lies: runs that were taken
+from other stores come first, then the blocks, each a chunk of its own.
 """
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
 import shutil
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,58 +28,150 @@ with needs("phases"):
     import xarray as xr
     import zarr
 
+LAYOUT = 2
+OF_RUNS = ("axes", "cell", "seeds")  # settings in which sweeps may differ that have runs in common
+
 
 def described(sweep: Sweep) -> dict[str, Any]:
     """Return what a store records of its sweep, and what must be the same to go on with it."""
     versions = {name: version(name) for name in ("ipd-theory", "jax")}
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(sweep)))
     machine = {"platform": jax.devices()[0].platform, "x64": jax.config.read("jax_enable_x64")}
-    return {**plain, "versions": versions, **machine}
+    return {**plain, "largest_inner_episodes": sweep.longest, "versions": versions, **machine, "layout": LAYOUT}
 
 
-def create(sweep: Sweep, path: Path) -> None:
-    """Make an empty store under another name and rename it, so that none is ever half made."""
+def fingerprint(sweep: Sweep) -> str:
+    """Return a name for a sweep that no other sweep, version or platform has."""
+    return hashlib.sha256(repr(sorted(described(sweep).items())).encode()).hexdigest()[:12]
+
+
+def difference(sweep: Sweep, path: Path) -> tuple[str, str] | None:
+    """Return the first setting in which a store's sweep differs from this one, and words for it; None if in none.
+
+    Settings in which sweeps may differ that have runs in common come last.
+    """
+    stored: Any = zarr.open_group(path, mode="r").attrs.get("settings", {})
+    wanted = described(sweep)
+    for name in sorted(wanted, key=OF_RUNS.__contains__):
+        there, here = stored.get(name), wanted[name]
+        if there == here:
+            continue
+        if name == "axes" and there:
+            before, now = ({axis: len(values) for axis, values in axes} for axes in (there, here))
+            if before == now:
+                differing = next(a[0] for a, b in zip(there, here, strict=True) if a != b)
+                return name, f"other values of {differing}"
+            points = [", ".join(f"{axis} ({n} values)" for axis, n in x.items()) or "none" for x in (before, now)]
+            return name, f"axes {points[0]}, not {points[1]}"
+        if name == "cell" and there:
+            name = next(key for key in here if there.get(key) != here[key])
+            return "cell", f"{name} {there.get(name)}, not {here[name]}"
+        return name, f"{name} {there}, not {here}"
+    return None
+
+
+def create(sweep: Sweep, path: Path, reuse: Iterable[Path] = ()) -> None:
+    """Make a store under another name and rename it, so that none is ever half made.
+
+    Args:
+        sweep: what it is for.
+        path: the store; if another process has made it meanwhile, that one stays.
+        reuse: other stores; their finished runs that are also runs of this sweep are taken over.
+    """
     partial = path.with_name(f".{os.getpid()}-{path.name}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    group = zarr.open_group(partial, mode="w", zarr_format=3)
+    try:
+        _lay_out(sweep, partial, _taken_over(sweep, reuse))
+        os.replace(partial, path)
+    except OSError:
+        if not path.exists():
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lay_out(sweep: Sweep, path: Path, taken: dict[int, dict[str, Any]]) -> None:
+    """Write an empty store but for the runs taken over, by their numbers."""
+    group = zarr.open_group(path, mode="w", zarr_format=3)
     group.attrs["settings"] = described(sweep)
-    cells = sweep.cells()
-    count, per_block = len(cells["p_naive"]), sweep.cells_per_block
-    for name, column in cells.items():
+    group.attrs["taken_over"] = len(taken)
+    for name, column in sweep.cells().items():
         group.create_array(name, data=column, dimension_names=("cell",))
+    first = sweep.block * math.ceil(len(taken) / sweep.block)  # blocks begin at a chunk of their own
+    new = np.setdiff1d(np.arange(sweep.num_runs), list(taken))
+    place = np.zeros(sweep.num_runs, np.int64)
+    place[list(taken)], place[new] = np.arange(len(taken)), first + np.arange(len(new))
+    group.create_array("place", data=place.reshape(-1, sweep.seeds), dimension_names=("cell", "seed"))
     for name in ("logits", *outcomes.Measures._fields):
         names = ("agent", "context") if name == "logits" else ("agent",)
         shape = (sweep.num_agents, 5)[: len(names)]
-        group.create_array(
+        array = group.create_array(
             name,
-            shape=(count, sweep.seeds, *shape),
-            chunks=(per_block, sweep.seeds, *shape),
+            shape=(first + len(new), *shape),
+            chunks=(sweep.block, *shape),
             dtype=sweep.dtype,
             fill_value=math.nan,
-            dimension_names=("cell", "seed", *names),
+            dimension_names=("position", *names),
         )
+        if taken:
+            array[: len(taken)] = np.stack([run[name] for run in taken.values()])
+    blocks = math.ceil(len(new) / sweep.block)
     group.create_array(
-        "finished", shape=(sweep.num_blocks,), chunks=(1,), dtype="uint8", fill_value=0, dimension_names=("block",)
+        "finished", shape=(blocks,), chunks=(1,), dtype="uint8", fill_value=0, dimension_names=("block",)
     )
-    os.replace(partial, path)
+
+
+def _taken_over(sweep: Sweep, stores: Iterable[Path]) -> dict[int, dict[str, Any]]:
+    """Return the data of every run of this sweep that one of the stores holds, by the run's number."""
+    taken: dict[int, dict[str, Any]] = {}
+    columns = sweep.cells()
+    cells = {settings: i for i, settings in enumerate(zip(*columns.values(), strict=True))}
+    for path in stores:
+        found = difference(sweep, path)
+        if found is not None and found[0] not in OF_RUNS:
+            continue
+        group = zarr.open_group(path, mode="r")
+        place = np.asarray(_array(group, "place")[:])
+        data = {name: np.asarray(_array(group, name)[:])[place] for name in ("logits", *outcomes.Measures._fields)}
+        there = zip(*(np.asarray(_array(group, name)[:]) for name in columns), strict=True)
+        done = ~np.isnan(data["among_meta"]).any(-1) & _is_finished(group, place)
+        for i, settings in enumerate(there):
+            for seed in np.flatnonzero(done[i]) if settings in cells else ():
+                if seed < sweep.seeds:
+                    taken[cells[settings] * sweep.seeds + int(seed)] = {name: x[i, seed] for name, x in data.items()}
+    return dict(sorted(taken.items()))
+
+
+def _is_finished(group: zarr.Group, place: Int[np.ndarray, "cells seeds"]) -> np.ndarray:
+    """Return which runs [cells, seeds] are taken over or in a block with a mark."""
+    settings: Any = group.attrs["settings"]
+    block = settings["block"]
+    taken: Any = group.attrs["taken_over"]
+    marks = np.append(np.asarray(_array(group, "finished")[:]), 0)
+    number = place // block - math.ceil(taken / block)
+    return np.asarray((number < 0) | (marks[number] == 1))
 
 
 def open_same(sweep: Sweep, path: Path) -> zarr.Group:
     """Open the store for writing, or raise `ValueError` naming the setting in which it differs from the sweep."""
-    group = zarr.open_group(path, mode="r+")
-    stored: Any = group.attrs.get("settings", {})
-    wanted = described(sweep)
-    for name, value in wanted.items():
-        if stored.get(name) != value:
-            raise ValueError(f"{path} holds a sweep with {name} {stored.get(name)}, not {value}; use another path")
-    return group
+    found = difference(sweep, path)
+    if found is not None:
+        raise ValueError(f"{path} holds a sweep with {found[1]}; use another path")
+    return zarr.open_group(path, mode="r+")
 
 
 def missing_blocks(group: zarr.Group) -> list[int]:
     """Return the blocks without a mark."""
     marks = np.asarray(_array(group, "finished")[:])
     return [int(i) for i in np.flatnonzero(marks == 0)]
+
+
+def runs_of(group: zarr.Group, sweep: Sweep, block: int) -> Int[np.ndarray, " runs"]:
+    """Return the numbers of a block's runs: cell times seeds plus seed."""
+    taken: Any = group.attrs["taken_over"]
+    new = np.argsort(np.asarray(_array(group, "place")[:]).reshape(-1))[taken:]
+    return new[block * sweep.block : (block + 1) * sweep.block]
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -86,12 +181,14 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 
 
 def write(group: zarr.Group, sweep: Sweep, block: int, arrays: dict[str, Any]) -> None:
-    """Write a block's data, then its mark."""
-    begin = block * sweep.cells_per_block
-    bad = ~np.isfinite(arrays["logits"]).all((1, 2, 3))
+    """Write a block's data [runs, …], then its mark."""
+    bad = ~np.isfinite(arrays["logits"]).all((1, 2))
+    runs = runs_of(group, sweep, block)
     if bad.any():
-        cell = {name: column[begin + bad.argmax()] for name, column in sweep.cells().items()}
+        cell = {name: float(column[runs[bad.argmax()] // sweep.seeds]) for name, column in sweep.cells().items()}
         raise FloatingPointError(f"a pool's logits stopped being finite at {cell}")
+    taken: Any = group.attrs["taken_over"]
+    begin = sweep.block * (math.ceil(taken / sweep.block) + block)
     for name, x in arrays.items():
         _array(group, name)[begin : begin + len(x)] = x
     _array(group, "finished")[block] = 1
@@ -108,10 +205,14 @@ def load(path: Path) -> xr.Dataset:
     settings = long.attrs["settings"]
     axes = {name: np.asarray(values) for name, values in settings["axes"]}
     shape = tuple(len(values) for values in axes.values())
+    place = long["place"].values
     data = {
-        name: ((*axes, *x.dims[1:]), x.values.reshape(*shape, *x.shape[1:]))
+        name: ((*axes, "seed", *x.dims[1:]), x.values[place].reshape(*shape, place.shape[1], *x.shape[1:]))
         for name, x in long.items()
-        if x.dims[0] == "cell" and name not in axes
+        if x.dims[0] == "position"
+    }
+    data |= {
+        name: (tuple(axes), x.values.reshape(shape)) for name, x in long.items() if name in ABOUT and name not in axes
     }
     grid = xr.Dataset(data, coords=axes, attrs=settings)
     grid = grid.assign(outcome=((*axes, "seed"), _outcome_of(grid)))

@@ -14,7 +14,7 @@ differ by their settings alone.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jaxtyping import Array
+from jaxtyping import Array, Int
 
 from ipd_theory._engine import compiled
 from ipd_theory._extras import needs
@@ -58,12 +58,10 @@ class _Block(NamedTuple):
     state: pools.PoolState
 
 
-def _prepare(sweep: Sweep, block: int, device: jax.Device) -> _Block:
-    """Put a block on a device; surplus runs repeat the block's last cell."""
-    cells = sweep.cells()
-    place = np.arange(sweep.block)
-    rows = block * sweep.cells_per_block + np.minimum(place // sweep.seeds, sweep.cells_per_block - 1)
-    settings = {name: column[np.minimum(rows, len(column) - 1)] for name, column in cells.items()}
+def _prepare(sweep: Sweep, runs: Int[np.ndarray, " runs"], device: jax.Device) -> _Block:
+    """Put runs on a device; the block is filled up with the last of them."""
+    filled = runs[np.minimum(np.arange(sweep.block), len(runs) - 1)]
+    settings = {name: column[filled // sweep.seeds] for name, column in sweep.cells().items()}
 
     def put(x: Any) -> Array:
         array = np.asarray(x)
@@ -72,30 +70,28 @@ def _prepare(sweep: Sweep, block: int, device: jax.Device) -> _Block:
 
     pool = jax.tree.map(put, sweep.pool(settings))
     delta = put(stopping_rate(settings["discount"], np.dtype(sweep.dtype)))
-    index = put(place.astype(np.int32) % sweep.seeds)
+    index = put((filled % sweep.seeds).astype(np.int32))
     return _Block(pool, delta, _begin(pool, index, put(np.uint32(sweep.seed)), sweep.start))
 
 
-def _collect(sweep: Sweep, block: int, on: _Block) -> dict[str, np.ndarray]:
-    """Return a trained block's arrays [cells, seeds, …]."""
+def _collect(sweep: Sweep, count: int, on: _Block) -> dict[str, np.ndarray]:
+    """Return the arrays [count, …] of a trained block's first runs."""
     arrays = {"logits": on.state.logits, **_measure(on.pool, on.delta, on.state, sweep.num_judges)._asdict()}
-    count = min(sweep.cells_per_block, math.prod(sweep.shape) - block * sweep.cells_per_block)
-    return {
-        name: np.asarray(x)[: count * sweep.seeds].reshape(count, sweep.seeds, *x.shape[1:])
-        for name, x in arrays.items()
-    }
+    return {name: np.asarray(x)[:count] for name, x in arrays.items()}
 
 
-def _run_blocks(sweep: Sweep, blocks: list[int], report: Callable[[float], None]) -> dict[int, dict[str, np.ndarray]]:
+def _run_blocks(
+    sweep: Sweep, blocks: list[Int[np.ndarray, " runs"]], report: Callable[[float], None]
+) -> list[dict[str, np.ndarray]]:
     """Train a block on each of some devices, side by side, and return their arrays; steps are only queued here."""
-    on = [_prepare(sweep, block, device) for block, device in zip(blocks, jax.local_devices(), strict=False)]
+    on = [_prepare(sweep, runs, device) for runs, device in zip(blocks, jax.local_devices(), strict=False)]
     stride = max(1, min(sweep.steps // 8, 100))
     for done in range(0, sweep.steps, stride):
         steps = np.int32(min(stride, sweep.steps - done))
         on = [x._replace(state=pools.advance(x.pool, x.delta, x.state, steps)) for x in on]
         jax.block_until_ready([x.state for x in on])
         report((done + int(steps)) / sweep.steps)
-    return {block: _collect(sweep, block, x) for block, x in zip(blocks, on, strict=True)}
+    return [_collect(sweep, len(runs), x) for runs, x in zip(blocks, on, strict=True)]
 
 
 def _wait_for_all(what: str) -> None:
@@ -103,7 +99,9 @@ def _wait_for_all(what: str) -> None:
         multihost_utils.sync_global_devices(what)
 
 
-def run(sweep: Sweep, path: Path, progress: Callable[[float], None] = lambda done: None) -> xr.Dataset:
+def run(
+    sweep: Sweep, path: Path, progress: Callable[[float], None] = lambda done: None, *, reuse: Iterable[Path] = ()
+) -> xr.Dataset:
     """Compute the blocks that the store lacks and return the whole grid.
 
     Several processes (after `jax.distributed.initialize`) share the blocks and need a common file system.
@@ -112,6 +110,8 @@ def run(sweep: Sweep, path: Path, progress: Callable[[float], None] = lambda don
         sweep: the grid.
         path: the store, a folder; made if there is none.
         progress: called with the fraction done, 0 to 1.
+        reuse: stores of other sweeps. Where they differ in axes, cells or seeds alone, a new store takes over the runs
+            that are the same, bit for bit.
 
     Raises:
         ValueError: if the store holds a sweep with other settings, versions or platform.
@@ -120,13 +120,13 @@ def run(sweep: Sweep, path: Path, progress: Callable[[float], None] = lambda don
     if sweep.dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise ValueError("dtype is float64, which jax has switched off; set jax_enable_x64")
     if jax.process_index() == 0 and not path.exists():
-        store.create(sweep, path)
+        store.create(sweep, path, reuse)
     _wait_for_all("the store exists")
     group = store.open_same(sweep, path)
     missing = store.missing_blocks(group)
     _wait_for_all("the missing blocks are listed")
     mine = missing[jax.process_index() :: jax.process_count()]
-    before = 1 - len(missing) / sweep.num_blocks
+    before = 1 - len(missing) * sweep.block / max(sweep.num_runs, len(missing) * sweep.block)
     side_by_side = jax.local_device_count()
     for first in range(0, len(mine), side_by_side):
         blocks = mine[first : first + side_by_side]
@@ -134,7 +134,8 @@ def run(sweep: Sweep, path: Path, progress: Callable[[float], None] = lambda don
         def report(done: float, first: int = first, count: int = len(blocks)) -> None:
             progress(before + (1 - before) * (first + done * count) / len(mine))
 
-        for block, arrays in _run_blocks(sweep, blocks, report).items():
+        runs = [store.runs_of(group, sweep, block) for block in blocks]
+        for block, arrays in zip(blocks, _run_blocks(sweep, runs, report), strict=True):
             store.write(group, sweep, block, arrays)
     _wait_for_all("every block is written")
     return store.load(path)
