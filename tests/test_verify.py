@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 from scipy import stats
 
 from ipd_theory.commands import console
@@ -273,14 +275,13 @@ def test_what_gives_no_weights_fails_and_the_verdict_says_why(number, refused):
 
 
 def test_no_number_is_cut_at_eighty_columns(refused, verdicts, monkeypatch, capsys):
-    from rich.console import Console
 
     plain = Console(width=80, markup=False, highlight=False)
     monkeypatch.setattr(command, "results", plain)
     monkeypatch.setattr(console, "results", plain)
     command._print_verdicts([*list(verdicts.values())[:4], *refused[-1:]], {"COALA-PG": True, "mine": None})
     printed = capsys.readouterr().out
-    assert max(map(len, printed.splitlines())) <= 80
+    assert max(map(cell_len, printed.splitlines())) <= 80
     for verdict in list(verdicts.values())[:4]:
         row = next(line for line in printed.splitlines() if f" {verdict.estimator} " in line)
         assert all(number in row for number in (f"{verdict.bias:.1e}", f"{verdict.noise:.1f}", f"{verdict.cosine:.3f}"))

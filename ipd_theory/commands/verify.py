@@ -206,7 +206,7 @@ def _print_verdicts(verdicts: list[Any], fractions: dict[str, bool | None]) -> N
     results.print(
         "\nbias     ‖E ĝ − ∇J̄‖ / ‖∇J̄‖, exact\n"
         "cosine   of E ĝ and ∇J̄\n"
-        "noise    √(tr Cov ĝ) / ‖E ĝ‖ of one meta-episode; its square is the critical batch\n"
+        "noise    √(tr Cov ĝ) / ‖E ĝ‖ of one meta-episode; squared, the critical batch\n"
         "shaping  the share of later inner episodes in ‖E ĝ‖, over √(tr Cov ĝ)\n"
         "exact    the mean is as claimed, to 1e-12 (–: nothing is claimed here)\n"
         f"sampled  the sample mean is, all its components within {verdicts[0].z_limit:.2f} standard errors\n"
