@@ -3,6 +3,7 @@
 import itertools
 from fractions import Fraction
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -125,11 +126,73 @@ def test_float32_stays_float32():
     assert estimators.advantages(rewards, rewards, estimators.m_fos, discount=0.9).dtype == jnp.float32
 
 
-def test_bad_shapes_are_named():
-    with pytest.raises(ValueError, match=r"rewards has shape \(2, 2\)"):
-        estimators.Estimator.__call__.__wrapped__(estimators.coala_pg, jnp.zeros((2, 2)))
-    rewards = jnp.zeros((2, 3, 4))
-    with pytest.raises(ValueError, match=r"values has shape"):
-        estimators._next_values(rewards, rewards[:, :2], None)
-    with pytest.raises(ValueError, match=r"final_values has shape"):
-        estimators._next_values(rewards, rewards, jnp.zeros(3))
+R = np.ones((2, 3, 4))
+BAD = {
+    "rewards has shape": ((np.ones((2, 2)), R), {}),
+    "rewards has shape .*each 1 or more": ((np.ones((2, 0, 2)), R), {}),
+    "rewards must be an array of numbers": (("x", R), {}),
+    "rewards holds a NaN": ((np.full((2, 3, 4), np.nan), R), {}),
+    "values has shape": ((R, R[:, :2]), {}),
+    "values holds a NaN or an infinity": ((R, R * np.inf), {}),
+    "final_values has shape": ((R, R), {"final_values": np.zeros(3)}),
+    "final_values holds": ((R, R), {"final_values": np.full(2, np.nan)}),
+    "discount must be .*at least 0 and at most 1; got 2": ((R, R), {"discount": 2}),
+    "discount must be .*; got nan": ((R, R), {"discount": np.nan}),
+    "discount must be one finite number": ((R, R), {"discount": np.array([0.5, 0.6])}),
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_arguments_are_named(message):
+    (rewards, values), named = BAD[message]
+    for call in (lambda *x, **y: estimators.advantages(*x, estimators.coala_pg, **y), estimators.lambda_returns):
+        with pytest.raises((ValueError, TypeError), match=message):
+            call(rewards, values, **named)
+    if "rewards" in message and rewards is not R:
+        with pytest.raises((ValueError, TypeError), match=message):
+            estimators.coala_pg(rewards)
+
+
+def test_bad_decays_and_estimators_are_named():
+    with pytest.raises(ValueError, match=r"gae_lambda must be .*; got -0\.1"):
+        estimators.advantages(R, R, estimators.INDEPENDENT, gae_lambda=-0.1)
+    with pytest.raises(ValueError, match=r"td_lambda must be .*; got True"):
+        estimators.lambda_returns(R, R, td_lambda=True)
+    with pytest.raises(TypeError, match="credit"):
+        estimators.advantages(R, R, "coala")
+    mine = estimators.Estimator("mine", lambda r: r)
+    with pytest.raises(ValueError, match="'mine' has no credit"):
+        mine.mean_advantages(R, R)
+    with pytest.raises(ValueError, match="there is no estimator 'mine'; there are coala, full"):
+        estimators.named("mine")
+    with pytest.raises(TypeError, match="weights must be a function"):
+        estimators.Estimator("mine", 3)
+    with pytest.raises(TypeError, match="give `on` an EgoPlay"):
+        estimators.Estimator("mine", lambda seen: seen.rewards, sees_all=True)(jnp.asarray(R))
+
+
+def test_a_traced_discount_is_held_to_its_range():
+    rewards = jnp.asarray(R)
+    returns = jax.jit(lambda discount: estimators.lambda_returns(rewards, rewards, discount=discount))
+    np.testing.assert_array_equal(returns(0.5), estimators.lambda_returns(rewards, rewards, discount=0.5))
+    with pytest.raises((ValueError, jax.errors.JaxRuntimeError), match="discount holds 2"):
+        jax.block_until_ready(returns(2.0))
+
+
+def test_lists_and_whole_numbers_are_rewards():
+    rewards = [[[1, 2], [3, 4]], [[0, 1], [1, 0]]]
+    wanted = estimators.coala_pg(np.array(rewards, float))
+    for array in (np.array(rewards), jnp.array(rewards)):
+        np.testing.assert_array_equal(estimators.coala_pg(array), wanted)
+    np.testing.assert_array_equal(estimators.coala_pg(rewards), wanted)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e.name)
+def test_losses_that_average_weigh_the_present_alike(estimator, rng):
+    """M = 1: every estimator's mean over trajectories is the ordinary policy gradient, whatever B."""
+    B = 3
+    rewards, scores = jnp.asarray(rng.normal(size=(B, 1, 4))), jnp.asarray(rng.normal(size=(B, 1, 4)))
+    ours = (estimator.mean_advantages(rewards, jnp.zeros_like(rewards)) * scores).mean(0)
+    present = jnp.flip(jnp.cumsum(jnp.flip(rewards, -1), -1), -1)
+    wanted = {"full": present.mean(0) * scores.sum(0)}.get(estimator.name, (present * scores).mean(0))
+    np.testing.assert_allclose(ours, wanted, atol=1e-13)

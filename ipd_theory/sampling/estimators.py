@@ -39,9 +39,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Shaped
+from jaxtyping import Array, ArrayLike, Float
 
-Rewards = Shaped[Array, "*batch B M T"] | Shaped[np.ndarray, "*batch B M T"]
+from ipd_theory import _checks
+from ipd_theory._arguments import checked, hold_fields
+
 Weights = Callable[[Any], Any]  # rewards [..., B, M, T] to weights of the same shape
 
 
@@ -124,10 +126,11 @@ class Estimator:
     sees_all: bool = False
 
     def __post_init__(self) -> None:
+        hold_fields(self)
         if not self.label:
             object.__setattr__(self, "label", self.name)
 
-    def __call__(self, rewards: Rewards) -> Rewards:
+    def __call__(self, rewards: Any) -> Any:
         """Return the weights [..., B, M, T].
 
         Args:
@@ -135,9 +138,16 @@ class Estimator:
                 exact weights.
 
         Raises:
-            ValueError: if `rewards` has fewer than three axes.
+            ValueError: if `rewards` has fewer than three axes, none of some of them, or holds a NaN or an infinity.
+            TypeError: if it is no array of numbers, or this estimator needs more than rewards.
         """
+        if self.sees_all:
+            raise TypeError(f"estimator {self.name!r} needs more than rewards: give `on` an EgoPlay")
+        exact = isinstance(rewards, np.ndarray) and rewards.dtype == object
+        rewards = rewards if exact else _as_floats(rewards)
         _three_axes(rewards)
+        if not exact:
+            _finite("rewards", rewards)
         return self.weights(rewards)
 
     def on(self, seen: EgoPlay) -> Any:
@@ -150,12 +160,12 @@ class Estimator:
 
     def mean_advantages(
         self,
-        rewards: Float[Array, "*batch B M T"],
-        values: Float[Array, "*batch B M T"],
+        rewards: Float[ArrayLike, "..."],
+        values: Float[ArrayLike, "..."],
         *,
         discount: ArrayLike = 1.0,
         gae_lambda: ArrayLike = 1.0,
-        final_values: Float[Array, "*batch B"] | None = None,
+        final_values: Float[ArrayLike, "..."] | None = None,
     ) -> Float[Array, "*batch B M T"]:
         """Return `advantages` for a loss that averages over B, its batch factor included.
 
@@ -165,12 +175,31 @@ class Estimator:
             ValueError: where `advantages` does.
         """
         sums = advantages(rewards, values, self, discount=discount, gae_lambda=gae_lambda, final_values=final_values)
-        return self.batch_factor(rewards.shape[-3]) * sums
+        return self.batch_factor(sums.shape[-3]) * sums
+
+
+@checked
+def _as_floats(rewards: Float[ArrayLike, "..."]) -> Any:
+    return rewards
 
 
 def _three_axes(rewards: Any) -> None:
-    if rewards.ndim < 3:
-        raise ValueError(f"rewards has shape {rewards.shape}; it must have the axes (…, B, M, T)")
+    if rewards.ndim < 3 or 0 in rewards.shape[-3:]:
+        raise ValueError(f"rewards has shape {rewards.shape}; it must have the axes (…, B, M, T), each 1 or more long")
+
+
+def _finite(name: str, x: Any) -> None:
+    """Raise `ValueError` for a NaN or an infinity in a concrete array; a traced one costs nothing and passes."""
+    if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():
+        raise ValueError(f"{name} holds a NaN or an infinity; every entry must be finite")
+
+
+def _share(name: str, x: Any) -> Any:
+    """Return x, having checked that it is one number from 0 to 1."""
+    if isinstance(x, jax.core.Tracer):
+        return _checks.in_range(name, x, 0.0, 1.0)
+    _checks.number(name, x, 0.0, 1.0)
+    return x
 
 
 # These use array methods only, so that the same lines run on jax arrays and on numpy arrays of fractions.
@@ -242,14 +271,15 @@ def named(name: str) -> Estimator:
     raise ValueError(f"there is no estimator {name!r}; there are {', '.join(e.name for e in ESTIMATORS)}")
 
 
+@checked
 def advantages(
-    rewards: Float[Array, "*batch B M T"],
-    values: Float[Array, "*batch B M T"],
+    rewards: Float[ArrayLike, "..."],
+    values: Float[ArrayLike, "..."],
     credit: Estimator | Credit,
     *,
     discount: ArrayLike = 1.0,
     gae_lambda: ArrayLike = 1.0,
-    final_values: Float[Array, "*batch B"] | None = None,
+    final_values: Float[ArrayLike, "..."] | None = None,
 ) -> Float[Array, "*batch B M T"]:
     """Return generalised advantage estimates [..., B, M, T], to be summed (not averaged) over B against ∇ log π.
 
@@ -265,44 +295,54 @@ def advantages(
         final_values: [..., B] V after the last step; zero if not given, for a meta-trajectory that ends there.
 
     Raises:
-        ValueError: if `values` or `final_values` does not fit `rewards`, or the estimator has no credit.
+        ValueError: if `values` or `final_values` does not fit `rewards`, γ or λ is no number from 0 to 1, an array
+            holds a NaN or an infinity (looked for outside jit alone), or the estimator has no credit.
     """
+    _checks.instance("credit", credit, (Estimator, Credit))
     if isinstance(credit, Estimator):
         if credit.credit is None:
             raise ValueError(f"estimator {credit.name!r} has no credit: it is a function of rewards, without values")
         credit = credit.credit
-    next_values = _next_values(rewards, values, final_values)
+    discount, gae_lambda = _share("discount", discount), _share("gae_lambda", gae_lambda)
+    rewards, values, next_values = _with_next_values(rewards, values, final_values)
     errors = rewards + discount * next_values - values
     return _accumulate(errors, jnp.zeros_like(errors), jnp.multiply(discount, gae_lambda), 1.0, credit)
 
 
+@checked
 def lambda_returns(
-    rewards: Float[Array, "*batch B M T"],
-    values: Float[Array, "*batch B M T"],
+    rewards: Float[ArrayLike, "..."],
+    values: Float[ArrayLike, "..."],
     *,
     discount: ArrayLike = 1.0,
     td_lambda: ArrayLike = 1.0,
-    final_values: Float[Array, "*batch B"] | None = None,
+    final_values: Float[ArrayLike, "..."] | None = None,
 ) -> Float[Array, "*batch B M T"]:
     """Return the targets [..., B, M, T] of TD(λ) for a value function, each trajectory by itself.
 
     With λ = 1 they are Monte-Carlo returns. Arguments and errors are those of `advantages`; one inner episode
     of a naive learner is M = 1.
     """
-    next_values = _next_values(rewards, values, final_values)
+    discount, td_lambda = _share("discount", discount), _share("td_lambda", td_lambda)
+    rewards, _, next_values = _with_next_values(rewards, values, final_values)
     return _accumulate(rewards, next_values, discount, td_lambda, INDEPENDENT)
 
 
-def _next_values(rewards: Array, values: Array, final_values: Array | None) -> Array:
-    """Return V_{l+1} at each step, the next inner episode's first where an inner episode ends."""
+def _with_next_values(rewards: Any, values: Any, final_values: Any) -> tuple[Array, Array, Array]:
+    """Return rewards, V_l and V_{l+1} at each step, the next inner episode's first where an inner episode ends."""
+    for name, x in (("rewards", rewards), ("values", values), ("final_values", final_values)):
+        if x is not None:
+            _finite(name, x)
+    rewards, values = jnp.asarray(rewards), jnp.asarray(values)
     _three_axes(rewards)
     if values.shape != rewards.shape:
         raise ValueError(f"values has shape {values.shape}; it must have that of rewards, {rewards.shape}")
-    final = jnp.zeros_like(values[..., 0, 0]) if final_values is None else final_values
+    final = jnp.zeros_like(values[..., 0, 0]) if final_values is None else jnp.asarray(final_values)
     if final.shape != rewards.shape[:-2]:
         raise ValueError(f"final_values has shape {final.shape}; it must have the shape {rewards.shape[:-2]}")
     flat = values.reshape(*values.shape[:-2], -1)
-    return jnp.concatenate([flat[..., 1:], final[..., None]], -1).reshape(values.shape)
+    next_values = jnp.concatenate([flat[..., 1:], final[..., None]], -1).reshape(values.shape)
+    return rewards, values, next_values
 
 
 @functools.partial(jax.jit, static_argnames="credit")
