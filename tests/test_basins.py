@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
@@ -33,6 +34,12 @@ def test_intervals_cover_as_often_as_they_say():
         found = volume(lambda x: x[:, 0] * x[:, 1] < 0.3, 2, log2_points=5, replicates=8, seed=seed, confidence=0.9)
         held += abs(found.mean - 0.3 * (1 - np.log(0.3))) < found.half_width
     assert held > 163
+
+
+def test_the_interval_is_student_s_of_the_replicates():
+    found = volume(lambda x: x[:, 0] * x[:, 1] < 0.3, 2, log2_points=4, replicates=3, seed=1, confidence=0.9)
+    low, high = stats.t.interval(0.9, 2, loc=found.replicates.mean(), scale=stats.sem(found.replicates))
+    np.testing.assert_allclose([found.mean - found.half_width, found.mean + found.half_width], [low, high], rtol=1e-12)
 
 
 def stag_hunt_basin(a, b):

@@ -223,7 +223,7 @@ def test_initial_decays_are_uniform_as_their_name_says(name: str, power: int, lo
 def test_gradients_stay_finite_over_5000_steps() -> None:
     hawk = Hawk(jax.random.key(5), OBSERVATIONS, OUTPUTS, decay_initialization="effective")
     # Gates driven shut, where √(1 − a²) is steepest.
-    hawk = eqx.tree_at(lambda h: h.gates.bias, awake(hawk), jnp.full((2, 32), -40.0, jnp.float32))
+    hawk = eqx.tree_at(lambda h: h.gates.bias, awake(hawk), jnp.full((2, 32), -200.0, jnp.float32))
     observations, _ = streams(7, 5000, 2, 0.0)
     resets = jnp.zeros((5000, 2), bool).at[0].set(True)
 

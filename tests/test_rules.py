@@ -98,6 +98,16 @@ def test_direction_is_the_formula(name, setting):
         np.testing.assert_allclose(theirs[i], want[5:], rtol=1e-8, atol=1e-8 * scale)
 
 
+def test_near_fixed_points_sos_fades_by_the_square_of_the_gradient_s_norm():
+    faint = ipd.MatrixGame(0.1 * LOLA_GAME.payoffs)
+    x, y = pairs(1, 4)
+    got = direction(faint, rules.sos(ALPHA), x, y, discount=0.96)
+    for i in range(4):
+        blocks = Blocks(faint, 0.96, True, x[i], y[i])
+        assert 0.001 < jnp.linalg.norm(blocks.xi) < 0.1
+        np.testing.assert_allclose(got[i], -sos_formula(blocks)[:5], rtol=1e-9)
+
+
 def of(rule, x, y, game=LOLA_GAME, discount=0.96):
     return direction(game, rule, x, y, discount=discount)
 

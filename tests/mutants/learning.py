@@ -2,12 +2,12 @@
 
 from tests.mutants import Mutant
 
-ANTICIPATION, BASE, GRADIENTS, PATHS, PROXIMAL, Q_AWARE = (
-    f"ipd_theory/learning/rules/{name}.py"
-    for name in ("anticipation", "base", "gradients", "paths", "proximal", "q_aware")
+ANTICIPATION, GRADIENTS, PROXIMAL, Q_AWARE = (
+    f"ipd_theory/learning/rules/{name}.py" for name in ("anticipation", "gradients", "proximal", "q_aware")
 )
-PLAY, POOL, SHAPING, TOURNAMENT, META_VALUE = (
-    f"ipd_theory/learning/{name}.py" for name in ("play", "pool", "shaping", "tournament", "meta_value")
+VIEWS, PATHS, NAIVE_PATH, PLAY, POOL, TOURNAMENT, META_VALUE = (
+    f"ipd_theory/learning/{name}.py"
+    for name in ("views", "paths", "naive_path", "play", "pool", "tournament", "meta_value")
 )
 
 MUTANTS = (
@@ -33,7 +33,7 @@ MUTANTS = (
         "jnp.where(norm < b, norm**2, 1.0)",
         "jnp.where(norm < b, norm, 1.0)",
         "test_rules.py",
-        "formula and SOS or fades",
+        "sos_fades",
     ),
     Mutant(
         "SOS never fades",
@@ -41,7 +41,7 @@ MUTANTS = (
         "jnp.where(norm < b, norm**2, 1.0)",
         "1.0",
         "test_rules.py",
-        "formula and SOS or fades",
+        "sos_fades",
     ),
     Mutant(
         "SOS lets the shaping term turn against look-ahead",
@@ -49,7 +49,7 @@ MUTANTS = (
         "jnp.minimum(1.0, -a * (g0 @ g0) / against)",
         "1.0",
         "test_rules.py",
-        "formula and SOS or against",
+        "formula and SOS and prisoners",
     ),
     Mutant(
         "consensus climbs what it should descend",
@@ -78,8 +78,8 @@ MUTANTS = (
     Mutant(
         "extragradient moves its owner alone",
         GRADIENTS,
-        "jax.grad(view.own, 0)(x + step * g_x, y + step * g_y)",
-        "jax.grad(view.own, 0)(x + step * g_x, y)",
+        "naive_field(view, x + step * g_x, y + step * g_y)",
+        "naive_field(view, x + step * g_x, y)",
         "test_rules.py",
         "formula and extragradient",
     ),
@@ -150,8 +150,8 @@ MUTANTS = (
     Mutant(
         "LOQA holds no action value fixed",
         Q_AWARE,
-        "(others_value_gaps(view, x, y) - fixed)",
-        "(others_value_gaps(view, x, y) - 0 * fixed)",
+        "(others_value_gaps(game, x, y) - fixed)",
+        "(others_value_gaps(game, x, y) - 0 * fixed)",
         "test_rules.py",
         "loqa",
     ),
@@ -174,7 +174,7 @@ MUTANTS = (
     Mutant(
         "Advantage Alignment as published leaves out the outer γ",
         Q_AWARE,
-        "factor = beta * (1 - view.delta) if as_published else beta",
+        "factor = beta * (1 - game.delta) if as_published else beta",
         "factor = beta",
         "test_rules.py",
         "enumeration",
@@ -197,7 +197,7 @@ MUTANTS = (
     ),
     Mutant(
         "the game exchanged keeps the order of the outcomes",
-        BASE,
+        VIEWS,
         "return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)",
         "return RepeatedGame(self.other_payoffs, self.own_payoffs, self.delta, self.scale)",
         "test_tournament.py",
@@ -229,23 +229,23 @@ MUTANTS = (
     ),
     Mutant(
         "the learner climbs the ego's return",
-        SHAPING,
-        "return (naive_step(ego, learner, others, delta, step, tremble), total, m + 1), None",
-        "return (naive_step(ego, learner, own, delta, step, tremble), total, m + 1), None",
+        NAIVE_PATH,
+        "return naive_step(self.ego, learner, self.payoffs[1], self.delta, rate, self.tremble)",
+        "return naive_step(self.ego, learner, self.payoffs[0], self.delta, rate, self.tremble)",
         "test_shaping.py",
         "walked_path",
     ),
     Mutant(
         "the shaping return divides by M instead of M + 1",
-        SHAPING,
-        "return (total + played(m, learner)) / (last + 1)",
-        "return (total + played(m, learner)) / jnp.maximum(last, 1)",
+        NAIVE_PATH,
+        "return ((total + played(m, learner)) / (last + 1)).reshape(batch)",
+        "return ((total + played(m, learner)) / jnp.maximum(last, 1)).reshape(batch)",
         "test_shaping.py",
         "walked_path",
     ),
     Mutant(
         "a tremble flips too seldom",
-        SHAPING,
+        NAIVE_PATH,
         "tremble + (1 - 2 * tremble) * x",
         "tremble + (1 - tremble) * x",
         "test_pool.py",
@@ -269,9 +269,9 @@ MUTANTS = (
     ),
     Mutant(
         "a naive learner takes one step beyond its own M",
-        POOL,
-        "step = rate if steps is None else jnp.where(m < steps.astype(m.dtype), rate, jnp.zeros_like(rate))",
-        "step = rate if steps is None else jnp.where(m <= steps.astype(m.dtype), rate, jnp.zeros_like(rate))",
+        NAIVE_PATH,
+        "rate = jnp.where(m < last.astype(m.dtype), rate, jnp.zeros((), learner[0].dtype))",
+        "rate = jnp.where(m <= last.astype(m.dtype), rate, jnp.zeros((), learner[0].dtype))",
         "test_pool.py",
         "every_setting",
     ),

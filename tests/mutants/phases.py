@@ -151,7 +151,7 @@ MUTANTS = (
         "f.std(ddof=1) / np.sqrt(replicates)",
         "f.std() / np.sqrt(replicates)",
         "test_basins.py",
-        "intervals",
+        "student",
     ),
     Mutant(
         "the interval is one-sided",
@@ -159,7 +159,7 @@ MUTANTS = (
         "t.ppf((1 + confidence) / 2, replicates - 1)",
         "t.ppf(confidence, replicates - 1)",
         "test_basins.py",
-        "intervals",
+        "student",
     ),
     Mutant(
         "one player near the reward is enough",

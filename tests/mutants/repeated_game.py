@@ -2,7 +2,8 @@
 
 from tests.mutants import Mutant
 
-GAMES, STRATEGIES, RETURNS = "ipd_theory/games.py", "ipd_theory/strategies.py", "ipd_theory/returns.py"
+GAMES, RETURNS, DISCOUNT = "ipd_theory/games.py", "ipd_theory/returns.py", "ipd_theory/_discount.py"
+TABLES, CLASSICS = "ipd_theory/strategies/tables.py", "ipd_theory/strategies/classics.py"
 ELIMINATION, FOLDING = "ipd_theory/_engine/elimination.py", "ipd_theory/_engine/folding.py"
 CHAINS, MEMORY_ONE = "ipd_theory/_engine/chains.py", "ipd_theory/_engine/memory_one.py"
 ZERO_DETERMINANT, SYMBOLIC = "ipd_theory/zero_determinant.py", "ipd_theory/symbolic.py"
@@ -25,7 +26,7 @@ MUTANTS = (
     ),
     Mutant(
         "the view of another player keeps the order of the actions",
-        STRATEGIES,
+        TABLES,
         "own_first = [player, *(j for j in range(num_players) if j != player)]",
         "own_first = list(range(num_players))",
         "test_strategies.py",
@@ -33,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         "histories put the newest outcome first",
-        STRATEGIES,
+        TABLES,
         "level = (level[:, None] * K + seen_as[None, :]).reshape(-1)",
         "level = (level[None, :] + K ** (length - 1) * seen_as[:, None]).T.reshape(-1)",
         "test_strategies.py",
@@ -41,7 +42,7 @@ MUTANTS = (
     ),
     Mutant(
         "a longer memory forgets the newest outcome instead of the oldest",
-        STRATEGIES,
+        TABLES,
         "np.arange(K**length) % K**old",
         "np.arange(K**length) // K ** (length - old)",
         "test_strategies.py",
@@ -49,7 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         "win-stay, lose-shift cooperates after DC",
-        STRATEGIES,
+        CLASSICS,
         "return memory_one(1.0, 1.0, 0.0, 0.0, 1.0)",
         "return memory_one(1.0, 1.0, 0.0, 1.0, 0.0)",
         "test_strategies.py",
@@ -57,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         "a tremble flips defections only",
-        STRATEGIES,
+        TABLES,
         "(1 - flip) * table + flip * (1 - table)",
         "table + flip * (1 - table)",
         "test_strategies.py",
@@ -65,14 +66,14 @@ MUTANTS = (
     ),
     Mutant(
         "the stopping rate of a traced discount is not kept above zero",
-        RETURNS,
+        DISCOUNT,
         "return jnp.maximum(delta, jnp.asarray(least, dtype))",
         "return delta",
         "test_returns.py",
     ),
     Mutant(
         "the stopping rate of a number is not kept above zero",
-        RETURNS,
+        DISCOUNT,
         "return jnp.asarray(np.maximum(1 - concrete, least), dtype)",
         "return jnp.asarray(1 - concrete, dtype)",
         "test_returns.py",
@@ -80,7 +81,7 @@ MUTANTS = (
     ),
     Mutant(
         "the vanishing stopping rate does not vanish",
-        ELIMINATION,
+        DISCOUNT,
         "return 1e-200 if np.finfo(dtype).bits == 64 else 1e-30",
         "return 1e-6",
         "test_returns.py",
@@ -247,8 +248,8 @@ MUTANTS = (
     Mutant(
         "the gap of a pair looks at the row player alone",
         EQUILIBRIA,
-        "max((A @ column).max() - row @ A @ column, (row @ B).max() - row @ B @ column)",
-        "(A @ column).max() - row @ A @ column",
+        "max((A @ y).max() - x @ A @ y, (x @ B).max() - x @ B @ y)",
+        "(A @ y).max() - x @ A @ y",
         "test_equilibria.py",
         "certified",
     ),

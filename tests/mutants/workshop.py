@@ -117,7 +117,7 @@ class Workshop:
 
     def fingerprint(self, mutant: Mutant) -> str:
         """Return a digest of all that the verdict depends on most: the mutant, its module and its tests."""
-        texts = ((self.origin / file).read_text() for file in (mutant.file, f"tests/{mutant.tests}"))
+        texts = ((self.copy / file).read_text() for file in (mutant.file, f"tests/{mutant.tests}"))
         return hashlib.sha256("\0".join((repr(mutant), *texts)).encode()).hexdigest()[:16]
 
 
