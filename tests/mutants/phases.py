@@ -188,8 +188,8 @@ MUTANTS = (
     Mutant(
         "seeds differ from cell to cell",
         SWEEP,
-        "index = put(place.astype(np.int32) % sweep.seeds)",
-        "index = put(place.astype(np.int32))",
+        "index = put((filled % sweep.seeds).astype(np.int32))",
+        "index = put(filled.astype(np.int32))",
         "test_sweep.py",
         "single_run",
     ),
