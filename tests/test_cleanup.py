@@ -203,9 +203,25 @@ def test_6_without_sharing_no_two_players_meet_on_a_cell() -> None:
         assert after(games((2, 2), columns), actions)[0].column.tolist() == [
             c + (a == RIGHT) - (a == LEFT) for c, a in zip(columns, actions, strict=True)
         ]
+    for rows, actions, expected in (((0, 2), (DOWN, UP), [0, 2]), ((1, 2), (DOWN, NOTHING), [1, 2])):
+        assert after(games(rows, (2, 2)), actions, rules)[0].row.tolist() == expected
     opening = cleanup.reset(rules, jax.random.key(0), (5000,))
     together = (opening.row[0] == opening.row[1]) & (opening.column[0] == opening.column[1])
     assert not np.asarray(together).any()
+
+
+def test_what_is_measured_of_a_step() -> None:
+    """Apples and dirt that are there after it; who was frozen during it; who cleaned or zapped in it."""
+    before = games((0, 3), (1, RIVER), frozen=(1, 0), dirt=0b11000, apples=0b1)
+    state, _ = after(before, (ZAP, ZAP), dirt=0.01, apple=0.99)
+    seen = cleanup.measure(before, act(before, ZAP, ZAP), state)
+    assert bin(int(state.dirt)).count("1") == int(seen["dirt"]) == 2  # one more, one cleaned
+    assert {name: int(x) for name, x in seen.items() if name != "dirt"} == {
+        "apples": 1, "cleaning": 0, "co_player_cleaning": 1, "zaps": 0, "co_player_zaps": 1, "frozen": 1,
+        "co_player_frozen": 0,
+    }  # fmt: skip
+    grown, _ = after(games((0, 0), (1, 1)), apple=0.0)
+    assert int(cleanup.measure(games((0, 0), (1, 1)), act(before, *STILL), grown)["apples"]) == 1
 
 
 def test_the_level_variant_grows_to_its_cap_and_is_picked_in_proportion() -> None:

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ipd_theory.rl import build, run_folder, runs, tagging
+from ipd_theory.rl import build, fitting, run_folder, runs, tagging
 from ipd_theory.rl.config import Config, Meta
 from ipd_theory.rl.environments import ENVIRONMENTS, CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import NETWORKS, GRUSettings, HawkSettings
+from ipd_theory.rl.policies import TabularPolicy
 
 OWN = '''
 from dataclasses import dataclass
@@ -181,3 +182,44 @@ def test_places_without_a_class_are_refused(place: str, message: str | None, own
 def test_descriptions_of_no_network_are_refused(described: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tagging.from_tagged("network", described, NETWORKS)
+
+
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "rewards of whole numbers": (
+        {"step": lambda state, actions, key: (state, actions)},
+        r"step: the rewards must be an array \[2, 3\] of floating numbers for 3 games; got int32\[2, 3\]",
+    ),
+    "one reward": (
+        {"step": lambda state, actions, key: (state, actions[0].astype(jnp.float32))},
+        r"step: the rewards must be an array \[2, 3\]",
+    ),
+    "a state that grows": (
+        {"step": lambda state, actions, key: (jnp.stack([state, state]), actions.astype(jnp.float32))},
+        r"step must keep the shapes and dtypes of the state; int32\[3\] became int32\[2, 3\]",
+    ),
+    "features": (
+        {"observe": lambda state: (state.astype(jnp.float32), state)},
+        r"observe: what player 0 sees must be an array \[3\] of whole numbers",
+    ),
+    "one view": ({"observe": lambda state: state}, "observe must return what each of two players sees"),
+    "a measure of all games": (
+        {"measure": lambda state, actions, after: {"mean": actions.mean(dtype=jnp.float32)}},
+        r"measure: mean must be an array \[3\] for 3 games",
+    ),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_environments_that_do_not_fit_are_told_what_is_wrong(odd: str) -> None:
+    change, message = ODD[odd]
+    with pytest.raises(ValueError, match=message):
+        fitting.environment_fits(build.environment(IteratedDilemma())._replace(**change))
+
+
+def test_policies_that_do_not_fit_are_told_what_is_wrong() -> None:
+    game = build.environment(IteratedDilemma())
+    with pytest.raises(ValueError, match=r"step: the outputs must be an array \[3, 3\] of floating numbers"):
+        fitting.policy_fits(TabularPolicy(jnp.zeros((5, 2))), game)
+    fitting.policy_fits(TabularPolicy(jnp.zeros((5, 3))), game)
+    fitting.policy_fits(build.policy(GRUSettings(2), game, jax.random.key(0)), game)
+    fitting.environment_fits(build.environment(CleanUpLite()))

@@ -9,6 +9,7 @@ from ipd_theory.games import symmetric_game
 from ipd_theory.rl import cleanup
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
+from ipd_theory.rl.fitting import environment_fits, policy_fits
 from ipd_theory.rl.gru import GRU
 from ipd_theory.rl.hawk import Hawk
 from ipd_theory.rl.ipd import iterated
@@ -24,6 +25,7 @@ def environment(settings: EnvironmentSettings) -> Environment:
 
     Raises:
         TypeError: if they are no such thing.
+        ValueError: if what one's own build does not fit (`fitting`).
     """
     if isinstance(settings, IteratedDilemma):
         return iterated(symmetric_game(*settings.payoffs))
@@ -32,6 +34,7 @@ def environment(settings: EnvironmentSettings) -> Environment:
     built = _build("environment", settings)()
     if not isinstance(built, Environment):
         raise TypeError(f"{type(settings).__name__}.build must return an Environment; got a {type(built).__name__}")
+    environment_fits(built)
     return built
 
 
@@ -45,6 +48,7 @@ def policy(settings: NetworkSettings, environment: Environment, key: Key[Array, 
 
     Raises:
         TypeError: if the settings are no such thing.
+        ValueError: if what one's own build does not fit (`fitting`).
     """
     inputs, outputs = environment.num_observations, environment.num_actions + 1
     if isinstance(settings, HawkSettings):
@@ -65,6 +69,7 @@ def policy(settings: NetworkSettings, environment: Environment, key: Key[Array, 
     if not isinstance(built, Policy):
         kind = type(settings).__name__
         raise TypeError(f"{kind}.build must return a policy, which has `ready`; got a {type(built).__name__}")
+    policy_fits(built, environment)
     return built
 
 

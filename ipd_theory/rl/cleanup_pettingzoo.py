@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int8
 
+from ipd_theory._checks import instance, whole
 from ipd_theory._extras import needs
 from ipd_theory.rl import cleanup, cleanup_render
 from ipd_theory.rl.environments import CleanUpLite
@@ -55,8 +56,9 @@ class CleanUpLiteParallel(ParallelEnv[str, Observation, int]):  # type: ignore[m
         episode_length: int = 64,
         render_mode: Literal["rgb_array", "ansi"] | None = None,
     ) -> None:
-        if episode_length < 1:
-            raise ValueError(f"episode_length must be 1 or more; got {episode_length}")
+        whole("episode_length", episode_length, 1)
+        if rules is not None:
+            instance("rules", rules, CleanUpLite)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be rgb_array, ansi or None; got {render_mode!r}")
         self.rules = rules or CleanUpLite()

@@ -5,6 +5,7 @@ Everything is drawn from what player 1 sees, since observations are complete: wh
 
 import importlib
 import importlib.util
+import math
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ def scene(rules: CleanUpLite, observation: Bool[np.ndarray, " F"]) -> Scene:
         ValueError: if its length is not that of the rules' observations.
     """
     cells = rules.rows * rules.columns
+    observation = np.asarray(observation)
     if observation.shape != (5 * cells + 2,):
         raise ValueError(f"observation has shape {observation.shape}; these rules give {(5 * cells + 2,)}")
     own, other, apples, dirt, _ = observation[:-2].reshape(5, cells)
@@ -156,9 +158,11 @@ def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
         frames_per_second: speed of the animation.
 
     Raises:
-        ValueError: if the ending is another, there are no frames, or ffmpeg is missing.
+        ValueError: if the ending is another, there are no frames, their speed is not positive, or ffmpeg is missing.
         OSError: if the file cannot be written.
     """
+    if not frames_per_second > 0 or not math.isfinite(frames_per_second):
+        raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
     if not frames:
         raise ValueError("frames must hold one frame or more; got none")
     if path.suffix == ".gif":

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from ipd_theory._checks import whole
+
 Head = tuple[Float[Array, "width width"], Float[Array, "width outputs"]]
 
 
@@ -26,6 +28,9 @@ class GRU(eqx.Module):
         num_outputs: logits and a value; all small at first.
         width: of the embedding, of the recurrence and of the heads' hidden layers.
         discrete: whether observations are integers that stand for one-hot vectors, or vectors of features.
+
+    Raises:
+        ValueError: if a size is too small.
     """
 
     embedding: Float[Array, "observations width"]
@@ -39,6 +44,10 @@ class GRU(eqx.Module):
     def __init__(
         self, key: Key[Array, ""], num_observations: int, num_outputs: int, width: int = 32, discrete: bool = True
     ) -> None:
+        for name, size, least in (
+            ("num_observations", num_observations, 1), ("num_outputs", num_outputs, 2), ("width", width, 1),
+        ):  # fmt: skip
+            whole(name, size, least)
         keys = iter(jax.random.split(key, 7))
 
         def dense(*shape: int, gain: float = 1.0) -> Array:

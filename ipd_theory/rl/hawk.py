@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
+from ipd_theory._checks import whole
 from ipd_theory.rl.hawk_layers import (
     DecayInitialization,
     Decoder,
@@ -90,9 +91,12 @@ class Hawk(eqx.Module):
         decay_initialization: DecayInitialization = "squared",
         discrete: bool = True,
     ) -> None:
-        sizes = (num_observations, num_outputs, width, heads, expanded_width, conv_width)
-        if min(sizes) < 1:
-            raise ValueError(f"every size of the network must be 1 or more; got {sizes}")
+        sizes = {
+            "num_observations": num_observations, "num_outputs": num_outputs, "width": width, "heads": heads,
+            "expanded_width": expanded_width, "conv_width": conv_width,
+        }  # fmt: skip
+        for name, size in sizes.items():
+            whole(name, size, 1)
         if width % heads:
             raise ValueError(f"heads must divide width; got heads={heads}, width={width}")
         weight_key, decay_key = jax.random.split(key)

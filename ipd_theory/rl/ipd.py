@@ -7,12 +7,14 @@ own action first), as in the contexts of a memory-one strategy.
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.rl.environment import Environment
 
 OTHER_VIEW = (0, 1, 3, 2, 4)  # observations as the other player names them: CD and DC swapped
 
 
+@checked
 def iterated(game: MatrixGame) -> Environment:
     """Return the repeated game with a two-player matrix game as its stage.
 

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from ipd_theory._arguments import checked, hold_fields
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.policies import Experience, Policy, along, chosen
 from ipd_theory.rl.rollout import Memories, Sizes, play_episode
@@ -41,6 +42,9 @@ class LolaDice:
     discount: float = 0.96
 
     def __post_init__(self) -> None:
+        hold_fields(self)
+        if not 0 <= self.discount <= 1:
+            raise ValueError(f"discount must lie in [0, 1]; got {self.discount}")
         if self.look_aheads < 0 or min(self.batch, self.episode_length) < 1:
             raise ValueError(f"look_aheads must be 0 or more, batch and episode_length 1 or more; got {self}")
 
@@ -49,6 +53,7 @@ def _log_probabilities(policy: Policy, seen: Experience) -> Float[Array, "time B
     return chosen(along(policy.ready(seen.actions.size), seen.observations)[0], seen.actions)
 
 
+@checked
 def gradient(
     environment: Environment, ego: Policy, other: Policy, key: Key[Array, ""], settings: LolaDice
 ) -> tuple[Policy, Float[Array, ""]]:

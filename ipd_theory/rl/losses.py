@@ -37,7 +37,13 @@ class Learner(NamedTuple):
 
 
 def optimizer(name: str, learning_rate: float, max_gradient_norm: float) -> optax.GradientTransformation:
-    """Return Adam (ε = 1e-5) or SGD behind a clip of the gradient's norm."""
+    """Return Adam (ε = 1e-5) or SGD behind a clip of the gradient's norm.
+
+    Raises:
+        ValueError: if the name is neither adam nor sgd.
+    """
+    if name not in ("adam", "sgd"):
+        raise ValueError(f"optimizer must be adam or sgd; got {name!r}")
     rule = optax.adam(learning_rate, eps=1e-5) if name == "adam" else optax.sgd(learning_rate)
     return optax.chain(optax.clip_by_global_norm(max_gradient_norm), rule)
 

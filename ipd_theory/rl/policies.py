@@ -11,6 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ipd_theory._arguments import checked
+from ipd_theory._checks import in_range, last_axis
+
 
 @runtime_checkable
 class Network(Protocol):
@@ -104,13 +107,20 @@ class TabularPolicy(eqx.Module):
     sequence = step
 
 
+@checked
 def playing(strategy: Float[Array, "5"], sharpness: float = 30.0) -> TabularPolicy:
     """Return a memory-one strategy as a policy with value zero.
 
     Args:
         strategy: [5] cooperation probabilities at the start and after CC, CD, DC, DD.
         sharpness: bound on the logits, so that probabilities 0 and 1 stay finite.
+
+    Raises:
+        ValueError: if `strategy` holds other than five probabilities, or the bound is negative.
     """
-    p = jnp.asarray(strategy, jnp.float32)
+    last_axis("strategy", strategy, (5,), "start, CC, CD, DC, DD")
+    if sharpness < 0:
+        raise ValueError(f"sharpness must be 0 or more; got {sharpness}")
+    p = in_range("strategy", jnp.asarray(strategy, jnp.float32), 0, 1)
     logits = jnp.clip(jax.scipy.special.logit(p), -sharpness, sharpness)
     return TabularPolicy(jnp.stack([logits, jnp.zeros_like(logits), jnp.zeros_like(logits)], -1))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from ipd_theory._arguments import checked, hold_fields
 from ipd_theory.rl.chunks import group_size, sequences_at_once
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.losses import Learner
@@ -49,7 +50,14 @@ class Sizes:
     inner_episodes: int
     episode_length: int
 
+    def __post_init__(self) -> None:
+        hold_fields(self)
+        for name in ("batch", "inner_episodes", "episode_length"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
 
+
+@checked
 def play(
     environment: Environment,
     ego: Policy,
@@ -71,6 +79,8 @@ def play(
         at_once: most co-players that play at the same time, 0 for all, None for as many as is fast; each has random
             numbers of its own, so the choice changes nothing beyond rounding.
     """
+    if at_once is not None and at_once < 0:
+        raise ValueError(f"at_once must be 0 or more, or None; got {at_once}")
     G = co_players.naive.shape[0]
     steps = sizes.batch * sizes.episode_length
     network = ego.ready(G * steps * sizes.inner_episodes)
