@@ -30,10 +30,10 @@ from scipy.special import expit, logit
 import ipd_theory as ipd
 from ipd_theory import symbolic
 from ipd_theory.drawing import style
-from ipd_theory.phases import continuation, stability, sweep
+from ipd_theory.phases import continuation, mixed_pool, stability, sweep
 from ipd_theory.phases.boundaries import learning_rate_windows
+from ipd_theory.phases.drift import AFTER_DC, defection_drift, sobol_learners
 from ipd_theory.phases.grid import Axis, Sweep
-from ipd_theory.phases.instability import AFTER_DC, defection_drift, sobol_learners
 from ipd_theory.phases.outcomes import Outcome
 
 jax.config.update("jax_enable_x64", True)
@@ -158,7 +158,7 @@ assert (np.diff(threshold) > 0).all()
 # points of their learning as $p_{\text{naive}}$ varies, from the extortioners at $p_{\text{naive}} = 1$:
 
 # %% alt="Return between two agents over the share of naive learners: a curve with two folds."
-pool = continuation.MixedPool(sobol_learners(4))
+pool = mixed_pool.MixedPool(sobol_learners(4))
 field = pool.linearized
 extortion = continuation.fixed_point(field, continuation.settled(field, logit(np.full(5, 0.01)), 1.0, 3000.0), 1.0)
 branch = continuation.follow(field, extortion, 1.0, direction=-1, low=0.05)

@@ -1,6 +1,6 @@
 """Where unconditional defection loses its stability: predicted in closed form, and measured in pools that start there.
 
-Lines are predictions (`phases.instability`); cells are trained pools that start at p = 0.001 everywhere, filled where
+Lines are predictions (`phases.drift`); cells are trained pools that start at p = 0.001 everywhere, filled where
 the agents came to cooperate more after DC. Leaving defection is not the same as ending in cooperation: at these
 p_naive most of the pools that leave it end as extortioners. Without trembles the weight of the naive learners does not
 matter so long as it is above 0; with trembles it must be above p*(ε). At the quick preset all cells at the edges of
@@ -23,7 +23,7 @@ import ipd_theory as ipd
 from ipd_theory.drawing.style import CONTEXTS
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases.boundaries import boundary_agreement, learning_rate_windows
-from ipd_theory.phases.instability import AFTER_DC, defection_drift, sobol_learners
+from ipd_theory.phases.drift import AFTER_DC, defection_drift, sobol_learners
 from paper_figures.about import OURS, About
 from paper_figures.pools import logits_of, note_bands, part
 from paper_figures.run import Arrays

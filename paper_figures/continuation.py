@@ -1,7 +1,7 @@
 """Defection, cooperation and extortion as curves of fixed points of a mixed pool, followed as p_naive varies.
 
 The pool ascends exact gradients against a fixed population of naive learners, with a small weight decay
-(`phases.continuation`). Curves are followed from defection at p_naive = 0, from tit for tat and from extortion. At a
+(`phases.mixed_pool`). Curves are followed from defection at p_naive = 0, from tit for tat and from extortion. At a
 weight decay of 1e-3 all three lie on one curve, which turns back on its way from defection to cooperation and again
 between cooperation and extortion; at 5e-4 defection lies on a curve of its own. Where two stretches are stable at
 the same p_naive, the start decides. Curves are followed a little beyond p_naive = 0, where they may turn as well.
@@ -17,8 +17,9 @@ from scipy.special import expit
 
 import ipd_theory as ipd
 from ipd_theory.drawing import style
-from ipd_theory.phases.continuation import Branch, MixedPool, fixed_point, settled, through
-from ipd_theory.phases.instability import sobol_learners
+from ipd_theory.phases.continuation import Branch, fixed_point, settled, through
+from ipd_theory.phases.drift import sobol_learners
+from ipd_theory.phases.mixed_pool import MixedPool
 from paper_figures.about import OURS, About
 from paper_figures.pools import logits_of
 from paper_figures.run import Arrays

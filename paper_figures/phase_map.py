@@ -1,6 +1,6 @@
 """What the phase diagrams share: sweeps kept on disk, the map of outcomes, and its preview in a terminal.
 
-The theory of `phases.instability` says from where agents leave unconditional defection, and not where they end. So its
+The theory of `phases.drift` says from where agents leave unconditional defection, and not where they end. So its
 line is held against the pools that have left it (`phases.boundaries.left_defection`). Cells most of whose pools have
 left and still count as defecting, because they gain less than ⅓ by shaping (`phases.outcomes`), have a dot.
 """
@@ -34,7 +34,7 @@ LEFT = Line2D([], [], color="white", mec="black", marker="o", ms=4, lw=0, label=
 class Training:
     """How the pools of a map are trained; `start` is the probability of cooperation near defection.
 
-    Agents that start at `start` cooperate with each other as often, like trembling ones (`phases.instability`), which
+    Agents that start at `start` cooperate with each other as often, like trembling ones (`phases.drift`), which
     at first asks for more than a small p_naive: from 0.01, cells with p_naive of 0.01 to 0.05 stayed that leave from
     0.001.
     """

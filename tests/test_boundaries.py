@@ -8,8 +8,8 @@ import sympy
 
 import ipd_theory as ipd
 from ipd_theory import symbolic
-from ipd_theory.phases import boundaries, instability, stability
-from ipd_theory.phases.instability import AFTER_DC
+from ipd_theory.phases import boundaries, stability
+from ipd_theory.phases.drift import AFTER_DC, Drift, defection_drift, from_probabilities, sobol_learners
 
 GAME = ipd.prisoners_dilemma()
 
@@ -34,8 +34,8 @@ def exact_objective(game, table, learner, to_table, discount, rate, episodes, tr
 )
 def test_the_drift_is_the_derivative_of_the_exact_objective(game, tremble, episodes):
     """Central differences of the exact returns from p = 0, one entry at a time (ε = 0: one-sided, second order)."""
-    learners = instability.sobol_learners(2, std=1.5)
-    drift = instability.defection_drift(
+    learners = sobol_learners(2, std=1.5)
+    drift = defection_drift(
         game, learners, discount=0.9, learning_rate=3.0, num_inner_episodes=episodes, tremble=tremble
     )
 
@@ -61,7 +61,7 @@ def test_the_drift_of_the_current_episodes_holds_the_learner_still():
         total = total + ipd.return_gradient(GAME, agent, q, discount=0.9)
         slope = ipd.return_gradient(GAME, agent, q, discount=0.9, player=1, wrt=1)
         x = x + rate * (1 - 2 * tremble) * jax.nn.sigmoid(x) * (1 - jax.nn.sigmoid(x)) * slope
-    drift = instability.defection_drift(
+    drift = defection_drift(
         GAME, learner[None], discount=0.9, learning_rate=rate, num_inner_episodes=2, tremble=tremble
     )
     np.testing.assert_allclose(drift.current, (1 - 2 * tremble) * total / 3, rtol=1e-12)
@@ -127,13 +127,13 @@ def test_the_window_of_a_learner_at_one_half_is_a_quadratic():
     roots = [float(x) for x in sympy.Poly(quadratic.subs(g, sympy.Rational(9, 10)), eta).nroots()]
 
     def after_dc(rate):
-        drift = instability.defection_drift(
+        drift = defection_drift(
             GAME,
             np.full((1, 5), 0.5),
             discount=0.9,
             learning_rate=rate,
             num_inner_episodes=1,
-            table=instability.from_probabilities,
+            table=from_probabilities,
         )
         return np.asarray(drift.against_naive()[..., AFTER_DC])
 
@@ -158,7 +158,7 @@ def test_windows_agree_at_two_resolutions():
     coarse, fine = (
         boundaries.learning_rate_windows(
             GAME,
-            instability.sobol_learners(9, seed=seed),
+            sobol_learners(9, seed=seed),
             discount=0.95,
             num_inner_episodes=5,
             low=0.1,
@@ -184,9 +184,9 @@ def test_windows_of_a_known_function():
 
 
 def test_critical_values_are_where_the_drift_vanishes():
-    learners, tremble = instability.sobol_learners(5), np.array([0.0, 0.01, 0.1])
+    learners, tremble = sobol_learners(5), np.array([0.0, 0.01, 0.1])
     settings = {"discount": 0.95, "learning_rate": 5.0, "num_inner_episodes": 5}
-    drift = instability.defection_drift(GAME, learners, tremble=tremble, **settings)
+    drift = defection_drift(GAME, learners, tremble=tremble, **settings)
     batch, threshold = drift.critical_batch_size(), drift.critical_p_naive()
     np.testing.assert_allclose(drift.against_naive(batch)[:, AFTER_DC], 0, atol=1e-14)
     np.testing.assert_allclose(drift.of_pool(threshold)[:, AFTER_DC], 0, atol=1e-14)
@@ -197,7 +197,7 @@ def test_critical_values_are_where_the_drift_vanishes():
         )
         np.testing.assert_array_equal(got, [True, unstable, unstable])
     assert (drift.against_naive(0.9 * batch)[:, AFTER_DC] > 0).all()
-    still = instability.Drift(*(jnp.zeros(5) - x for x in (1.0, 1.0, 0.0)))
+    still = Drift(*(jnp.zeros(5) - x for x in (1.0, 1.0, 0.0)))
     assert float(still.critical_batch_size()) == 0
     assert float(still.critical_p_naive()) == np.inf
 
@@ -206,7 +206,7 @@ def test_where_cooperating_with_a_defector_pays_defection_is_left_at_once():
     """S > P: against another that always defects ∂J/∂p after DD is γ(S − P), and without naive learners that is all."""
     games = ipd.games.symmetric_game(R=1.0, S=jnp.array([-0.5, 0.5]), T=0.5, P=0.0)
     got = boundaries.defection_unstable(
-        games, instability.sobol_learners(3), p_naive=0.0, discount=0.9, learning_rate=1.0, num_inner_episodes=2
+        games, sobol_learners(3), p_naive=0.0, discount=0.9, learning_rate=1.0, num_inner_episodes=2
     )
     np.testing.assert_array_equal(got, [False, True])
 
@@ -260,4 +260,4 @@ def test_bad_input_is_named(change, message):
     settings |= {"num_inner_episodes": 1} | change
     game, learners = settings.pop("game"), settings.pop("learners")
     with pytest.raises(ValueError, match=message):
-        instability.defection_drift(game, learners, **settings)
+        defection_drift(game, learners, **settings)

@@ -7,8 +7,9 @@ import pytest
 
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases import continuation
-from ipd_theory.phases.continuation import Linearized, MixedPool
-from ipd_theory.phases.instability import sobol_learners
+from ipd_theory.phases.continuation import Linearized
+from ipd_theory.phases.drift import sobol_learners
+from ipd_theory.phases.mixed_pool import MixedPool
 
 
 def fold(x, p):

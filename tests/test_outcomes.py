@@ -82,6 +82,8 @@ def test_pools_of_unequal_agents_and_games_without_a_dilemma():
     # With trembles of 0.1 CC is met with probability 0.09, CD 0.01, DC 0.81, DD 0.09 by the defector.
     np.testing.assert_allclose(measures.among_meta[1], [0.09 + 0.009 + 1.62, 0.09 + 0.02 + 0.729], atol=1e-5)
     np.testing.assert_allclose(measures.mutual_cooperation[1], 0.09, atol=1e-5)
+    # The defector replies best to its victim, which would gain S → P = 0 from defecting; in chicken both reply best.
+    np.testing.assert_allclose(measures.gap, [[0.0, 1.0], [0.0, 0.0]], atol=1e-5)
     assert outcomes.classify(measures, 1.0, 0.0).tolist() == [Outcome.ANTI_COORDINATION] * 2
 
 

@@ -24,7 +24,7 @@ from ipd_theory.learning.rules import Rule
 EDGE = 1e-9  # probabilities are kept this far from 0 and 1, where logits are infinite
 
 Subset = Callable[[Float[np.ndarray, "points dimensions"]], Bool[np.ndarray, " points"]]
-Outcome = Callable[[Learning], Bool[np.ndarray, " starts"]]
+Criterion = Callable[[Learning], Bool[np.ndarray, " starts"]]
 
 
 class Volume(NamedTuple):
@@ -75,7 +75,7 @@ def volume(
     return Volume(float(f.mean()), float(width), f)
 
 
-def cooperation(game: MatrixGame, share: float = 0.9) -> Outcome:
+def cooperation(game: MatrixGame, share: float = 0.9) -> Criterion:
     """Return the test whether both players end with returns near mutual cooperation.
 
     Args:
@@ -95,7 +95,7 @@ def cooperation(game: MatrixGame, share: float = 0.9) -> Outcome:
 def basin(
     game: MatrixGame,
     learning_rules: tuple[Rule, Rule],
-    outcome: Outcome,
+    reached: Criterion,
     *,
     discount: ArrayLike,
     optimizers: Optimizers,
@@ -106,7 +106,7 @@ def basin(
     Args:
         game: the stage game.
         learning_rules: the rules of player 1 and player 2.
-        outcome: which of the pairs, after the last step, count, e.g. `cooperation(game)`.
+        reached: which of the pairs, after the last step, count, e.g. `cooperation(game)`.
         discount: γ in [0, 1].
         optimizers: what turns each rule's direction into a step.
         steps: how many steps; a pair that is still under way counts as where it is.
@@ -119,7 +119,7 @@ def basin(
         kept = np.clip(points, EDGE, 1 - EDGE)
         logits = jnp.asarray(np.log(kept) - np.log1p(-kept))
         first, second = logits[:, :5], logits[:, 5:]
-        return outcome(
+        return reached(
             learn(game, learning_rules, first, second, discount=discount, optimizers=optimizers, steps=steps)
         )
 

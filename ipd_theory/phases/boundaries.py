@@ -1,6 +1,6 @@
 r"""Where a phase ends: the steps η at which defection gains or loses stability, and how well a map agrees with it.
 
-The windows of η are the intervals on which the drift after DC at unconditional defection (`instability`) is
+The windows of η are the intervals on which the drift after DC at unconditional defection (`drift`) is
 positive. Of pools that were trained from near defection, those count as having left it in which an agent now answers
 more cooperatively in a context that a defector comes to; that is what the sign of the drift predicts, and it is less
 than ending in another phase. A predicted map of cells is held against a measured one by their boundary cells, those
@@ -15,8 +15,8 @@ from scipy.optimize import brentq
 from scipy.special import logit
 
 from ipd_theory.games import MatrixGame, symmetric_game
+from ipd_theory.phases.drift import AFTER_DC, defection_drift, sobol_learners
 from ipd_theory.phases.grid import Sweep
-from ipd_theory.phases.instability import AFTER_DC, defection_drift, sobol_learners
 
 MET = np.array([0, AFTER_DC, 4])  # the contexts that an agent comes to that always defects
 

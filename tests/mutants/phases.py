@@ -2,11 +2,11 @@
 
 from tests.mutants import Mutant
 
-INSTABILITY, STABILITY, BOUNDARIES = (
-    f"ipd_theory/phases/{name}.py" for name in ("instability", "stability", "boundaries")
-)
+INSTABILITY, STABILITY, BOUNDARIES = (f"ipd_theory/phases/{name}.py" for name in ("drift", "stability", "boundaries"))
 CONTINUATION, OUTCOMES, BASINS = (f"ipd_theory/phases/{name}.py" for name in ("continuation", "outcomes", "basins"))
 GRID, SWEEP, STORE = (f"ipd_theory/phases/{name}.py" for name in ("grid", "sweep", "store"))
+
+MIXED_POOL = "ipd_theory/phases/mixed_pool.py"
 
 MUTANTS = (
     Mutant(
@@ -99,7 +99,7 @@ MUTANTS = (
     ),
     Mutant(
         "agents that are alike part with the wrong sign",
-        CONTINUATION,
+        MIXED_POOL,
         "np.linalg.eigvals(own + other), np.linalg.eigvals(own - other)",
         "np.linalg.eigvals(own + other), np.linalg.eigvals(own + other)",
         "test_continuation.py",
@@ -107,7 +107,7 @@ MUTANTS = (
     ),
     Mutant(
         "weight decay is not in the field",
-        CONTINUATION,
+        MIXED_POOL,
         "p_naive * naive[0] + (1 - p_naive) * meta[0] - self.weight_decay * logits",
         "p_naive * naive[0] + (1 - p_naive) * meta[0]",
         "test_continuation.py",

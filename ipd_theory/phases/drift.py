@@ -49,7 +49,7 @@ from ipd_theory.returns import stopping_rate
 
 AFTER_DC = 3  # the context in which the agent has defected and the other cooperated
 
-Table = Callable[[Array], Array]
+Parametrization = Callable[[Array], Array]
 
 
 def from_logits(x: Array) -> Array:
@@ -156,7 +156,7 @@ def _along_each(function: Callable[[Array], Array], x: Array, directions: Array)
 
 @compiled("table")
 def _drift(
-    payoffs: Array, learners: Array, delta: Array, rate: Array, error: Array, num_steps: Array, table: Table
+    payoffs: Array, learners: Array, delta: Array, rate: Array, error: Array, num_steps: Array, table: Parametrization
 ) -> Drift:
     """Return `defection_drift` of checked arrays that broadcast over [...], learners [..., n, 5]."""
     batch = jnp.broadcast_shapes(payoffs.shape[:-2], learners.shape[:-2], delta.shape, rate.shape, error.shape)
@@ -198,7 +198,7 @@ def defection_drift(
     learning_rate: ArrayLike,
     num_inner_episodes: int,
     tremble: ArrayLike = 0.0,
-    table: Table = from_logits,
+    table: Parametrization = from_logits,
 ) -> Drift:
     """Return the derivatives of a pool's objective in the five probabilities where all agents always defect.
 
