@@ -51,6 +51,22 @@ def test_an_s_shaped_curve_from_its_middle():
     np.testing.assert_allclose(branch.parameter[branch.folds], [-2 / 27**0.5, 2 / 27**0.5], atol=0.01)
 
 
+def nose_above_a_line(x, p):
+    """F = (p − 4x²)(p + 0.3): a curve that turns sharply, and a line that a long step meets instead."""
+    nose, line = p - 4 * x[0] ** 2, p + 0.3
+    slope = np.array([[-8 * x[0] * line]])
+    return Linearized(np.array([nose * line]), slope, np.array([nose + line]), slope[0].astype(complex))
+
+
+def test_a_sharp_turn_is_followed_and_not_left_for_a_curve_near_by():
+    branch = continuation.follow(
+        nose_above_a_line, np.array([-0.5]), 1.0, direction=-1, low=-1.0, step=0.2, largest_step=0.5
+    )
+    np.testing.assert_allclose(branch.parameter, 4 * branch.points[:, 0] ** 2, atol=1e-8)
+    assert branch.points[-1, 0] > 0.5
+    assert branch.folds.size == 1
+
+
 def test_a_crossing_changes_stability_without_a_fold():
     branch = continuation.follow(pitchfork, np.array([0.0]), -1.0, direction=1, low=-2.0, largest_step=0.07)
     np.testing.assert_allclose(branch.points, 0, atol=1e-8)

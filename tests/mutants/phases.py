@@ -87,7 +87,7 @@ MUTANTS = (
         "if turned @ tangent < 0.9 and length > step / 100:",
         "if False:",
         "test_continuation.py",
-        "s_shaped",
+        "sharp_turn",
     ),
     Mutant(
         "the tangent may turn round",
@@ -199,6 +199,6 @@ MUTANTS = (
         "    return [int(i) for i in np.flatnonzero(marks == 0)]",
         "    return [int(i) for i in np.flatnonzero(marks == 0)][1:]",
         "test_sweep.py",
-        "killed_twice",
+        "killed_it_goes_on",
     ),
 )
