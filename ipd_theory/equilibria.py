@@ -40,6 +40,7 @@ class BestResponse(NamedTuple):
     value: Float[Array, "..."]
 
 
+@checked
 def best_response(
     game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike, player: int = 0
 ) -> BestResponse:
@@ -52,13 +53,15 @@ def best_response(
         player: who replies, 0 or 1.
 
     Raises:
-        ValueError: if the strategy has a longer memory, a probability or discount leaves [0, 1], or `player` is
-            neither 0 nor 1.
+        ValueError: if the game is not for two, the strategy has a longer memory, a probability or discount leaves
+            [0, 1], batch axes do not fit, or `player` is neither 0 nor 1.
     """
-    if player not in (0, 1):
-        raise ValueError(f"player must be 0 or 1; got {player}")
-    other = jnp.asarray(strategy)
+    if game.num_players != 2:
+        raise ValueError(f"game has {game.num_players} players; best replies by enumeration are for 2")
+    _checks.player("player", player, 2)
+    other = _checks.to_float(strategy)
     _checks.last_axis("strategy", other, (1, 5), "the contexts of memory zero or one")
+    _checks.batch(game=game.outcome_payoffs.shape[:-2], strategy=other.shape[:-1], discount=np.shape(discount))
     pure = strategies.all_pure(1).astype(other.dtype)
     others = other[..., None, :]
     pair = (pure, others) if player == 0 else (others, pure)

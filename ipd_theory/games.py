@@ -14,13 +14,21 @@ import itertools
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
+from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory._checks import to_float
 
 
 class MatrixGame(eqx.Module):
     """A one-shot game in normal form, or a batch of them.
+
+    Two games are equal if their payoffs are. A game whose payoffs are known (not traced) can be a key of a dictionary.
+
+    Other tools list a game's cells, each with all players' payoffs; such a list may have the same shape and is another
+    game here. Read it with `from_cells`, and two matrices with `bimatrix`.
 
     Args:
         payoffs: [..., n, 2, …, 2] payoffs (n action axes), player first, then the action of each player.
@@ -44,24 +52,83 @@ class MatrixGame(eqx.Module):
         if not isinstance(self.payoffs, jax.core.Tracer) and not bool(jnp.isfinite(self.payoffs).all()):
             raise ValueError(f"payoffs must be finite; got {self.payoffs}")
 
+    def __hash__(self) -> int:
+        if isinstance(self.payoffs, jax.core.Tracer):
+            raise TypeError("a game with traced payoffs has no hash: they are not known yet")
+        payoffs = np.asarray(self.payoffs) + 0.0  # -0.0 equals 0.0
+        return hash((payoffs.shape, str(payoffs.dtype), payoffs.tobytes(), self.num_players))
+
     @property
     def outcome_payoffs(self) -> Float[Array, "... n outcomes"]:
         """[..., n, 2^n] payoffs by joint action, player 1's action slowest; for two players CC, CD, DC, DD."""
         n = self.num_players
         return self.payoffs.reshape(*self.payoffs.shape[:-n], 2**n)
 
+    def bimatrix(self) -> tuple[Float[Array, "... 2 2"], Float[Array, "... 2 2"]]:
+        """Return the matrices A and B [..., 2, 2] of a two-player game, player 1's action in rows.
 
+        Raises:
+            ValueError: if the game is not for two.
+        """
+        if self.num_players != 2:
+            raise ValueError(f"game has {self.num_players} players; only a game for 2 is a bimatrix game")
+        return self.payoffs[..., 0, :, :], self.payoffs[..., 1, :, :]
+
+
+@checked
+def bimatrix(A: Float[ArrayLike, "... _ _"], B: Float[ArrayLike, "... _ _"]) -> MatrixGame:
+    """Return the two-player game with these payoff matrices, player 1's action in rows of both.
+
+    Args:
+        A: [..., 2, 2] player 1's payoffs.
+        B: [..., 2, 2] player 2's payoffs; of a symmetric game, A transposed.
+
+    Raises:
+        ValueError: if the shapes do not fit or a payoff is not finite.
+    """
+    matrices = {"A": to_float(A), "B": to_float(B)}
+    for name, matrix in matrices.items():
+        if matrix.shape[-2:] != (2, 2):
+            raise ValueError(f"{name} has shape {matrix.shape}; its last axes must be (2, 2)")
+    _checks.batch(**{name: matrix.shape[:-2] for name, matrix in matrices.items()})
+    return MatrixGame(jnp.stack(jnp.broadcast_arrays(*matrices.values()), -3))
+
+
+@checked
+def from_cells(cells: Float[ArrayLike, "..."]) -> MatrixGame:
+    """Return the game whose cells list all players' payoffs, [[(3, 3), (0, 5)], [(5, 0), (1, 1)]] say.
+
+    Args:
+        cells: [2, …, 2, n] payoffs, an action axis for each player and then the player.
+
+    Raises:
+        ValueError: if the shape is another or a payoff is not finite.
+    """
+    payoffs = to_float(cells)
+    n = payoffs.ndim - 1
+    if n < 2 or payoffs.shape != (*(2,) * n, n):
+        raise ValueError(f"cells has shape {payoffs.shape}; it must be [2, …, 2, n] for n players")
+    return MatrixGame(jnp.moveaxis(payoffs, -1, 0), num_players=n)
+
+
+@checked
 def symmetric_game(R: ArrayLike, S: ArrayLike, T: ArrayLike, P: ArrayLike) -> MatrixGame:
     """Return the symmetric two-player game with row payoffs R, S, T, P; arrays make a batch of games.
 
     Args:
         R, S, T, P: [...] payoffs after CC, CD, DC and DD, as the player who moved first in the name sees them.
+
+    Raises:
+        ValueError: if batch axes do not fit, or a concrete payoff is not finite.
     """
-    R, S, T, P = jnp.broadcast_arrays(*(to_float(x) for x in (R, S, T, P)))
+    payoffs = {"R": to_float(R), "S": to_float(S), "T": to_float(T), "P": to_float(P)}
+    _checks.batch(**{name: x.shape for name, x in payoffs.items()})
+    R, S, T, P = jnp.broadcast_arrays(*payoffs.values())
     row = jnp.stack([jnp.stack([R, S], -1), jnp.stack([T, P], -1)], -2)
     return MatrixGame(jnp.stack([row, jnp.swapaxes(row, -1, -2)], -3))
 
 
+@checked
 def prisoners_dilemma(R: ArrayLike = 1.0, S: ArrayLike = -1.0, T: ArrayLike = 2.0, P: ArrayLike = 0.0) -> MatrixGame:
     """Return a prisoner's dilemma, by default with the payoffs of the COALA-PG paper (section 2).
 
@@ -84,9 +151,11 @@ def axelrod() -> MatrixGame:
     return prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0)
 
 
+@checked
 def donation_game(benefit: ArrayLike, cost: ArrayLike) -> MatrixGame:
     """Return the donation game: a cooperator pays `cost` [...] and the other receives `benefit` [...]."""
     benefit, cost = to_float(benefit), to_float(cost)
+    _checks.batch(benefit=benefit.shape, cost=cost.shape)
     return symmetric_game(R=benefit - cost, S=-cost, T=benefit, P=jnp.zeros_like(benefit - cost))
 
 
@@ -111,11 +180,21 @@ def matching_pennies() -> MatrixGame:
     return MatrixGame(jnp.stack([row, -row]))
 
 
+@checked
 def is_symmetric(game: MatrixGame) -> bool:
-    """Return whether the stage game for two looks the same from both sides."""
-    return bool((game.payoffs[..., 1, :, :] == jnp.swapaxes(game.payoffs[..., 0, :, :], -1, -2)).all())
+    """Return whether the stage game looks the same from every side: whoever change places change payoffs."""
+    n, payoffs = game.num_players, game.payoffs
+    axis = payoffs.ndim - n  # of player 1's action, after that of the players
+    same = []
+    for i in range(n - 1):  # neighbours that change places make all other changes
+        order = np.arange(n)
+        order[[i, i + 1]] = i + 1, i
+        swapped = jnp.swapaxes(payoffs.take(order, axis=axis - 1), axis + i, axis + i + 1)
+        same.append(bool((swapped == payoffs).all()))
+    return all(same)
 
 
+@checked
 def public_goods(num_players: int, multiplication: float, cost: float = 1.0) -> MatrixGame:
     """Return the public goods game: contributions of `cost` are multiplied, then shared equally by all.
 
@@ -125,10 +204,9 @@ def public_goods(num_players: int, multiplication: float, cost: float = 1.0) -> 
         cost: what a cooperator pays.
 
     Raises:
-        ValueError: if there are fewer than two players.
+        ValueError: if there are fewer than two players, or a number is not finite.
     """
-    if num_players < 2:
-        raise ValueError(f"num_players must be 2 or more; got {num_players}")
+    num_players = _checks.whole("num_players", num_players, 2)
     contributes = 1.0 - jnp.indices((2,) * num_players).astype(float)
     share = multiplication * cost * contributes.sum(0) / num_players
     return MatrixGame(share - cost * contributes, num_players=num_players)

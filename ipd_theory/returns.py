@@ -31,12 +31,15 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, strategies
+from ipd_theory._arguments import checked
 from ipd_theory._discount import stopping_rate as stopping_rate
+from ipd_theory._discount import vanishing_delta
 from ipd_theory._engine import (
     Columns,
     chains,
     compiled,
     computed_once,
+    in_cached_blocks,
     memory_one_occupancy,
     memory_one_return,
 )
@@ -45,16 +48,21 @@ from ipd_theory.games import MatrixGame
 
 def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = None) -> tuple[list[Array], int]:
     """Return the strategies as checked arrays of one dtype and one memory (1 at least), and that memory."""
-    arrays = [jnp.asarray(x) for x in tables]
-    floats = [x.dtype for x in arrays if jnp.issubdtype(x.dtype, jnp.floating)]
-    dtype = functools.reduce(np.promote_types, floats, np.dtype(np.float32))
-    n = len(arrays)
+    n = len(tables)
     if n < 2 or (num_players is not None and n != num_players):
-        raise ValueError(f"strategies: got {n} of them; the game has {num_players or 'two or more'} players")
-    names = [f"strategies[{i}]" for i in range(n)]
-    memory = max(1, *(strategies.memory_of(x, n, name) for x, name in zip(arrays, names, strict=True)))
-    checked = [_checks.in_range(name, x.astype(dtype), 0.0, 1.0) for x, name in zip(arrays, names, strict=True)]
+        hint = "; a discount goes by name, discount=…" if n and not np.ndim(tables[-1]) else ""
+        raise ValueError(f"strategies: got {n} of them; the game has {num_players or 'two or more'} players{hint}")
+    arrays = {f"strategies[{i}]": _checks.to_float(x) for i, x in enumerate(tables)}
+    dtype = functools.reduce(np.promote_types, (x.dtype for x in arrays.values()), np.dtype(np.float32))
+    memory = max(1, *(strategies.memory_of(x, n, name) for name, x in arrays.items()))
+    checked = [_checks.in_range(name, x.astype(dtype), 0.0, 1.0) for name, x in arrays.items()]
     return [strategies.extend(x, memory, n) for x in checked], memory
+
+
+def _fitting(tables: Sequence[ArrayLike], discount: ArrayLike, game: MatrixGame | None = None) -> tuple[int, ...]:
+    """Return the shape to which the batch axes of all arguments broadcast."""
+    axes = {f"strategies[{i}]": np.shape(x)[:-1] for i, x in enumerate(tables)} | {"discount": np.shape(discount)}
+    return _checks.batch(**axes) if game is None else _checks.batch(game=game.outcome_payoffs.shape[:-2], **axes)
 
 
 def _columns(x: Array, order: Sequence[int] | None = None) -> Columns:
@@ -80,20 +88,16 @@ def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arr
 
 
 def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
-    if horizon is None and discount is None:
+    if horizon is not None:
+        _checks.whole("horizon", horizon, 1)
+    elif discount is None:
         raise ValueError("discount is None; give a discount in [0, 1], a horizon, or both")
-    if horizon is not None and (not isinstance(horizon, int) or horizon < 1):
-        raise ValueError(f"horizon must be a whole number of steps, 1 or more; got {horizon}")
-    if (
-        not normalized
-        and horizon is None
-        and not isinstance(discount, jax.core.Tracer)
-        and np.any(np.asarray(discount) == 1)
-    ):
+    elif not normalized and not isinstance(discount, jax.core.Tracer) and np.any(np.asarray(discount) == 1):
         raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
     return 1.0 if discount is None else discount
 
 
+@checked
 def expected_returns(
     game: MatrixGame,
     *tables: Float[ArrayLike, "... _"],
@@ -111,13 +115,16 @@ def expected_returns(
         normalized: return the average a step, Σ γ^t r / Σ γ^t; otherwise the sum Σ γ^t r.
 
     Returns:
-        [..., n] returns, one for each player, differentiable to any order in everything.
+        [..., n] returns, one for each player, differentiable to any order in everything. At γ = 1 a return may jump;
+        `jax.grad` then gives a vast number or NaN, `return_gradient` infinity.
 
     Raises:
         ValueError: if a probability or discount leaves [0, 1], a shape is wrong, or the sum is infinite.
+        TypeError: if an argument is of another kind.
     """
-    gamma = _chosen_discount(discount, horizon, normalized)
     arrays, memory = checked_strategies(tables, game.num_players)
+    gamma = _chosen_discount(discount, horizon, normalized)
+    _fitting(tables, gamma, game)
     payoffs = game.outcome_payoffs.astype(arrays[0].dtype)
     delta = stopping_rate(gamma, arrays[0].dtype)
     if horizon is None:
@@ -129,6 +136,7 @@ def expected_returns(
     return returns if normalized else returns * mass[..., None]
 
 
+@checked
 def state_occupancy(
     *tables: Float[ArrayLike, "... _"], discount: ArrayLike | None = None, horizon: int | None = None
 ) -> Float[Array, "... states"]:
@@ -145,14 +153,16 @@ def state_occupancy(
     Raises:
         ValueError: if a probability or discount leaves [0, 1], or a shape is wrong.
     """
-    gamma = _chosen_discount(discount, horizon)
     arrays, memory = checked_strategies(tables)
+    gamma = _chosen_discount(discount, horizon)
+    _fitting(tables, gamma)
     delta = stopping_rate(gamma, arrays[0].dtype)
     if horizon is None:
         return _discounted_occupancy(arrays, delta, memory)
     return chains.finite_occupancy(arrays, delta, memory, horizon)
 
 
+@checked
 def state_values(
     game: MatrixGame, *tables: Float[ArrayLike, "... _"], discount: ArrayLike, player: int = 0
 ) -> Float[Array, "... h"]:
@@ -161,9 +171,11 @@ def state_values(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. The first entry,
     the value at the start, is the player's expected return.
     """
-    return chains.values(*_value_arguments(game, tables, discount), player=player)[0]
+    arguments, unit = _value_arguments(game, tables, discount, player)
+    return chains.values(*arguments, player=player)[0] * unit[..., None]
 
 
+@checked
 def advantages(
     game: MatrixGame, *tables: Float[ArrayLike, "... _"], discount: ArrayLike, player: int = 0
 ) -> Float[Array, "... h 2"]:
@@ -172,17 +184,33 @@ def advantages(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. At γ = 1 these are
     the differential advantages, finite wherever the long-run average does not depend on the context.
     """
-    return chains.values(*_value_arguments(game, tables, discount), player=player)[1]
+    arguments, unit = _value_arguments(game, tables, discount, player)
+    return chains.values(*arguments, player=player)[1] * unit[..., None, None]
 
 
 def _value_arguments(
-    game: MatrixGame, tables: Sequence[ArrayLike], discount: ArrayLike
-) -> tuple[Array, list[Array], Array, int]:
+    game: MatrixGame, tables: Sequence[ArrayLike], discount: ArrayLike, player: int
+) -> tuple[tuple[Array, list[Array], Array, int], Array]:
+    _checks.player("player", player, game.num_players)
     arrays, memory = checked_strategies(tables, game.num_players)
+    _fitting(tables, discount, game)
     dtype = arrays[0].dtype
-    return game.outcome_payoffs.astype(dtype), arrays, stopping_rate(discount, dtype), memory
+    payoffs, unit = _in_ordinary_units(game.outcome_payoffs.astype(dtype))
+    return (payoffs, arrays, stopping_rate(discount, dtype), memory), unit
 
 
+def _in_ordinary_units(payoffs: Array) -> tuple[Array, Array]:
+    """Return payoffs [..., n, K] in units of a power of two [...], and that: 1 unless they are huge or tiny.
+
+    Values of a vanishing δ would overflow else; no digit of a result changes.
+    """
+    size = jax.lax.stop_gradient(jnp.abs(payoffs).max((-2, -1)))
+    ordinary = (size == 0) | ((size > 1e-6) & (size < 1e6))
+    unit = jnp.ldexp(jnp.ones_like(size), jnp.where(ordinary, 0, jnp.frexp(size)[1]))
+    return payoffs / unit[..., None, None], unit
+
+
+@checked
 def return_gradient(
     game: MatrixGame,
     *tables: Float[ArrayLike, "... _"],
@@ -196,7 +224,8 @@ def return_gradient(
     Args:
         game: the stage game, or a batch of them [...].
         *tables: each player's strategy [..., h], in its own view; batch axes broadcast.
-        discount: [...] γ in [0, 1]. At γ = 1 the gradient exists where the chain is irreducible.
+        discount: [...] γ in [0, 1]. At γ = 1 an entry is infinite where the return jumps: where that probability
+            leads out of what play would otherwise never leave.
         player: whose return, from 0.
         wrt: whose strategy, from 0.
         normalized: of the average a step, or of the sum (see `expected_returns`).
@@ -208,20 +237,29 @@ def return_gradient(
         ValueError: as `expected_returns`, or if `player` or `wrt` is not a player of the game.
     """
     for name, index in (("player", player), ("wrt", wrt)):
-        if index not in range(len(tables)):
-            raise ValueError(f"{name} must be one of 0 … {len(tables) - 1}; got {index}")
+        _checks.player(name, index, game.num_players)
     _chosen_discount(discount, None, normalized)
     arrays, memory = checked_strategies(tables, game.num_players)
-    payoffs = game.outcome_payoffs.astype(arrays[0].dtype)
+    payoffs, unit = _in_ordinary_units(game.outcome_payoffs.astype(arrays[0].dtype))
     delta = stopping_rate(discount, arrays[0].dtype)
-    shape = jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in arrays))
-    table = jnp.asarray(tables[wrt], arrays[0].dtype)
-    full = jnp.broadcast_to(table, (*shape, table.shape[-1]))
+    table = jnp.asarray(_checks.to_float(tables[wrt]), arrays[0].dtype)
+    full = jnp.broadcast_to(table, (*_fitting(tables, discount, game), table.shape[-1]))
     if len(tables) == 2 and memory == 1 and table.shape[-1] == 5:
         gradient = _memory_one_gradient(full, payoffs[..., player, :], arrays[1 - wrt], delta, wrt)
     else:
         gradient = _gradient(full, payoffs[..., player : player + 1, :], arrays, delta, memory=memory, wrt=wrt)
+    gradient = _infinite_where_it_jumps(gradient, jnp.ptp(payoffs[..., player, :], -1), delta) * unit[..., None]
     return gradient if normalized else gradient / delta[..., None]
+
+
+def _infinite_where_it_jumps(gradient: Array, spread: Array, delta: Array) -> Array:
+    """Return the gradient [..., h], infinite where the limit of means jumps.
+
+    There it grows as spread / δ, and δ is too small for any derivative that exists to come near.
+    """
+    least = vanishing_delta(delta.dtype)
+    jumps = (delta <= least)[..., None] & (jnp.abs(gradient) > spread[..., None] * least**-0.75)
+    return jnp.where(jumps, jnp.sign(gradient) * jnp.inf, gradient)
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "wrt"))
@@ -233,12 +271,9 @@ def _gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, m
     return jax.grad(total)(table)
 
 
-_BLOCK_BYTES = 2**17  # of a column; what a block of pairs needs then stays in a processor's cache
-
-
 @compiled("wrt")
 def _memory_one_gradient(table: Array, payoffs: Array, other: Array, delta: Array, wrt: int) -> Array:
-    """The same for two memory-one strategies, many pairs block by block; only `table` has all batch axes."""
+    """The same for two memory-one strategies; only `table` has all batch axes."""
     order, partner_order = (None, strategies.CONTEXT_SWAP) if wrt == 0 else (strategies.CONTEXT_SWAP, None)
 
     def gradient(table: Array, payoffs: Array, other: Array, delta: Array) -> Array:
@@ -251,19 +286,4 @@ def _memory_one_gradient(table: Array, payoffs: Array, other: Array, delta: Arra
         columns = computed_once(jax.grad(total)(own))
         return jnp.stack([columns[i] for i in order or range(5)], -1)
 
-    operands, ranks = (table, payoffs, other, delta), (1, 1, 1, 0)
-    block = _BLOCK_BYTES // table.dtype.itemsize
-    if table.size <= 5 * block:
-        return gradient(*operands)
-    varies = [x.ndim > rank for x, rank in zip(operands, ranks, strict=True)]
-    flat = [
-        jnp.broadcast_to(x, (*table.shape[:-1], *x.shape[x.ndim - rank :])).reshape(-1, *x.shape[x.ndim - rank :])
-        for x, rank, batched in zip(operands, ranks, varies, strict=True)
-        if batched
-    ]
-
-    def one(pair: list[Array]) -> Array:
-        rest = iter(pair)
-        return gradient(*(next(rest) if batched else x for x, batched in zip(operands, varies, strict=True)))
-
-    return jax.lax.map(one, flat, batch_size=block).reshape(table.shape)
+    return in_cached_blocks(gradient, (table, payoffs, other, delta), ranks=(1, 1, 1, 0))

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import nashpy
@@ -57,9 +59,71 @@ def test_games_batch_and_pass_through_transformations():
         (lambda: MatrixGame(jnp.zeros((2, 2, 2, 2)), num_players=3), r"its last 4 axes must be \(3, 2, 2, 2\)"),
         (lambda: MatrixGame(jnp.full((2, 2, 2), jnp.nan)), "payoffs must be finite"),
         (lambda: prisoners_dilemma(R=5.0), "T > R > P > S; got T=2.0, R=5.0"),
-        (lambda: games.public_goods(1, 2.0), "num_players must be 2 or more; got 1"),
+        (lambda: games.public_goods(1, 2.0), "num_players must be a whole number, 2 or more; got 1"),
     ],
 )
 def test_bad_payoffs_are_named(make, message):
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_games_come_from_matrices_and_from_cells_and_go_back():
+    axelrod = games.axelrod()
+    assert games.bimatrix([[3, 0], [5, 1]], [[3, 5], [0, 1]]) == axelrod
+    assert games.from_cells([[(3, 3), (0, 5)], [(5, 0), (1, 1)]]) == axelrod
+    A, B = axelrod.bimatrix()
+    np.testing.assert_array_equal(A, [[3, 0], [5, 1]])
+    np.testing.assert_array_equal(B, A.T)
+    batch = games.bimatrix(np.arange(12.0).reshape(3, 2, 2), np.eye(2))
+    assert batch.payoffs.shape == (3, 2, 2, 2)
+    np.testing.assert_array_equal(batch.bimatrix()[1][2], np.eye(2))
+    three = games.public_goods(3, 2.0)
+    cells = [[[[float(three.payoffs[i, a, b, c]) for i in range(3)] for c in (0, 1)] for b in (0, 1)] for a in (0, 1)]
+    assert games.from_cells(cells) == three
+    with pytest.raises(ValueError, match="game has 3 players"):
+        three.bimatrix()
+    with pytest.raises(ValueError, match=r"B has shape \(3, 2\)"):
+        games.bimatrix(np.eye(2), np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"cells has shape \(2, 2, 3\)"):
+        games.from_cells(np.ones((2, 2, 3)))
+
+
+def test_games_are_keys():
+    names = {games.axelrod(): "Axelrod", games.chicken(): "chicken"}
+    assert names[prisoners_dilemma(R=3, S=0, T=5, P=1)] == "Axelrod"
+    assert games.stag_hunt() not in names
+    signed = games.bimatrix([[0.0, 1], [1, 0]], [[-0.0, 1], [1, 0]])
+    assert {signed: 1}[games.bimatrix([[-0.0, 1], [1, 0]], [[0.0, 1], [1, 0]])] == 1
+    with pytest.raises(TypeError, match="a game with traced payoffs has no hash"):
+        jax.jit(lambda benefit: hash(games.donation_game(benefit, 1.0)))(3.0)
+
+
+def test_symmetry_is_between_all_players():
+    assert games.is_symmetric(games.chicken())
+    assert not games.is_symmetric(games.battle_of_the_sexes())
+    three = games.public_goods(3, 2.0)
+    assert games.is_symmetric(three)
+    for player in range(3):  # one payoff of one player is another
+        assert not games.is_symmetric(MatrixGame(three.payoffs.at[player, 0, 1, 1].add(0.5), num_players=3))
+
+
+def test_payoffs_of_any_make_become_floats():
+    game = games.symmetric_game(R=Fraction(1, 3), S=[0, 1], T=np.int64(2), P=True)
+    assert game.payoffs.dtype == jnp.float64
+    np.testing.assert_array_equal(game.outcome_payoffs[:, 0], [[1 / 3, 0, 2, 1], [1 / 3, 1, 2, 1]])
+    assert games.public_goods(np.int64(2), 1, Fraction(1, 2)).payoffs.dtype == jnp.float64
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: games.symmetric_game(1, [1, 2], [1, 2, 3], 0), r"do not fit here: S \(2,\), T \(3,\)"),
+        (lambda: games.public_goods(3, float("nan")), "multiplication must be a finite number; got nan"),
+        (lambda: games.public_goods(2.0, 2), r"num_players must be a whole number; got 2\.0"),
+        (lambda: games.donation_game("3", 1), "benefit must be an array of numbers; got '3'"),
+        (lambda: games.is_symmetric([[1]]), r"game must be a MatrixGame; got \[\[1\]\]"),
+    ],
+)
+def test_arguments_that_make_no_game_are_named(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
         make()

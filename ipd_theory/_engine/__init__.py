@@ -1,7 +1,7 @@
 """Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
 
 from ipd_theory._engine import chains
-from ipd_theory._engine.compilation import compiled, computed_once
+from ipd_theory._engine.compilation import compiled, computed_once, in_cached_blocks
 from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
@@ -13,6 +13,7 @@ __all__ = [
     "compiled",
     "computed_once",
     "eliminate",
+    "in_cached_blocks",
     "memory_one_occupancy",
     "memory_one_return",
     "memory_one_value_gaps",

@@ -17,13 +17,14 @@ cores take them from threads: programs that come from one thread run one after t
 import functools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +34,7 @@ _OUT_TOO_EARLY = ("cse_barrier_expander",) if jax.__version_info__ < (0, 11) els
 _LEFT_OUT = ("while-loop-invariant-code-motion", *_OUT_TOO_EARLY)
 _TOGETHER = 1024  # a batch of up to this size is not worth sharing out
 _BLOCK = 2048
+_CACHED_BYTES = 2**17  # of a column; what a block of pairs needs then stays in a processor's cache
 
 
 def computed_once(values: T) -> T:
@@ -113,3 +115,29 @@ def _in_blocks(
         return jnp.asarray(whole.reshape(*axes, *whole.shape[1:]))
 
     return jax.tree.map(joined, *parts)
+
+
+def in_cached_blocks(function: Callable[..., Array], operands: Sequence[Array], ranks: tuple[int, ...]) -> Array:
+    """Return `function(*operands)`, of a large batch one block after another, inside compiled code as well.
+
+    Args:
+        function: works on a batch; its result has the shape of the first operand.
+        operands: arrays, of which the first has all the batch axes, the others some or none.
+        ranks: how many axes each has besides its batch axes.
+    """
+    whole, axes = operands[0], operands[0].shape[: operands[0].ndim - ranks[0]]
+    block = _CACHED_BYTES // whole.dtype.itemsize
+    if math.prod(axes) <= block:
+        return function(*operands)
+    varies = [x.ndim > rank for x, rank in zip(operands, ranks, strict=True)]
+    flat = [
+        jnp.broadcast_to(x, (*axes, *x.shape[x.ndim - rank :])).reshape(-1, *x.shape[x.ndim - rank :])
+        for x, rank, batched in zip(operands, ranks, varies, strict=True)
+        if batched
+    ]
+
+    def one(element: list[Array]) -> Array:
+        rest = iter(element)
+        return function(*(next(rest) if batched else x for x, batched in zip(operands, varies, strict=True)))
+
+    return jax.lax.map(one, flat, batch_size=block).reshape(whole.shape)

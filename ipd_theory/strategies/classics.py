@@ -5,9 +5,11 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory.strategies.tables import MAX_MEMORY, contexts
 
 
+@checked
 def memory_one(start: ArrayLike, cc: ArrayLike, cd: ArrayLike, dc: ArrayLike, dd: ArrayLike) -> Float[Array, "... 5"]:
     """Return [..., 5] from the cooperation probabilities [...] at the start and after CC, CD, DC, DD.
 
@@ -19,6 +21,7 @@ def memory_one(start: ArrayLike, cc: ArrayLike, cd: ArrayLike, dc: ArrayLike, dd
     return jnp.stack(jnp.broadcast_arrays(*columns), -1)
 
 
+@checked
 def reactive(start: ArrayLike, p: ArrayLike, q: ArrayLike) -> Float[Array, "... 5"]:
     """Return [..., 5]: cooperate with probability p [...] after the other's C and q [...] after its D.
 
@@ -50,6 +53,7 @@ def _remembered(name: str, responses: Array, lengths: dict[int, int]) -> int:
 _POWERS = {2**memory: memory for memory in range(1, MAX_MEMORY + 1)}
 
 
+@checked
 def reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
     """Return the strategy [..., h] that looks only at what the other did in the last n rounds, n = 1, 2 or 3.
 
@@ -64,6 +68,7 @@ def reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
     return responses[..., _last_actions(_remembered("p", responses, _POWERS), 1)]
 
 
+@checked
 def self_reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h"]:
     """Return the strategy [..., h] that looks only at what it did itself in the last n rounds; p as in `reactive_n`.
 
@@ -73,6 +78,7 @@ def self_reactive_n(p: Float[ArrayLike, "... responses"]) -> Float[Array, "... h
     return responses[..., _last_actions(_remembered("p", responses, _POWERS), 0)]
 
 
+@checked
 def counting_n(r: Float[ArrayLike, "... counts"]) -> Float[Array, "... h"]:
     """Return the strategy [..., h] that counts how often the other cooperated in the last n rounds, n = 1, 2 or 3.
 
@@ -88,6 +94,7 @@ def counting_n(r: Float[ArrayLike, "... counts"]) -> Float[Array, "... h"]:
     return responses[..., n - defections]
 
 
+@checked
 def random(p: ArrayLike = 0.5) -> Float[Array, "... 5"]:
     """Return [..., 5]: cooperate with probability p [...] whatever happened.
 
@@ -118,6 +125,7 @@ def suspicious_tit_for_tat() -> Float[Array, "5"]:
     return reactive(0.0, 1.0, 0.0)
 
 
+@checked
 def generous_tit_for_tat(q: ArrayLike = 1 / 3) -> Float[Array, "... 5"]:
     """Return GTFT [..., 5]: tit for tat that forgives a defection with probability q [...], which lies in [0, 1]."""
     return reactive(1.0, 1.0, q)

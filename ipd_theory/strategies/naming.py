@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, zero_determinant
+from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.strategies import classics
 from ipd_theory.strategies.tables import MAX_MEMORY, num_contexts
@@ -76,6 +77,7 @@ ZERO_DETERMINANT: dict[str, Callable[..., Array]] = {
 OTHER_NAMES = {"PAVLOV": "WSLS", "EXTORTION": "EXTORT", "ZDGTFT": "GENEROUS", "EQUALISER": "EQUALIZER"}
 
 
+@checked
 def named(text: str, *, game: MatrixGame | None = None, discount: ArrayLike = 1.0) -> Float[Array, " h"]:
     """Return the strategy [h] that a text names.
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
+from ipd_theory._arguments import checked
 
 MAX_MEMORY = 3
 # Memory-one contexts, and outcomes, of two players as the other one names them: CD and DC exchanged.
@@ -26,11 +27,15 @@ CONTEXT_SWAP = (0, 1, 3, 2, 4)
 OUTCOME_SWAP = (0, 2, 1, 3)
 
 
+@checked
 def num_contexts(memory: int, num_players: int = 2) -> int:
     """Return h, the number of contexts of a memory-`memory` strategy among `num_players` players."""
+    _checks.whole("memory", memory, 0)
+    _checks.whole("num_players", num_players, 1)
     return sum((2**num_players) ** length for length in range(memory + 1))
 
 
+@checked
 def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: str = "strategy") -> int:
     """Return how many outcomes a strategy [..., h] remembers.
 
@@ -42,8 +47,10 @@ def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: s
     return lengths.index(jnp.shape(strategy)[-1])
 
 
+@checked
 def contexts(memory: int, num_players: int = 2) -> list[str]:
     """Return the contexts in order as text: `start`, `CC`, …, `CC·CD`, … (oldest outcome first)."""
+    _checks.whole("memory", memory, 0)
     outcomes = ["".join(actions) for actions in itertools.product("CD", repeat=num_players)]
     histories = itertools.chain.from_iterable(
         itertools.product(outcomes, repeat=length) for length in range(memory + 1)
@@ -51,6 +58,7 @@ def contexts(memory: int, num_players: int = 2) -> list[str]:
     return ["·".join(history) or "start" for history in histories]
 
 
+@checked
 def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"]:
     """Return the swap of view [h]: entry c is the index, for `player`, of the context that player 1 calls c.
 
@@ -62,6 +70,8 @@ def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"
         player: 0 for player 1 (the identity), up to num_players − 1.
         num_players: how many players there are.
     """
+    _checks.whole("memory", memory, 0)
+    _checks.player("player", player, num_players)
     K = 2**num_players
     bits = (np.arange(K)[:, None] >> np.arange(num_players)[::-1]) & 1  # player 1's action first
     own_first = [player, *(j for j in range(num_players) if j != player)]
@@ -90,6 +100,7 @@ def successors(memory: int, num_players: int = 2) -> Int[np.ndarray, "h K"]:
     return np.concatenate([start + level for start, level in zip(starts, levels, strict=True)])
 
 
+@checked
 def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 2) -> Float[Array, "... h2"]:
     """Return the same behaviour [..., h'] written as a table with a longer memory.
 
@@ -112,6 +123,7 @@ def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 
     return jnp.asarray(strategy)[..., np.concatenate(index)]
 
 
+@checked
 def tremble(strategy: Float[ArrayLike, "... h"], error: ArrayLike) -> Float[Array, "... h"]:
     """Return the strategy [..., h] whose every intended action is flipped with probability `error` [...].
 
@@ -125,6 +137,7 @@ def tremble(strategy: Float[ArrayLike, "... h"], error: ArrayLike) -> Float[Arra
     return (1 - flip) * table + flip * (1 - table)
 
 
+@checked
 def all_pure(memory: int = 1, num_players: int = 2) -> Float[Array, "n h"]:
     """Return every deterministic strategy [2^h, h] of the given memory (0 or 1 for two players: 2 or 32 rows).
 
