@@ -13,12 +13,22 @@ import jax
 import numpy as np
 import pytest
 
+# Most of a test's time is compilation, and what is compiled runs but once: half of it is saved by optimizing less. Slow
+# tests, which compute, are compiled as users compile. A later compiler may not know these flags, and stops if so.
+LIGHT = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # Compilation makes the first example slow; the same examples every time make failures repeatable.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile lightly where slow tests are left out, before anything is compiled."""
+    if config.option.markexpr == "not slow" and jax.__version_info__ < (0, 11):
+        os.environ.setdefault("XLA_FLAGS", LIGHT)
 
 
 @pytest.fixture
