@@ -10,6 +10,7 @@ from ipd_theory.phases import continuation
 from ipd_theory.phases.continuation import Linearized
 from ipd_theory.phases.drift import sobol_learners
 from ipd_theory.phases.mixed_pool import MixedPool
+from ipd_theory.returns import return_gradient
 
 
 def fold(x, p):
@@ -67,6 +68,12 @@ def test_a_sharp_turn_is_followed_and_not_left_for_a_curve_near_by():
     assert branch.folds.size == 1
 
 
+def test_a_sharp_turn_is_looked_at_closer():
+    """With long steps too the fold is where it is."""
+    branch = continuation.follow(cubic, np.array([0.0]), 0.0, direction=1, low=-2.0, high=2.0, largest_step=2.0)
+    np.testing.assert_allclose(branch.parameter[branch.folds], [2 / 27**0.5], atol=0.01)
+
+
 def test_a_crossing_changes_stability_without_a_fold():
     branch = continuation.follow(pitchfork, np.array([0.0]), -1.0, direction=1, low=-2.0, largest_step=0.07)
     np.testing.assert_allclose(branch.points, 0, atol=1e-8)
@@ -87,6 +94,24 @@ def test_where_nothing_vanishes_nothing_is_found():
 @pytest.fixture(scope="module")
 def problem():
     return MixedPool(sobol_learners(2), discount=0.9, learning_rate=3.0, num_inner_episodes=2, weight_decay=0.01)
+
+
+def test_meta_agents_alone_have_the_spectrum_of_both_agents_jacobian(problem):
+    """Without naive learners F is the policy gradient less the decay; the spectrum is that of the 10 × 10 Jacobian."""
+    logits, h = np.array([0.4, 1.0, -0.7, 0.2, -1.5]), 1e-5
+
+    def field(both):
+        p, q = np.moveaxis(1 / (1 + np.exp(-both)), -2, 0)
+        mine, theirs = (return_gradient(problem.game, *pair, discount=0.9) for pair in ((p, q), (q, p)))
+        return np.stack([p * (1 - p) * mine, q * (1 - q) * theirs], -2) - 0.01 * both
+
+    both, steps = np.stack([logits, logits]), h * np.eye(10).reshape(10, 2, 5)
+    moved = field(np.concatenate([both + steps, both - steps])).reshape(2, 10, 10)
+    expected = np.linalg.eigvals((moved[0] - moved[1]).T / (2 * h))
+    here = problem.linearized(logits, 0.0)
+    np.testing.assert_allclose(here.value, field(both)[0], rtol=1e-9)
+    for one, other in ((here.eigenvalues, expected), (expected, here.eigenvalues)):
+        assert max(np.abs(other - x).min() for x in one) < 1e-7
 
 
 @pytest.mark.slow

@@ -50,6 +50,13 @@ def test_hand_made_populations_get_their_names(measured):
         assert Outcome(got) == wanted, (name, Outcome(got).name, [float(x[0]) for x in measures])
 
 
+def test_who_shapes_learners_and_leaves_them_as_much_is_no_extortioner(measured):
+    measures, _ = measured
+    assert "other" not in Outcome(outcomes.classify(measures, 1.0, 0.0)[list(POPULATIONS).index("extortion 2")]).name
+    fair = measures._replace(of_learned=measures.against_learned)
+    assert outcomes.classify(fair, 1.0, 0.0)[list(POPULATIONS).index("extortion 2")] == Outcome.OTHER
+
+
 def test_only_strategies_like_tit_for_tat_are_called_so(measured):
     """Four of these earn what tit for tat earns against its own copy."""
     like = outcomes.tit_for_tat_like(*measured)

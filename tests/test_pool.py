@@ -120,6 +120,7 @@ def test_every_setting_may_differ_between_the_pools_of_a_batch(rng):
         )
         single = pools.naive_path(alone, logits[i], learners[i])
         np.testing.assert_allclose(path[: M[i] + 1, i], single, rtol=1e-12)
+        np.testing.assert_array_equal(path[M[i] :, i], np.broadcast_to(path[M[i], i], path[M[i] :, i].shape))
         np.testing.assert_allclose(pools.episode_mean(pool, path)[i], single.mean(0), rtol=1e-12)
 
 

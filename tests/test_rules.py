@@ -9,7 +9,7 @@ import pytest
 import ipd_theory as ipd
 from ipd_theory.learning import rules
 from ipd_theory.learning.play import direction, learn
-from ipd_theory.learning.rules.anticipation import cola_solution, hola_residual
+from ipd_theory.learning.rules.anticipation import _polynomial, cola_solution, hola_residual
 from ipd_theory.learning.rules.base import Problem
 from ipd_theory.learning.views import RepeatedGame, repeated_game
 
@@ -96,6 +96,22 @@ def test_direction_is_the_formula(name, setting):
         scale = jnp.abs(want).max()
         np.testing.assert_allclose(ours[i], want[:5], rtol=1e-8, atol=1e-8 * scale)
         np.testing.assert_allclose(theirs[i], want[5:], rtol=1e-8, atol=1e-8 * scale)
+
+
+def test_sos_turns_the_shaping_term_down_where_it_is_against_look_ahead():
+    x, y = (v[jnp.array([26, 49])] for v in pairs(1, 64))
+    got = direction(LOLA_GAME, rules.sos(ALPHA), x, y, discount=0.96, normalized=False)
+    for i in range(2):
+        blocks = Blocks(LOLA_GAME, 0.96, False, x[i], y[i])
+        assert jnp.abs(sos_formula(blocks) - (blocks.xi0 - ALPHA * blocks.chi)).max() > 1e-6
+        np.testing.assert_allclose(got[i], -sos_formula(blocks)[:5], rtol=1e-8)
+
+
+def test_the_polynomial_of_cola_is_its_taylor_series():
+    rng = np.random.default_rng(0)
+    c, d = [rng.normal(size=(3,) * (k + 1)) for k in range(4)], rng.normal(size=3)
+    want = c[0] + c[1] @ d + c[2] @ d @ d / 2 + c[3] @ d @ d @ d / 6
+    np.testing.assert_allclose(_polynomial(tuple(map(jnp.asarray, c)), jnp.asarray(d)), want, rtol=1e-12)
 
 
 def test_near_fixed_points_sos_fades_by_the_square_of_the_gradient_s_norm():
@@ -231,8 +247,8 @@ def test_loqa_is_advantage_alignment_with_the_dropped_term():
         assert jnp.abs(dropped - a).max() > 1e-4
 
 
-def enumerated_alignment(game, x, y, discount, beta, same_step, horizon):
-    """Σ_t γ^t E[∇log π_1 (A1_t + βγ Σ_k γ^{t−k} A1_k A2_t)] over every trajectory of `horizon` steps."""
+def summed_alignment(game, x, y, discount, beta, same_step, horizon):
+    """Σ_t γ^t E[∇log π_1 (A1_t + βγ Σ_k γ^{t−k} A1_k A2_t)], step by step: visits and what they have earned so far."""
     p, q = (np.asarray(jax.nn.sigmoid(v)) for v in (x, y))
     q = q[[0, 1, 3, 2, 4]]
     joint = np.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], -1)
@@ -240,27 +256,23 @@ def enumerated_alignment(game, x, y, discount, beta, same_step, horizon):
     w = np.linalg.solve(np.eye(4) - discount * joint[1:], r.T).T
     A1, A2 = (v[None] - joint @ v[:, None] for v in w)
     grads = np.array([1 - p, 1 - p, -p, -p]).T  # d log π / d logit by context and joint action
-    total = np.zeros(5)
-
-    def play(s, t, weight, trace):
-        if t == horizon:
-            return
-        for o in range(4):
-            kept = trace + (A1[s, o] if same_step else 0)
-            total[s] += weight * joint[s, o] * grads[s, o] * (A1[s, o] + beta * discount * kept * A2[s, o])
-            play(o + 1, t + 1, weight * joint[s, o] * discount, discount * (trace + A1[s, o]))
-
-    play(0, 0, 1.0, 0.0)
+    visits, trace, total = np.eye(5)[0], np.zeros(5), np.zeros(5)
+    for t in range(horizon):
+        now = visits[:, None] * A1
+        kept = trace[:, None] + (now if same_step else 0)
+        total += discount**t * (joint * grads * (now + beta * discount * kept * A2)).sum(1)
+        onward = joint * visits[:, None], discount * joint * (trace[:, None] + now)
+        visits, trace = (np.append(0.0, x.sum(0)) for x in onward)
     return (1 - discount) * total
 
 
 @pytest.mark.parametrize("same_step", [False, True])
-def test_advantage_alignment_is_its_enumeration(same_step):
+def test_advantage_alignment_is_its_sum_over_time(same_step):
     x, y = pairs(8)
-    game, discount = ASYMMETRIC, 0.1  # what happens after 7 steps weighs below 1e-7
+    game, discount = ASYMMETRIC, 0.7
     got = of(rules.advantage_alignment(0.8, same_step), x, y, game, discount)
-    want = enumerated_alignment(game, x, y, discount, 0.8, same_step, 7)
-    np.testing.assert_allclose(got, want, atol=2e-6)
+    want = summed_alignment(game, x, y, discount, 0.8, same_step, 200)
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 
 
 def test_a_mixture_is_the_weighted_sum():

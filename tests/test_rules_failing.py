@@ -89,13 +89,20 @@ def test_cgd_names_the_step_at_which_its_system_is_singular():
 
 @pytest.mark.parametrize(
     ("matrix", "problem"),
-    [([[2.0, 1.0], [1.0, 1.0]], 0), ([[1.0, 1.0], [1.0, 1.0]], 2), ([[1.0, np.nan], [1.0, 1.0]], 2)],
+    [
+        ([[2.0, 1.0], [1.0, 1.0]], 0),
+        ([[1.0, 1.0], [1.0, 1.0]], 2),
+        ([[1.0, np.nan], [1.0, 1.0]], 2),
+    ],
 )
 def test_a_solved_system_says_whether_it_was(matrix, problem):
     solution, info = solve(jnp.array(matrix), jnp.array([1.0, 0.0]), 1e-4)
     assert info.problem == problem
     assert not jnp.isnan(info.residual)
     if problem == Problem.NONE:
+        assert (
+            solve(jnp.array(matrix), jnp.array([1.0, 0.0]), -1.0)[1].problem == Problem.SINGULAR
+        )  # nothing is as good
         np.testing.assert_allclose(solution, [1.0, -1.0], rtol=1e-12)
 
 

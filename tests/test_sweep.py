@@ -204,6 +204,11 @@ def test_bad_settings_are_named(changes, message):
         dataclasses.replace(SMALL, **changes)
 
 
+def test_the_shaping_part_is_weighed_by_one_over_the_batch():
+    sweep = Sweep((Axis("batch_size", (1.0, 4.0, 16.0)),))
+    np.testing.assert_array_equal(sweep.pool(sweep.cells()).shaping_weight, np.float32([1, 1 / 4, 1 / 16]))
+
+
 def test_cells_are_in_the_order_of_their_axes():
     sweep = Sweep(axes=(Axis("p_naive", (0.1, 0.2)), Axis("T", (1.2, 1.4, 1.6))), seeds=3, block=16)
     assert sweep.cells()["p_naive"].tolist() == [0.1] * 3 + [0.2] * 3

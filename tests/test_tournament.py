@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import optax
 import pytest
+from scipy import stats
 
 import ipd_theory as ipd
 from ipd_theory import equilibria
@@ -25,7 +26,7 @@ OWN_GAME = (3.0, -1.0, 2.5, 0.5, 1.0, 2.0, -2.0, 0.0)
 
 
 def test_every_match_is_the_pair_played_alone():
-    game = ipd.games.battle_of_the_sexes()
+    game = ipd.MatrixGame(jnp.reshape(jnp.array(OWN_GAME), (2, 2, 2)))
     logits = jax.random.normal(jax.random.key(0), (2, 2, 5))
     out = play_all(game, ENTRANTS, logits, **HOW)
     for i, j in ((0, 1), (2, 1)):
@@ -75,6 +76,8 @@ def test_every_game_between_rules_is_solved(game):
         assert gap < 1e-7
     if ipd.games.is_symmetric(game):
         np.testing.assert_array_equal(table.B, table.A.T)
+    else:
+        np.testing.assert_allclose(table.A_error, stats.sem(out.scores[0], axis=-1), rtol=1e-12)
     if (game.payoffs[0] == -game.payoffs[1]).all():
         np.testing.assert_allclose(table.A + table.B, 0, atol=1e-12)
 

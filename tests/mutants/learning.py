@@ -49,7 +49,7 @@ MUTANTS = (
         "jnp.minimum(1.0, -a * (g0 @ g0) / against)",
         "1.0",
         "test_rules.py",
-        "formula and SOS and prisoners",
+        "turns_the_shaping",
     ),
     Mutant(
         "consensus climbs what it should descend",
@@ -129,7 +129,7 @@ MUTANTS = (
         "total = total + c / factorial",
         "total = total + c",
         "test_rules.py",
-        "limit_of_hola",
+        "polynomial",
     ),
     Mutant(
         "COLA says that it has converged",
@@ -161,7 +161,7 @@ MUTANTS = (
         "inflow = gamma * kappa * (visits[:, None] * joint * A1).sum(0)",
         "inflow = gamma * (visits[:, None] * joint * A1).sum(0)",
         "test_rules.py",
-        "enumeration",
+        "sum_over_time",
     ),
     Mutant(
         "Advantage Alignment's chain of earlier advantages is discounted by γ, not γ²",
@@ -169,7 +169,7 @@ MUTANTS = (
         "slower = 1 - gamma * kappa",
         "slower = 1 - gamma",
         "test_rules.py",
-        "enumeration",
+        "sum_over_time",
     ),
     Mutant(
         "Advantage Alignment as published leaves out the outer γ",
@@ -177,7 +177,7 @@ MUTANTS = (
         "factor = beta * (1 - game.delta) if as_published else beta",
         "factor = beta",
         "test_rules.py",
-        "enumeration",
+        "sum_over_time",
     ),
     Mutant(
         "the learner looks at the game from the ego's side",

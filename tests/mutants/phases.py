@@ -4,7 +4,7 @@ from tests.mutants import Mutant
 
 INSTABILITY, STABILITY, BOUNDARIES = (f"ipd_theory/phases/{name}.py" for name in ("drift", "stability", "boundaries"))
 CONTINUATION, OUTCOMES, BASINS = (f"ipd_theory/phases/{name}.py" for name in ("continuation", "outcomes", "basins"))
-GRID, SWEEP, STORE = (f"ipd_theory/phases/{name}.py" for name in ("grid", "sweep", "store"))
+GRID, SWEEP = "ipd_theory/phases/grid.py", "ipd_theory/phases/sweep.py"
 
 MIXED_POOL = "ipd_theory/phases/mixed_pool.py"
 
@@ -103,7 +103,7 @@ MUTANTS = (
         "np.linalg.eigvals(own + other), np.linalg.eigvals(own - other)",
         "np.linalg.eigvals(own + other), np.linalg.eigvals(own + other)",
         "test_continuation.py",
-        "spectrum",
+        "alone",
     ),
     Mutant(
         "weight decay is not in the field",
@@ -111,7 +111,7 @@ MUTANTS = (
         "p_naive * naive[0] + (1 - p_naive) * meta[0] - self.weight_decay * logits",
         "p_naive * naive[0] + (1 - p_naive) * meta[0]",
         "test_continuation.py",
-        "spectrum",
+        "alone",
     ),
     Mutant(
         "cooperation needs no small gap",
@@ -127,7 +127,7 @@ MUTANTS = (
         "extorted = shaped & ((m.against_learned - m.of_learned) / unit > LOW)",
         "extorted = shaped",
         "test_outcomes.py",
-        "names",
+        "no_extortioner",
     ),
     Mutant(
         "a best reply is the worst",
@@ -183,7 +183,7 @@ MUTANTS = (
         'shaping_weight=jnp.asarray(1 / x["batch_size"])',
         'shaping_weight=jnp.asarray(x["batch_size"])',
         "test_sweep.py",
-        "single_run",
+        "over_the_batch",
     ),
     Mutant(
         "seeds differ from cell to cell",
@@ -192,13 +192,5 @@ MUTANTS = (
         "index = put(filled.astype(np.int32))",
         "test_sweep.py",
         "single_run",
-    ),
-    Mutant(
-        "a block has its mark before its data",
-        STORE,
-        "    return [int(i) for i in np.flatnonzero(marks == 0)]",
-        "    return [int(i) for i in np.flatnonzero(marks == 0)][1:]",
-        "test_sweep.py",
-        "killed_it_goes_on",
     ),
 )

@@ -95,8 +95,8 @@ MUTANTS = (
         LOSSES,
         "return x.reshape(M * T, G * B, *rest)",
         "return jnp.swapaxes(x, 0, 1).reshape(M * T, G * B, *rest)",
-        "test_rl_learners.py",
-        "exact_shaping_gradient",
+        "test_rl_losses.py",
+        "laid_out",
     ),
     Mutant(
         "actions are drawn from the wrong end",
