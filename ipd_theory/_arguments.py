@@ -169,6 +169,8 @@ def _instance(kind: type, name: str, x: Any) -> Any:
 
 def _array_check(annotation: Any) -> Check:
     dtypes = getattr(annotation, "dtypes", ())
+    if not isinstance(dtypes, list | tuple):  # jaxtyping's Shaped allows any
+        return _array
     if any("float" in str(dtype) for dtype in dtypes) and not any("int" in str(dtype) for dtype in dtypes):
         return lambda name, x: _as_float(_array(name, x))
     whole = any("int" in str(dtype) for dtype in dtypes) and not any("float" in str(dtype) for dtype in dtypes)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
 from ipd_theory.equilibria import Equilibrium
@@ -17,6 +18,7 @@ with needs("figures"):
     from matplotlib.patches import Rectangle
 
 
+@checked
 def payoff_table(
     names: Sequence[str],
     table: MetaGame,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
 from ipd_theory.phases.outcomes import Outcome, majority
@@ -22,8 +23,17 @@ with needs("figures"):
 PREDICTED = Line2D([], [], color="black", label="defection unstable (theory)")
 
 
+def _checked_values(values: np.ndarray) -> None:
+    if np.ndim(values) != 1 or np.size(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"values must be [n] finite numbers, one or more; got {values}")
+
+
+@checked
 def edges(values: Float[np.ndarray, " n"], log: bool) -> Float[np.ndarray, " borders"]:
     """Return the borders [n + 1] between cells centred at values [n]."""
+    _checked_values(values)
+    if log and not (np.asarray(values) > 0).all():
+        raise ValueError(f"values must lie above 0 where log is True; got {values}")
     x = np.log(values) if log else np.asarray(values, float)
     if len(x) == 1:
         x = np.array([x[0] - 0.5, x[0] + 0.5])
@@ -33,14 +43,17 @@ def edges(values: Float[np.ndarray, " n"], log: bool) -> Float[np.ndarray, " bor
     return np.exp(whole) if log else whole
 
 
+@checked
 def is_log(values: Shaped[np.ndarray, " n"]) -> bool:
     """Whether values are spaced by a factor rather than by a step."""
+    _checked_values(values)
     if len(values) < 3 or values[0] <= 0:
         return False
     ratios, steps = values[1:] / values[:-1], np.diff(values)
     return bool(np.std(ratios) / np.mean(ratios) < np.std(steps) / np.mean(steps))
 
 
+@checked
 def draw_outcomes(
     axes: Axes, x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " m"], outcomes: Int[np.ndarray, "n m seeds"]
 ) -> None:
@@ -64,6 +77,7 @@ def draw_outcomes(
         axes.set_yscale("log")
 
 
+@checked
 def outline(
     axes: Axes,
     x: Shaped[np.ndarray, " n"],
@@ -80,6 +94,7 @@ def outline(
         axes.plot(x_edges[i : i + 2], [y_edges[j + 1]] * 2, color=color, linewidth=1.2, solid_capstyle="butt")
 
 
+@checked
 def name_outcomes(
     figure: Figure, outcomes: Int[np.ndarray, "*cells seeds"], *, ncol: int = 3, extra: Sequence[Artist] = ()
 ) -> None:
@@ -90,6 +105,7 @@ def name_outcomes(
     figure.legend(handles=[*handles, *extra], loc="outside lower center", ncol=ncol)
 
 
+@checked
 def phase_diagram(
     grid: xr.Dataset,
     x_name: str,
@@ -135,6 +151,7 @@ def phase_diagram(
     return figure
 
 
+@checked
 def settings_in_words(grid: xr.Dataset) -> str:
     """Return what fixes the picture of a sweep, in a line: each setting that is no axis, and the pools' training."""
     settings = grid.attrs

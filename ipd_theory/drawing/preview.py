@@ -1,5 +1,6 @@
 """Maps of phases in letters, for terminals."""
 
+from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
 from ipd_theory.phases.outcomes import Outcome, majority
@@ -19,6 +20,7 @@ LETTERS = {
 }
 
 
+@checked
 def preview(grid: xr.Dataset, x_name: str, y_name: str) -> Text:
     """Return the diagram of a sweep in letters on coloured ground, small ones where under ¾ of the seeds agree.
 

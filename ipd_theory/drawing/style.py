@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 
 with needs("figures"):
@@ -42,6 +43,7 @@ def sheet() -> Iterator[None]:
         yield
 
 
+@checked
 def put_below(figure: Figure, *paragraphs: str) -> None:
     """Put words in small print below a figure, which grows by as much where it is saved.
 
@@ -58,6 +60,7 @@ def put_below(figure: Figure, *paragraphs: str) -> None:
     figure.text(0.01, -0.02, "\n".join(lines), ha="left", va="top", fontsize=5.5, color="0.35")
 
 
+@checked
 def save(figure: Figure, path: Path, description: str = "") -> None:
     """Write a figure in the format of the file's suffix, whole or not at all; the same figure gives the same file.
 

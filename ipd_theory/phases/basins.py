@@ -17,9 +17,13 @@ import numpy as np
 from jaxtyping import ArrayLike, Bool, Float
 from scipy.stats import qmc, t
 
+from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
+from ipd_theory.learning.optimizers import checked_optimizers
 from ipd_theory.learning.play import Learning, Optimizers, learn
 from ipd_theory.learning.rules import Rule
+from ipd_theory.learning.rules.base import checked_rules
 
 EDGE = 1e-9  # probabilities are kept this far from 0 and 1, where logits are infinite
 
@@ -35,6 +39,7 @@ class Volume(NamedTuple):
     replicates: Float[np.ndarray, " r"]
 
 
+@checked
 def volume(
     inside: Subset,
     dimensions: int,
@@ -61,6 +66,9 @@ def volume(
 
     Source: Owen 1997 (randomised quasi-Monte Carlo); the interval is Student's.
     """
+    _checks.whole("dimensions", dimensions, 1, qmc.Sobol.MAXDIM)
+    _checks.whole("log2_points", log2_points, 0, 30)
+    _checks.whole("seed", seed, 0)
     if replicates < 2:
         raise ValueError(f"replicates must be 2 or more, or there is no interval; got {replicates}")
     if not 0 < confidence < 1:
@@ -75,6 +83,7 @@ def volume(
     return Volume(float(f.mean()), float(width), f)
 
 
+@checked
 def cooperation(game: MatrixGame, share: float = 0.9) -> Criterion:
     """Return the test whether both players end with returns near mutual cooperation.
 
@@ -92,6 +101,7 @@ def cooperation(game: MatrixGame, share: float = 0.9) -> Criterion:
     return reached
 
 
+@checked
 def basin(
     game: MatrixGame,
     learning_rules: tuple[Rule, Rule],
@@ -112,8 +122,13 @@ def basin(
         steps: how many steps; a pair that is still under way counts as where it is.
 
     Raises:
-        ValueError: when evaluated, as `learning.play.learn`.
+        ValueError: if a setting is out of range.
     """
+
+    checked_rules("learning_rules", learning_rules, 2)
+    checked_optimizers(optimizers, 2)
+    _checks.in_range("discount", _checks.to_float(discount), 0.0, 1.0)
+    _checks.whole("steps", steps, 1)
 
     def inside(points: np.ndarray) -> np.ndarray:
         kept = np.clip(points, EDGE, 1 - EDGE)

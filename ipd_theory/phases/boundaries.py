@@ -8,12 +8,16 @@ that share an edge with a cell of the other kind.
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 from scipy.optimize import brentq
 from scipy.special import logit
 
+from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame, symmetric_game
 from ipd_theory.phases.drift import AFTER_DC, defection_drift, sobol_learners
 from ipd_theory.phases.grid import Sweep
@@ -21,6 +25,7 @@ from ipd_theory.phases.grid import Sweep
 MET = np.array([0, AFTER_DC, 4])  # the contexts that an agent comes to that always defects
 
 
+@checked
 def defection_unstable(
     game: MatrixGame,
     learners: Float[ArrayLike, "... _"],
@@ -46,6 +51,8 @@ def defection_unstable(
     Raises:
         ValueError: as `defection_drift`.
     """
+    weight = _checks.in_range("p_naive", _checks.to_float(p_naive), 0.0, 1.0)
+    _checks.in_range("batch_size", _checks.finite("batch_size", _checks.to_float(batch_size)), 1.0, np.inf)
     drift = defection_drift(
         game,
         learners,
@@ -54,9 +61,10 @@ def defection_unstable(
         num_inner_episodes=num_inner_episodes,
         tremble=tremble,
     )
-    return (drift.of_pool(p_naive, batch_size)[..., MET] > 0).any(-1)
+    return (drift.of_pool(weight, batch_size)[..., MET] > 0).any(-1)
 
 
+@checked
 def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*shape"]:
     """Return for every cell of a sweep whether theory says that pools leave unconditional defection there.
 
@@ -64,6 +72,7 @@ def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*s
         sweep: the grid; how its pools are trained does not matter but for what they ascend.
         log2_learners: naive learners are 2^k evenly spread ones.
     """
+    _checks.whole("log2_learners", log2_learners, 0, 30)
     cells = sweep.cells()
     unstable = np.zeros(len(cells["p_naive"]), bool)
     spread = sobol_learners(log2_learners)
@@ -86,6 +95,7 @@ def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*s
     return unstable.reshape(sweep.shape)
 
 
+@checked
 def left_defection(logits: Shaped[np.ndarray, "... agents 5"], start: float) -> Bool[np.ndarray, "..."]:
     """Return whether an agent of each pool [...] cooperates more than at first in a context that a defector comes to.
 
@@ -96,11 +106,16 @@ def left_defection(logits: Shaped[np.ndarray, "... agents 5"], start: float) -> 
     Raises:
         ValueError: if the start is not between 0 and 1.
     """
+    _checks.last_axis("logits", logits, (5,), "the contexts of memory one")
+    _checks.finite("logits", jnp.asarray(logits))
+    if logits.ndim < 2:
+        raise ValueError(f"logits has shape {logits.shape}; it must be [..., agents, 5]")
     if not 0 < start < 1:
         raise ValueError(f"start must lie in (0, 1); got {start}")
     return np.asarray((logits[..., MET] > logit(np.asarray(start, logits.dtype))).any((-2, -1)))
 
 
+@checked
 def sign_windows(
     function: Callable[[np.ndarray], np.ndarray], low: float, high: float, points: int
 ) -> list[tuple[float, float]]:
@@ -129,6 +144,7 @@ def sign_windows(
     return list(zip(ends[::2], ends[1::2], strict=True))
 
 
+@checked
 def learning_rate_windows(
     game: MatrixGame,
     learners: Float[ArrayLike, "... _"],
@@ -163,8 +179,17 @@ def learning_rate_windows(
     return sign_windows(after_dc, low, high, points)
 
 
+def _checked_map(name: str, cells: Any) -> None:
+    if np.ndim(cells) != 2 or np.asarray(cells).dtype != bool:
+        raise ValueError(
+            f"{name} must be [rows, columns] of truth values; got {np.asarray(cells).dtype} of shape {np.shape(cells)}"
+        )
+
+
+@checked
 def boundary_cells(inside: Bool[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:
     """Return the cells [rows, columns] of a map that share an edge with a cell of the other kind."""
+    _checked_map("inside", inside)
     edge = np.zeros_like(inside)
     for cells, across in ((edge, inside), (edge.T, inside.T)):
         change = across[1:] != across[:-1]
@@ -173,6 +198,7 @@ def boundary_cells(inside: Bool[np.ndarray, "rows columns"]) -> Bool[np.ndarray,
     return edge
 
 
+@checked
 def boundary_agreement(
     predicted: Bool[np.ndarray, "rows columns"], measured: Bool[np.ndarray, "rows columns"], distance: int = 1
 ) -> float:
@@ -185,6 +211,11 @@ def boundary_agreement(
     Returns:
         A number in [0, 1]; 1 where neither map has a boundary, 0 where only the predicted one has none.
     """
+    _checked_map("predicted", predicted)
+    _checked_map("measured", measured)
+    if predicted.shape != measured.shape:
+        raise ValueError(f"predicted has shape {predicted.shape}, measured {measured.shape}; they must be the same")
+    _checks.whole("distance", distance, 0)
     here, there = boundary_cells(measured), boundary_cells(predicted)
     if not here.any():
         return float(not there.any())

@@ -13,6 +13,8 @@ from jaxtyping import Complex, Float, Int
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
+from ipd_theory._arguments import checked
+
 TOLERANCE = 1e-9  # of |F| at a fixed point
 
 
@@ -59,6 +61,12 @@ def _newton(
     return found.x if np.isfinite(found.x).all() and np.abs(found.fun).max() < tolerance else None
 
 
+def _checked_start(start: np.ndarray) -> None:
+    if np.ndim(start) != 1 or np.size(start) == 0 or not np.isfinite(start).all():
+        raise ValueError(f"start must be [n] finite numbers, one or more; got {start}")
+
+
+@checked
 def fixed_point(
     field: VectorField, start: Float[np.ndarray, " n"], parameter: float, tolerance: float = TOLERANCE
 ) -> Float[np.ndarray, " n"] | None:
@@ -71,6 +79,8 @@ def fixed_point(
         tolerance: the largest entry of F that counts as 0.
     """
 
+    _checked_start(start)
+
     def function(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         here = field(x, parameter)
         return here.value, here.by_point
@@ -78,10 +88,14 @@ def fixed_point(
     return _newton(function, start, tolerance)
 
 
+@checked
 def settled(
     field: VectorField, start: Float[np.ndarray, " n"], parameter: float, duration: float
 ) -> Float[np.ndarray, " n"]:
     """Return where dx/dt = F(x; p) leads from `start` [n] in a time, in units of 1 / payoff (stiff solver, BDF)."""
+    _checked_start(start)
+    if not duration >= 0:
+        raise ValueError(f"duration must be 0 or more; got {duration}")
     end = solve_ivp(
         lambda t, x: field(x, parameter).value,
         (0.0, duration),
@@ -104,6 +118,7 @@ def distinct(points: Iterable[Float[np.ndarray, " n"] | None], apart: float = 1e
     return found
 
 
+@checked
 def follow(
     field: VectorField,
     start: Float[np.ndarray, " n"],
@@ -130,6 +145,13 @@ def follow(
         max_points: the curve also ends after this many, or where no step of step / 1000 succeeds.
         tolerance: the largest entry of F that counts as 0.
     """
+    _checked_start(start)
+    if direction not in (-1, 1):
+        raise ValueError(f"direction must be 1 or -1; got {direction}")
+    if max_points < 1:
+        raise ValueError(f"max_points must be 1 or more; got {max_points}")
+    if not (step > 0 and largest_step > 0):
+        raise ValueError(f"step and largest_step must be above 0; got {step} and {largest_step}")
     here = field(start, parameter)
     y, tangent = np.append(start, parameter), np.zeros(start.size + 1)
     tangent[-1] = direction
@@ -183,6 +205,7 @@ def _corrected(field: VectorField, guess: np.ndarray, tangent: np.ndarray, toler
     return _newton(function, guess, tolerance)
 
 
+@checked
 def through(field: VectorField, start: Float[np.ndarray, " n"], parameter: float, **settings: Any) -> Branch:
     """Return the curve through a fixed point followed both ways; `settings` are those of `follow`."""
     back, on = (follow(field, start, parameter, direction=d, **settings) for d in (-1, 1))

@@ -43,6 +43,7 @@ from jaxtyping import Array, ArrayLike, Float
 from scipy.stats import norm, qmc
 
 from ipd_theory import _checks, strategies
+from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import stopping_rate
@@ -98,6 +99,7 @@ def _spread(x: ArrayLike, like: Array) -> Array:
     return jnp.asarray(x, like.dtype)[..., None]
 
 
+@checked
 def sobol_learners(log2_count: int, std: float = 1.0, seed: int = 0) -> Float[Array, "learners 5"]:
     """Return 2^k normal logits [2^k, 5] of naive learners, evenly spread (scrambled Sobol points).
 
@@ -109,8 +111,9 @@ def sobol_learners(log2_count: int, std: float = 1.0, seed: int = 0) -> Float[Ar
     Raises:
         ValueError: if k or the standard deviation is negative.
     """
-    if log2_count < 0 or std < 0:
-        raise ValueError(f"log2_count and std must be 0 or more; got {log2_count} and {std}")
+    _checks.whole("log2_count", log2_count, 0, 30)
+    _checks.number("std", std, 0)
+    _checks.whole("seed", seed, 0)
     points = qmc.Sobol(5, rng=np.random.default_rng(seed)).random_base2(log2_count)
     return jnp.asarray(std * norm.ppf(np.clip(points, 1e-12, 1 - 1e-12)))
 
@@ -190,6 +193,7 @@ def _drift(
     return Drift(*(jnp.moveaxis(x.mean(-1), 0, -1) for x in (current / episodes, shaping / episodes, among)))
 
 
+@checked
 def defection_drift(
     game: MatrixGame,
     learners: Float[ArrayLike, "... _"],
@@ -224,7 +228,9 @@ def defection_drift(
         raise ValueError(f"num_inner_episodes must be a whole number, 0 or more; got {num_inner_episodes}")
     if game.num_players != 2:
         raise ValueError(f"game must have two players; it has {game.num_players}")
+    _checks.finite("learners", x)
     rate = _checks.in_range("learning_rate", jnp.asarray(learning_rate, x.dtype), 0.0, float("inf"))
+    _checks.finite("learning_rate", rate)
     error = _checks.in_range("tremble", jnp.asarray(tremble, x.dtype), 0.0, 0.5)
     payoffs, delta = game.outcome_payoffs.astype(x.dtype), stopping_rate(discount, x.dtype)
     return _drift(payoffs, x, delta, rate, error, jnp.asarray(num_inner_episodes, jnp.int32), table)

@@ -36,6 +36,8 @@ class Sweep(Training):
     cell: Cell = dataclasses.field(default_factory=Cell)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.axes, tuple) or not all(isinstance(axis, Axis) for axis in self.axes):
+            raise TypeError(f"axes must be a tuple of Axis; got {self.axes!r}")
         hold_fields(self)
         hold_fields(self.cell)
         super().__post_init__()

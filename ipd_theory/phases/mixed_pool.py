@@ -14,6 +14,8 @@ eigenvalues of A + B (the agents change together) and of A − B (they part); it
 F comes from exact gradients; its Jacobian from their central differences, with an error of the order of 1e-8.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -31,6 +33,13 @@ from ipd_theory.returns import return_gradient, stopping_rate
 DIFFERENCE = 1e-4  # the step of central differences, in logits
 
 
+def _learners(learners: Any) -> Array:
+    try:
+        return _checks.to_float(learners)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"learners: {error}") from None
+
+
 class MixedPool(eqx.Module):
     """A pool of two agents and a fixed population of naive learners.
 
@@ -46,7 +55,7 @@ class MixedPool(eqx.Module):
         ValueError: if a setting is out of range.
     """
 
-    learners: Float[Array, "n 5"] = eqx.field(converter=_checks.to_float)
+    learners: Float[Array, "n 5"] = eqx.field(converter=_learners)
     discount: float = 0.95
     learning_rate: float = 5.0
     num_inner_episodes: int = eqx.field(static=True, default=20)
@@ -54,11 +63,14 @@ class MixedPool(eqx.Module):
     game: MatrixGame = eqx.field(default_factory=prisoners_dilemma)
 
     def __check_init__(self) -> None:
+        if self.learners.ndim != 2 or self.learners.shape[1] != 5 or not len(self.learners):
+            raise ValueError(f"learners has shape {self.learners.shape}; it must be [n, 5] with one learner or more")
+        _checks.finite("learners", self.learners)
         for name, value in (("weight_decay", self.weight_decay), ("learning_rate", self.learning_rate)):
-            if not value > 0:
-                raise ValueError(f"{name} must be above 0; got {value}")
-        if self.num_inner_episodes < 0:
-            raise ValueError(f"num_inner_episodes must be 0 or more; got {self.num_inner_episodes}")
+            _checks.number(name, value, 0, open_low=True)
+        _checks.number("discount", self.discount, 0, 1)
+        _checks.whole("num_inner_episodes", self.num_inner_episodes, 0)
+        _checks.instance("game", self.game, MatrixGame)
         stopping_rate(self.discount, self.learners.dtype)
 
     def linearized(self, logits: np.ndarray, p_naive: float) -> Linearized:

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Shaped
 
+from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled, memory_one_occupancy
 from ipd_theory.learning import pool as pools
 from ipd_theory.strategies import CONTEXT_SWAP
@@ -158,6 +159,7 @@ def _over_others(met: Array) -> Array:
     return jnp.where(others, met, jnp.zeros_like(met)).sum(-1) / jnp.asarray(max(1, agents - 1), met.dtype)
 
 
+@checked
 def classify(measures: Measures, R: ArrayLike, P: ArrayLike) -> Int[np.ndarray, "..."]:
     """Return the `Outcome` [...] of every pool, from the means of its agents' measures.
 
@@ -168,6 +170,8 @@ def classify(measures: Measures, R: ArrayLike, P: ArrayLike) -> Int[np.ndarray, 
     Raises:
         ValueError: if R is not above P, where the scale has no meaning.
     """
+    if not (np.isfinite(R).all() and np.isfinite(P).all()):
+        raise ValueError(f"R and P must be finite; got R={R}, P={P}")
     reward, punishment = np.asarray(R, float), np.asarray(P, float)
     if not (reward > punishment).all():
         raise ValueError(f"R must lie above P to tell cooperation from defection; got R={R}, P={P}")
@@ -188,6 +192,7 @@ def classify(measures: Measures, R: ArrayLike, P: ArrayLike) -> Int[np.ndarray, 
     return np.select(list(cases.values()), [int(outcome) for outcome in cases], int(Outcome.OTHER))
 
 
+@checked
 def majority(
     outcomes: Int[np.ndarray, "*cells seeds"],
 ) -> tuple[Int[np.ndarray, "*cells"], Float[np.ndarray, "*cells"]]:
@@ -196,10 +201,13 @@ def majority(
     Args:
         outcomes: [..., seeds] of `Outcome`; −1 counts as none. The first in the order of `Outcome` wins a tie.
     """
+    if np.ndim(outcomes) < 1 or outcomes.shape[-1] == 0:
+        raise ValueError(f"outcomes has shape {np.shape(outcomes)}; it must be [..., seeds] with one seed or more")
     counts = np.stack([(outcomes == int(kind)).sum(-1) for kind in Outcome], -1)
     return counts.argmax(-1), counts.max(-1) / outcomes.shape[-1]
 
 
+@checked
 def tit_for_tat_like(measures: Measures, logits: Float[np.ndarray, "... 5"]) -> Bool[np.ndarray, "..."]:
     """Return whether each agent [..., agents] is like tit for tat, asked of its strategy, not of its returns.
 
@@ -207,6 +215,8 @@ def tit_for_tat_like(measures: Measures, logits: Float[np.ndarray, "... 5"]) -> 
         measures: [..., agents] of numpy arrays.
         logits: [..., agents, 5].
     """
+    if np.shape(logits)[-1:] != (5,) or np.isnan(logits).any():
+        raise ValueError(f"logits must be [..., 5] numbers; got an array of shape {np.shape(logits)}, or NaN in it")
     _, _, after_cd, after_dc, _ = np.moveaxis(np.asarray(logits), -1, 0)
     kind = (measures.with_cooperator >= HIGH) & (measures.self_cooperation >= HIGH)
     return kind & (measures.with_defector <= LOW) & (after_cd < 0) & (after_dc > 0)

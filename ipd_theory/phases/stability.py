@@ -18,6 +18,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Symbol
 
+from ipd_theory._arguments import checked
 from ipd_theory.symbolic import (
     DISCOUNT,
     PAYOFFS,
@@ -94,6 +95,7 @@ def cooperation_rate() -> Expr:
     return sympy.factor((rational(expected_return(ALWAYS_DEFECT, player=1)) - P) / (S - P))
 
 
+@checked
 def stability_condition(num_inner_episodes: int) -> StabilityCondition:
     """Return the condition for a learner that takes M steps, in the symbols of `symbolic` and η.
 

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
+from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.phases import outcomes
 from ipd_theory.phases.grid import ABOUT, Sweep
@@ -32,6 +33,7 @@ LAYOUT = 2
 OF_RUNS = ("axes", "cell", "seeds")  # settings in which sweeps may differ that have runs in common
 
 
+@checked
 def described(sweep: Sweep) -> dict[str, Any]:
     """Return what a store records of its sweep, and what must be the same to go on with it."""
     versions = {name: version(name) for name in ("ipd-theory", "jax")}
@@ -40,6 +42,7 @@ def described(sweep: Sweep) -> dict[str, Any]:
     return {**plain, "largest_inner_episodes": sweep.longest, "versions": versions, **machine, "layout": LAYOUT}
 
 
+@checked
 def fingerprint(sweep: Sweep) -> str:
     """Return a name for a sweep that no other sweep, version or platform has."""
     return hashlib.sha256(repr(sorted(described(sweep).items())).encode()).hexdigest()[:12]

@@ -24,6 +24,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Array, Int
 
+from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory._extras import needs
 from ipd_theory.learning import pool as pools
@@ -99,6 +100,7 @@ def _wait_for_all(what: str) -> None:
         multihost_utils.sync_global_devices(what)
 
 
+@checked
 def run(
     sweep: Sweep, path: Path, progress: Callable[[float], None] = lambda done: None, *, reuse: Iterable[Path] = ()
 ) -> xr.Dataset:
