@@ -157,12 +157,28 @@ def test_a_settled_pool_stands_still_and_its_curve_is_one_of_fixed_points(proble
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"weight_decay": 0.0}, "weight_decay must be above 0; got 0.0"),
-        ({"learning_rate": -1.0}, "learning_rate must be above 0"),
-        ({"num_inner_episodes": -1}, "num_inner_episodes must be 0 or more"),
+        ({"weight_decay": 0.0}, "weight_decay must be one finite number above 0; got 0.0"),
+        ({"learning_rate": -1.0}, "learning_rate must be one finite number above 0"),
+        ({"num_inner_episodes": -1}, "num_inner_episodes must be a whole number, 0 or more"),
         ({"discount": 1.5}, "discount"),
+        ({"learners": np.full((1, 5), np.nan)}, "learners holds nan"),
+        ({"learners": np.zeros((2, 3))}, r"learners has shape \(2, 3\)"),
     ],
 )
 def test_bad_pools_are_named(change, message):
     with pytest.raises(ValueError, match=message):
-        MixedPool(np.zeros((1, 5)), **change)
+        MixedPool(**({"learners": np.zeros((1, 5))} | change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"start": np.array([np.nan])}, "start must be"),
+        ({"direction": 0}, "direction must be 1 or -1; got 0"),
+        ({"max_points": 0}, "max_points must be 1 or more; got 0"),
+        ({"step": 0.0}, "step and largest_step must be above 0"),
+    ],
+)
+def test_bad_curves_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        continuation.follow(cubic, **({"start": np.zeros(1), "parameter": 0.0, "direction": 1} | change))

@@ -141,7 +141,7 @@ def test_without_a_checkout_one_line_says_so(monkeypatch, capsys, tmp_path):
         (("figures", "3A", "--out", __file__), "must be a folder"),
         (("returns", "TFT", "NOBODY"), "Q 'NOBODY' is no strategy"),
         (("returns", "TFT", "1,1,1"), "Q '1,1,1' has 3 entries; it must have 5"),
-        (("returns", "TFT", "0,0,0,0,2"), "strategies[1] holds 2.0; every entry must lie in [0, 1]"),
+        (("returns", "TFT", "0,0,0,0,2"), "holds 2.0; every entry must lie in [0, 1]"),
         (("returns", "TFT", "TFT", "--discount", "1.5"), "discount holds 1.5"),
         (("returns", "TFT", "TFT", "--payoffs", "1,2,x,4"), "--payoffs holds 'x', which is not a number"),
     ],

@@ -1,0 +1,72 @@
+"""Drawing: pictures are written whole and alike, colours mean one thing, and bad data is named."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from ipd_theory.drawing import phase_maps, style
+from ipd_theory.drawing.meta_game import payoff_table
+from ipd_theory.equilibria import Equilibrium
+from ipd_theory.learning.tournament import MetaGame
+from ipd_theory.phases.outcomes import Outcome
+
+A = np.array([[3.0, 0.0], [5.0, 1.0]])
+TABLE = MetaGame(A, A.T, np.zeros((2, 2)), np.zeros((2, 2)), np.zeros(2, bool))
+
+
+def test_the_same_figure_gives_the_same_file_and_a_failure_leaves_none(tmp_path, monkeypatch):
+    def drawn():
+        with style.sheet():
+            figure = Figure(figsize=(2, 1))
+            figure.subplots().plot([0, 1])
+            style.put_below(figure, "words " * 30)
+        return figure
+
+    for suffix in ("png", "pdf", "svg"):
+        first, second = tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"
+        style.save(drawn(), first, "a line")
+        style.save(drawn(), second, "a line")
+        assert first.read_bytes() == second.read_bytes()
+
+    def full(self, path, **settings):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(OSError, match="No space"):
+        style.save(drawn(), tmp_path / "c.png")
+    assert not [path for path in tmp_path.iterdir() if "c.png" in path.name]
+
+
+def test_every_outcome_and_estimator_has_a_colour_of_its_own():
+    assert list(style.OUTCOMES) == [kind.label for kind in Outcome]
+    for palette in (style.OUTCOMES, style.ESTIMATORS, style.PLAYERS, style.CONTEXTS):
+        assert len(set(palette.values())) == len(palette)
+
+
+def test_cells_not_yet_computed_stay_white():
+    axes = Figure().subplots()
+    phase_maps.draw_outcomes(axes, np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.array([[[-1], [2]], [[0], [-1]]]))
+    colours = axes.collections[0].get_array().reshape(2, 2, 3)  # [y, x]
+    np.testing.assert_array_equal(colours[0, 0], 1)
+    np.testing.assert_array_equal(colours[1, 1], 1)
+    assert (colours[1, 0] != 1).any()
+
+
+def test_the_table_frames_what_equilibria_play_and_marks_remarks():
+    figure = payoff_table(["C", "D"], TABLE, [Equilibrium(np.array([0.0, 1]), np.array([0.0, 1]), 0.0)], {"D": "why"})
+    (frame,) = figure.axes[0].patches
+    assert (round(frame.get_x()), round(frame.get_y())) == (1, 1)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["C", "D *"]
+    assert "* D: why" in figure._supxlabel.get_text()
+    with pytest.raises(ValueError, match=r"for 3 names it must be \(3, 3\)"):
+        payoff_table(["C", "D", "E"], TABLE, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "message"),
+    [([], False, "values must be"), ([1.0, np.nan], False, "values must be"), ([0.0, 1.0], True, "above 0 where log")],
+)
+def test_bad_values_are_named(values, log, message):
+    with pytest.raises(ValueError, match=message):
+        phase_maps.edges(np.array(values), log)
