@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ipd_theory import cli
 from ipd_theory.rl import build, fitting, run_folder, runs, tagging
 from ipd_theory.rl.config import Config, Meta
 from ipd_theory.rl.environments import ENVIRONMENTS, CleanUpLite, EnvironmentSettings, IteratedDilemma
@@ -223,3 +224,16 @@ def test_policies_that_do_not_fit_are_told_what_is_wrong() -> None:
     fitting.policy_fits(TabularPolicy(jnp.zeros((5, 3))), game)
     fitting.policy_fits(build.policy(GRUSettings(2), game, jax.random.key(0)), game)
     fitting.environment_fits(build.environment(CleanUpLite()))
+
+
+def test_the_command_takes_classes_of_ones_own(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = "--iterations 1 --meta-batch 2 --batch 2 --inner-episodes 2 --episode-length 2 --gradient-parts-every 0"
+    command = f"train ipd-shaping-quick {sizes} --meta.minibatches 1 --meta.epochs 1 --out {tmp_path / 'run'} --json"
+    cli.main([*command.split(), "--own-environment", f"{own}:Matching", "--own-network", f"{own}:Table"])
+    assert json.loads(capsys.readouterr().out)["iteration"] == 1
+    config, _ = run_folder.read_config(tmp_path / "run")
+    assert (type(config.environment).__name__, type(config.network).__name__) == ("Matching", "Table")
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command.split(), "--own-network", f"{own}:None"])
+    assert ended.value.code == 2
+    assert f"--own-network {own}:None: {own} holds no dataclass called None" in capsys.readouterr().err

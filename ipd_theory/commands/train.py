@@ -41,6 +41,8 @@ def train(
     processes: int = 1,
     process: int = 0,
     wandb_project: str | None = None,
+    own_environment: Annotated[str | None, tyro.conf.arg(metavar="FILE:CLASS")] = None,
+    own_network: Annotated[str | None, tyro.conf.arg(metavar="FILE:CLASS")] = None,
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
@@ -77,6 +79,10 @@ def train(
         processes: How many processes share the run.
         process: Which of them this is, counted from 0, which alone writes metrics.
         wandb_project: Track the run in this Weights & Biases project, too (needs wandb).
+        own_environment: Play an environment of your own: a class of settings, say game.py:Game, at its defaults. It
+            derives from rl.environments.EnvironmentSettings, and its method build returns the game.
+        own_network: Train a network of your own, or another of the package (ipd_theory.rl.networks:GRUSettings): a
+            class that derives from rl.networks.NetworkSettings, and whose method build returns a fresh agent.
         dry_run: Compile, say how much memory an iteration takes on each device, and stop before anything is written.
         json: Print the result as JSON.
     """
@@ -86,7 +92,7 @@ def train(
     from ipd_theory.rl.run_folder import Line, read_metrics
     from ipd_theory.rl.tracking import has_tensorboard, trackers
 
-    config = chosen.config
+    config = presets.with_own(chosen.config, own_environment, own_network)
     for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
         if count < 1:
             raise ValueError(f"{name} must be 1 or more; got {count}")
