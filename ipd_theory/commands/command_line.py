@@ -1,17 +1,16 @@
 """Reading a command line by a command's signature; whatever is wrong with it is one line that names the option."""
 
 import contextlib
-import dataclasses
 import functools
-import inspect
 import io
 import itertools
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tyro
+
+from ipd_theory.commands import options
 
 MARKERS = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)
 
@@ -20,8 +19,7 @@ def read(command: Callable[..., None], name: str, given: Sequence[str]) -> Calla
     """Return the call of `command` that the command line asks for.
 
     Raises:
-        ValueError: naming the option, for what its type does not allow, for empty texts and for numbers that are none:
-            NaN, infinities where they are not the default, whole ones beyond 64 bits.
+        ValueError: naming the option, for empty texts and for what its type does not allow (see `commands.options`).
         SystemExit: after `--help` has been printed.
     """
     for before, text in itertools.pairwise(["", *given]):
@@ -34,8 +32,7 @@ def read(command: Callable[..., None], name: str, given: Sequence[str]) -> Calla
 
     with contextlib.nullcontext() if {"-h", "--help"} & set(given) else _errors_in_one_line():
         call: Any = tyro.cli(later, prog=f"ipd-theory {name}", args=given, config=MARKERS)
-    for key, parameter in inspect.signature(command).parameters.items():
-        _check_numbers(key, call.keywords[key], parameter.default)
+    options.check(command, call.keywords)
     return call
 
 
@@ -68,17 +65,3 @@ def _in_one_line(box: str) -> str:
     said = [" ".join(row.strip() for row in rows if not row.startswith(" " * 8)) for rule, rows in groups if not rule]
     proposed = [words for words in said[1:] if words.startswith(("Available", "Perhaps"))]
     return ". ".join([said[0], *proposed[-1:]])
-
-
-def _check_numbers(name: str, value: Any, default: Any) -> None:
-    option = f"--{name.replace('_', '-')}"
-    if isinstance(value, tuple):
-        for entry in value:
-            _check_numbers(name, entry, None)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            _check_numbers(field.name, getattr(value, field.name), field.default)
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ValueError(f"{option} must be a whole number of at most 64 bits; got {value}")
-    elif isinstance(value, float) and not math.isfinite(value) and value != default:
-        raise ValueError(f"{option} must be a finite number; got {value}")

@@ -1,18 +1,18 @@
 """`ipd-theory evaluate`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ipd_theory.commands.console import messages, print_json, print_table, warnings_in_one_line
+from ipd_theory.commands.options import Count, InputFolder, Seed, Within
 
 
 def evaluate(
-    run: Annotated[Path, tyro.conf.Positional],
-    iteration: int | None = None,
-    meta_episodes: int = 4,
-    seed: int = 0,
+    run: Annotated[InputFolder, tyro.conf.Positional],
+    iteration: Annotated[int, Within(0)] | None = None,
+    meta_episodes: Count = 4,
+    seed: Seed = 0,
     json: bool = False,
 ) -> None:
     """Play the agents of a training run against fresh naive learners, and against each other.

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import ipd_theory
-from ipd_theory.commands.console import folder_to_write, messages, progress_bar, results
+from ipd_theory.commands.console import messages, progress_bar, results
+from ipd_theory.commands.options import OutputFolder, Seed
 
 WHEN_INTERRUPTED = "interrupted; the figures that are finished are kept, and the same command goes on from there"
 
@@ -18,9 +19,9 @@ def figures(
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
     list_figures: Annotated[bool, tyro.conf.arg(name="list")] = False,
     preset: Literal["quick", "paper"] = "quick",
-    out: Path = Path("figures"),
+    out: OutputFolder = Path("figures"),
     replot: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> None:
     """Regenerate figures of the paper, and our own, from scratch.
 
@@ -36,7 +37,6 @@ def figures(
         replot: Draw from stored data only; fail where there is none instead of computing.
         seed: Seed of everything random; figures of recorded training runs have seeds of their own.
     """
-    folder_to_write("--out", out)
     run = _from_checkout()
     wanted = [run.check_name(name) for name in names] or list(run.FIGURES)
     if list_figures:

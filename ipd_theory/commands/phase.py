@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ipd_theory.commands.console import folder_to_write, messages, print_json, progress_bar, results
+from ipd_theory.commands.options import Count, OutputFolder
 from ipd_theory.phases.settings import AXES, Axis, Cell, Training
 
 WHEN_INTERRUPTED = "interrupted; what was finished is kept, and the same command goes on from there"
@@ -27,6 +28,7 @@ class Size(Training):
     points: int = 16
 
 
+CORES = min(4, os.cpu_count() or 1)
 PRESETS = {
     "quick": Size(points=16, seeds=8, steps=800, num_learners=4),
     "paper": Size(points=64, seeds=32, steps=3000, num_learners=16),
@@ -43,8 +45,8 @@ def phase(
     x: str = "p_naive:0:1",
     y: str = "learning_rate:0.5:500::log",
     boundary: bool = False,
-    out: Path | None = None,
-    cpu_devices: int = min(4, os.cpu_count() or 1),
+    out: OutputFolder | None = None,
+    cpu_devices: Count = CORES,
     distributed: bool = False,
     json: bool = False,
 ) -> None:

@@ -5,15 +5,16 @@ from typing import Annotated, Any
 import tyro
 
 from ipd_theory.commands.console import print_json, print_table, results
+from ipd_theory.commands.options import Probability
 from ipd_theory.commands.strategy_argument import listed, number, table
 
 
 def returns(
     p: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="P")],
     q: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="Q")],
-    discount: float = 0.95,
+    discount: Probability = 0.95,
     payoffs: str = "1,-1,2,0",
-    error: float = 0.0,
+    error: Probability = 0.0,
     json: bool = False,
 ) -> None:
     """Print what two strategies earn from each other: returns, occupancy, values and the gradient, exactly.

@@ -7,6 +7,7 @@ import tyro
 
 from ipd_theory.commands import presets
 from ipd_theory.commands.console import folder_to_write, print_json, results, warnings_in_one_line
+from ipd_theory.commands.options import Count, OutputFolder, Positive, Seed, Within
 from ipd_theory.commands.training_progress import progress
 from ipd_theory.rl.config import PRESETS
 
@@ -20,12 +21,12 @@ else:
 
 def shaper(
     chosen: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],
-    population_size: int = 128,
-    deviation: float = 0.05,
-    learning_rate: float = 0.01,
-    generations: int = 200,
-    out: Path | None = None,
-    seed: int = 0,
+    population_size: Annotated[int, Within(2)] = 128,
+    deviation: Positive = 0.05,
+    learning_rate: Positive = 0.01,
+    generations: Count = 200,
+    out: OutputFolder | None = None,
+    seed: Seed = 0,
     json: bool = False,
 ) -> None:
     """Search for a policy that shapes naive learners by evolution strategies (Shaper).

@@ -1,9 +1,10 @@
 """`ipd-theory tournament`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ipd_theory.commands.console import messages, print_json, progress_bar, results
+from ipd_theory.commands.options import PICTURES, Count, FileToWrite, Positive, Probability, Seed, Within
 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
 
@@ -54,14 +55,14 @@ def tournament(
     rules: tuple[str, ...] = FIRST_TWELVE,
     game: Games = "prisoners-dilemma",
     payoffs: tuple[float, ...] = (),
-    seeds: int = 16,
-    steps: int = 200,
-    tail: int = 50,
-    discount: float = 0.95,
-    step: float = 5.0,
-    every: tuple[int, ...] = (),
-    plot: Path | None = None,
-    seed: int = 0,
+    seeds: Annotated[int, Within(2)] = 16,
+    steps: Count = 200,
+    tail: Count = 50,
+    discount: Probability = 0.95,
+    step: Positive = 5.0,
+    every: tuple[Count, ...] = (),
+    plot: Annotated[Path, FileToWrite(PICTURES)] | None = None,
+    seed: Seed = 0,
     json: bool = False,
 ) -> None:
     """Let learning rules play each other and solve the game between them.

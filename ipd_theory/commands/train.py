@@ -17,6 +17,7 @@ from ipd_theory.commands.console import (
     warnings_in_one_line,
 )
 from ipd_theory.commands.endings import say_error
+from ipd_theory.commands.options import Count, OutputFolder, Positive, Seed, Within
 from ipd_theory.commands.training_progress import memory, progress, rewards
 from ipd_theory.rl.config import PRESETS
 
@@ -30,16 +31,16 @@ else:
 
 def train(
     chosen: Annotated[tyro.conf.AvoidSubcommands[Preset], tyro.conf.arg(name="")],
-    out: Path | None = None,
-    seed: int = 0,
-    seeds: int = 1,
-    log_every: int = 10,
-    checkpoint_every: int = 200,
-    max_minutes: float = float("inf"),
-    cpu_devices: int = 1,
+    out: OutputFolder | None = None,
+    seed: Seed = 0,
+    seeds: Count = 1,
+    log_every: Count = 10,
+    checkpoint_every: Count = 200,
+    max_minutes: Positive = float("inf"),
+    cpu_devices: Count = 1,
     coordinator: str | None = None,
-    processes: int = 1,
-    process: int = 0,
+    processes: Count = 1,
+    process: Annotated[int, Within(0)] = 0,
     wandb_project: str | None = None,
     own_environment: Annotated[str | None, tyro.conf.arg(metavar="FILE:CLASS")] = None,
     own_network: Annotated[str | None, tyro.conf.arg(metavar="FILE:CLASS")] = None,
@@ -93,9 +94,6 @@ def train(
     from ipd_theory.rl.tracking import has_tensorboard, trackers
 
     config = presets.with_own(chosen.config, own_environment, own_network)
-    for name, count in (("seeds", seeds), ("cpu-devices", cpu_devices)):
-        if count < 1:
-            raise ValueError(f"{name} must be 1 or more; got {count}")
     if cpu_devices > 1:
         jax.config.update("jax_num_cpu_devices", cpu_devices)
     _join(coordinator, processes, process)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
+from ipd_theory.commands.options import Count, Seed
 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes", "axelrod"]
 LEAST = 1000
@@ -17,14 +18,14 @@ def verify(
     game: Games | None = None,
     payoffs: tuple[float, ...] = (),
     learner: str | None = None,
-    batch: int | None = None,
-    episodes: int | None = None,
-    length: int | None = None,
+    batch: Count | None = None,
+    episodes: Count | None = None,
+    length: Count | None = None,
     ego: tuple[str, ...] = (),
     remember: bool = False,
     thorough: bool = False,
     meta_episodes: int | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     json: bool = False,
 ) -> None:
     """Hold policy-gradient estimators to what they claim, exactly and by sampling; exit status 1 if a claim fails.
@@ -63,11 +64,6 @@ def verify(
         raise ValueError(f"--meta-episodes must be {LEAST} or more for the normal approximation; got {size}")
     if game and payoffs:
         raise ValueError("--game and --payoffs both name the game; give one of them")
-    for option, number in (("--batch", batch), ("--episodes", episodes), ("--length", length)):
-        if number is not None and number < 1:
-            raise ValueError(f"{option} must be 1 or more; got {number}")
-    if seed < 0:
-        raise ValueError(f"--seed must be 0 or more; got {seed}")
     import jax
 
     jax.config.update("jax_enable_x64", True)

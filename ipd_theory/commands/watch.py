@@ -6,18 +6,19 @@ from typing import Annotated, Any, Literal, NamedTuple
 import tyro
 
 from ipd_theory.commands.console import file_to_write, messages, print_json, results, warnings_in_one_line
+from ipd_theory.commands.options import Count, FileToWrite, InputFolder, Positive, Seed, Within
 
 
 def watch(
-    run: Annotated[Path, tyro.conf.Positional],
-    out: Path | None = None,
+    run: Annotated[InputFolder, tyro.conf.Positional],
+    out: Annotated[Path, FileToWrite((".gif", ".mp4"))] | None = None,
     live: bool = False,
     against: Literal["naive", "meta"] = "naive",
-    agent: int = 0,
-    episodes: tuple[int, ...] = (),
-    iteration: int | None = None,
-    frames_per_second: float = 8.0,
-    seed: int = 0,
+    agent: Annotated[int, Within(0)] = 0,
+    episodes: tuple[Count, ...] = (),
+    iteration: Annotated[int, Within(0)] | None = None,
+    frames_per_second: Positive = 8.0,
+    seed: Seed = 0,
     json: bool = False,
 ) -> None:
     """Watch an agent of a CleanUp-lite run play, as an animation or drawn in the terminal.
@@ -50,8 +51,6 @@ def watch(
     for number in shown:
         if not 1 <= number <= config.inner_episodes:
             raise ValueError(f"episodes must lie in 1 to {config.inner_episodes}; got {number}")
-    if frames_per_second <= 0:
-        raise ValueError(f"frames_per_second must be positive; got {frames_per_second}")
     path = out or (None if live else run / "episode.gif")
     if path is not None:
         file_to_write("--out", path, (".gif", ".mp4"))
