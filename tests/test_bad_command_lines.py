@@ -29,7 +29,7 @@ WRONG: dict[Any, tuple[str, ...]] = {
 ALLOWED = {
     "* seed 0": "the first seed",
     "* discount 0": "play ends after the first step",
-    "returns error 0": "no error",
+    "* error 0": "no error",
     "* iteration 0": "the state at the start",
     "watch agent 0": "the first agent",
     "train max_minutes inf": "no limit, as when it is not given",
@@ -46,6 +46,7 @@ ALLOWED = {
 # Options that make a command quick to refuse, and do nothing else.
 GOOD = {
     "returns": {"p": ["TFT"], "q": ["TFT"]},
+    "strategy": {"name": ["TFT"]},
     "derive": {"quantity": ["return"], "q": ["1,1,0,1,0"], "p": ["1,1,0,1,0"]},
     "tournament": {"rules": ["naive"], "seeds": ["2"], "steps": ["1"], "tail": ["1"]},
     "phase": {"x": ["p_naive:0:1:2"], "y": ["T:1.5:2:2"], "seeds": ["1"], "steps": ["1"], "cpu_devices": ["1"]},

@@ -97,7 +97,7 @@ def test_text_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["return", "--q", "FOO"], "--q 'FOO' is no strategy"),
+        (["return", "--q", "FOO"], "--q: strategy 'FOO' is not known"),
         (["return", "--p", "1,1,1"], "--p '1,1,1' has 3 entries; it must have 5"),
         (["return", "--p", "1,1,1,1,1.5"], "p holds 3/2; every number in it must lie in [0, 1]"),
         (["return", "--p", "1,1,1,1,1+a"], "holds '1+a'"),

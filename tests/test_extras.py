@@ -71,6 +71,7 @@ import importlib, json, sys
 from ipd_theory import cli
 
 blocked, modules, lines = map(json.loads, sys.argv[1:])
+optional = set(blocked)
 
 class Block:
     def find_spec(self, name, path=None, target=None):
@@ -91,6 +92,8 @@ while modules:
     except ModuleNotFoundError as error:
         print(modules[0], error, sep=": ")
         blocked.remove(error.name)  # so that the next one is seen, too
+        for name in [name for name in sys.modules if name.split(".")[0] in optional]:
+            del sys.modules[name]  # what was loaded by halves
 """
 
 

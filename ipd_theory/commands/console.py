@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
@@ -109,6 +110,43 @@ def _print_lists(rows: Sequence[Sequence[Text]], header: Sequence[str]) -> None:
         results.print(name, soft_wrap=True)
         for words, number in zip(header[1:], numbers, strict=True):
             results.print(Text(f"  {words}: ") + number, soft_wrap=True)
+
+
+def folder_to_write(option: str, path: Path) -> Path:
+    """Return `path`, where a folder is or can be made.
+
+    Raises:
+        ValueError: naming the option, if a file stands there or on the way, or nothing may be written there.
+    """
+    there = path
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise ValueError(f"{option} {str(path)!r} must be a folder; {str(there)!r} is none")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{option} {str(path)!r}: nothing may be written in {str(there)!r}")
+    return path
+
+
+def file_to_write(option: str, path: Path, suffixes: Sequence[str]) -> Path:
+    """Return `path`, where a file of a known kind can be written.
+
+    Args:
+        option: Its name, for the error.
+        path: The file.
+        suffixes: The kinds, with their dots.
+
+    Raises:
+        ValueError: naming the option, for another suffix, or where there is no folder to write it in.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{option} {str(path)!r} must end in {', '.join(suffixes)}")
+    if path.is_dir() or not path.parent.is_dir():
+        reason = "is a folder" if path.is_dir() else f"lies in no folder: there is no {str(path.parent)!r}"
+        raise ValueError(f"{option} {str(path)!r} {reason}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ValueError(f"{option} {str(path)!r} may not be written")
+    return path
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import tyro
 
 from ipd_theory.commands.console import print_json, print_table, progress_bar, results
-from ipd_theory.commands.strategy_argument import listed, named, number_or_symbol
+from ipd_theory.commands.strategy_argument import listed, number_or_symbol, strategy
 
 
 class Entry(NamedTuple):
@@ -36,7 +36,8 @@ def derive(
 
     Args:
         quantity: What to derive.
-        p: Player 1's strategy: a name (TFT, WSLS, GRIM, …) or five entries, e.g. 1,1,a,1,1/3.
+        p: Player 1's strategy: a name (TFT, WSLS, GRIM, …; extort(3) where payoffs and discount are numbers) or five
+            entries, e.g. 1,1,a,1,1/3.
         q: Player 2's strategy, likewise, in its own view.
         discount: A number, a fraction or a symbol; 1 is the limit of means.
         payoffs: R,S,T,P with commas, e.g. 3,0,5,1.
@@ -80,27 +81,33 @@ def _pairing(p: str | None, q: str | None, discount: str | None, payoffs: str | 
     from ipd_theory import symbolic
 
     parts: dict[str, Any] = {}
-    for name, text in (("p", p), ("q", q)):
-        if text is not None:
-            parts[name] = _entries(f"--{name}", text)
     if discount is not None:
         parts["discount"] = number_or_symbol("--discount", discount)
     if payoffs is not None:
         parts["payoffs"] = [number_or_symbol("--payoffs", x) for x in listed("--payoffs", payoffs, 4)]
+    for name, text in (("p", p), ("q", q)):
+        if text is not None:
+            parts[name] = _entries(f"--{name}", text, symbolic.Pairing(**parts))
     return symbolic.Pairing(**parts)
 
 
-def _entries(option: str, text: str) -> list[Any]:
-    """Return a strategy's five entries, numbers or symbols."""
-    if "," in text:
+def _entries(option: str, text: str, setting: Any) -> list[Any]:
+    """Return a strategy's five entries, numbers or symbols; `setting` has the discount and the payoffs."""
+    if "," in text and "(" not in text:
         return [number_or_symbol(option, x) for x in listed(option, text, 5)]
     import jax
 
     jax.config.update("jax_enable_x64", True)  # so that a named strategy's 1/3 is recognised
-    named_table: list[Any] = named(option, text).tolist()
-    if len(named_table) != 5:
-        raise ValueError(f"{option} {text!r} remembers more than one round; derive takes strategies of memory one")
-    return named_table
+    from ipd_theory import games, strategies
+
+    game = None
+    if all(x.is_number for x in (*setting.payoffs, setting.discount)):
+        game = games.symmetric_game(*map(float, setting.payoffs))
+    table = strategy(option, text, game, float(setting.discount) if game else 1.0)
+    if strategies.memory_of(table) > 1:
+        raise ValueError(f"{option}: {text!r} remembers more than one round; derive takes strategies of memory one")
+    entries: list[Any] = strategies.extend(table, 1).tolist()
+    return entries
 
 
 def _derived(quantity: str, pairing: Any, player: int, wrt: str) -> list[Entry]:

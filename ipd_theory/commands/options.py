@@ -7,11 +7,12 @@ called with the option's name and value, each entry's in a tuple, and never for 
 import dataclasses
 import inspect
 import math
-import os
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
+
+from ipd_theory.commands.console import file_to_write, folder_to_write
 
 
 class Within(NamedTuple):
@@ -35,13 +36,7 @@ class FolderToWrite(NamedTuple):
     """A folder, or where one can be made."""
 
     def __call__(self, option: str, path: Path) -> None:
-        there = path
-        while not os.path.lexists(there) and there != there.parent:
-            there = there.parent
-        if not there.is_dir():
-            raise ValueError(f"{option} {str(path)!r} must be a folder; {str(there)!r} is none")
-        if not os.access(there, os.W_OK):
-            raise ValueError(f"{option} {str(path)!r}: nothing may be written in {str(there)!r}")
+        folder_to_write(option, path)
 
 
 class FileToWrite(NamedTuple):
@@ -50,13 +45,7 @@ class FileToWrite(NamedTuple):
     suffixes: tuple[str, ...]
 
     def __call__(self, option: str, path: Path) -> None:
-        if path.suffix.lower() not in self.suffixes:
-            raise ValueError(f"{option} {str(path)!r} must end in {', '.join(self.suffixes)}")
-        if path.is_dir() or not path.parent.is_dir():
-            reason = "is a folder" if path.is_dir() else f"lies in no folder: there is no {str(path.parent)!r}"
-            raise ValueError(f"{option} {str(path)!r} {reason}")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise ValueError(f"{option} {str(path)!r} may not be written")
+        file_to_write(option, path, self.suffixes)
 
 
 class FolderToRead(NamedTuple):

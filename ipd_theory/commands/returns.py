@@ -6,7 +6,7 @@ import tyro
 
 from ipd_theory.commands.console import print_json, print_table, results
 from ipd_theory.commands.options import Probability
-from ipd_theory.commands.strategy_argument import listed, number, table
+from ipd_theory.commands.strategy_argument import listed, number, strategy
 
 
 def returns(
@@ -22,9 +22,9 @@ def returns(
     Example, Axelrod's payoffs in the limit of means: ipd-theory returns GTFT ALLD --discount 1 --payoffs 3,0,5,1
 
     Args:
-        p: Player 1's strategy: a name (TFT, WSLS, GRIM, GTFT, ALLC, ALLD, …) or five probabilities of cooperation,
-            at the start and after CC, CD, DC, DD (own action first), e.g. 1,0.9,0.1,0.9,1/3; or 21 of them, with the
-            last two outcomes after the first five, the older one first.
+        p: Player 1's strategy: a name (TFT, WSLS, GRIM, GTFT, TF2T, ALLC, ALLD, …), a name with numbers (gtft(0.3),
+            extort(3)), or five probabilities of cooperation, at the start and after CC, CD, DC, DD (own action first),
+            e.g. 1,0.9,0.1,0.9,1/3; 21 for memory two.
         q: Player 2's strategy, likewise, in its own view.
         discount: γ from 0 to 1; 1 is the limit of means.
         payoffs: R,S,T,P with commas.
@@ -38,9 +38,9 @@ def returns(
     import ipd_theory as ipd
 
     game = ipd.games.symmetric_game(R=R, S=S, T=T, P=P)
-    tables = [ipd.strategies.tremble(table(name, text), error) for name, text in (("P", p), ("Q", q))]
-    memory = max(map(ipd.strategies.memory_of, tables))
-    tables = [ipd.strategies.extend(x, memory) for x in tables]
+    meant = [strategy(name, text, game, discount) for name, text in (("P", p), ("Q", q))]
+    memory = max(map(ipd.strategies.memory_of, meant))
+    tables = [ipd.strategies.tremble(ipd.strategies.extend(x, memory), error) for x in meant]
     result = {
         "settings": {"p": p, "q": q, "discount": discount, "payoffs": [R, S, T, P], "error": error},
         "strategies": tables,

@@ -5,16 +5,18 @@ from typing import Annotated, Any
 
 import tyro
 
-from ipd_theory.commands.console import file_to_write, print_json, print_table, results
+from ipd_theory.commands import strategy_argument
+from ipd_theory.commands.console import print_json, print_table, results
+from ipd_theory.commands.options import PICTURES, FileToWrite, Probability
 from ipd_theory.commands.strategy_argument import listed, number
 
 
 def strategy(
-    name: Annotated[str, tyro.conf.Positional],
-    discount: float = 1.0,
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")],
+    discount: Probability = 1.0,
     payoffs: str = "3,0,5,1",
-    error: float = 0.0,
-    plot: Path | None = None,
+    error: Probability = 0.0,
+    plot: Annotated[Path, FileToWrite(PICTURES)] | None = None,
     json: bool = False,
 ) -> None:
     """Say what a strategy is: what it enforces, how best to answer it, and whether it is Nash, partner or rival.
@@ -33,15 +35,13 @@ def strategy(
         json: Print JSON.
     """
     R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
-    if plot is not None:
-        file_to_write("--plot", plot, (".png", ".pdf", ".svg"))
     import jax
 
     jax.config.update("jax_enable_x64", True)
     import ipd_theory as ipd
 
     game = ipd.games.symmetric_game(R=R, S=S, T=T, P=P)
-    table = ipd.strategies.tremble(ipd.strategies.named(name, game=game, discount=discount or 1.0), error)
+    table = ipd.strategies.tremble(strategy_argument.strategy("NAME", name, game, discount or 1.0), error)
     settings = {"strategy": name, "discount": discount, "payoffs": [R, S, T, P], "error": error}
     result = {"settings": settings, **_facts(game, table, discount)}
     if json:

@@ -5,47 +5,28 @@ from fractions import Fraction
 from keyword import iskeyword
 from typing import Any
 
-ABBREVIATIONS = {
-    "ALLC": "always_cooperate",
-    "ALLD": "always_defect",
-    "FBF": "firm_but_fair",
-    "GRIM": "grim",
-    "GTFT": "generous_tit_for_tat",
-    "RANDOM": "random",
-    "STFT": "suspicious_tit_for_tat",
-    "TFT": "tit_for_tat",
-    "WSLS": "win_stay_lose_shift",
-}
 DECIMAL = r"([\d]+\.?\d*|\.\d+)(e[-+]?\d{1,2})?"
 NUMBER = re.compile(rf"(?P<top>[-+]?{DECIMAL})(/(?P<bottom>{DECIMAL}))?")
 
 
-def named(option: str, text: str) -> Any:
-    """Return the memory-one strategy [5] that `text` names, abbreviated or in full.
+def strategy(option: str, text: str, game: Any, discount: float) -> Any:
+    """Return the strategy [h] that `text` names, or lists entry by entry (see `ipd_theory.strategies.named`).
+
+    Args:
+        option: Its name, for the error.
+        text: What was given.
+        game: In which a zero-determinant strategy enforces its line.
+        discount: Under which it does.
 
     Raises:
-        ValueError: naming the option, if no strategy has the name.
+        ValueError: naming the option, if `text` is neither a name nor a table.
     """
     from ipd_theory import strategies
 
-    full = ABBREVIATIONS.get(text.upper(), text.lower().replace("-", "_"))
-    if full not in ABBREVIATIONS.values():
-        names = ", ".join(f"{short} ({name})" for short, name in ABBREVIATIONS.items())
-        raise ValueError(f"{option} {text!r} is no strategy; give five entries start,CC,CD,DC,DD or one of {names}")
-    return getattr(strategies, full)()
-
-
-def table(option: str, text: str) -> Any:
-    """Return the strategy [5] or [21] that `text` names, or lists entry by entry.
-
-    Raises:
-        ValueError: naming the option, if `text` is neither a known name nor so many numbers.
-    """
-    from jax.numpy import asarray
-
-    if "," not in text:
-        return named(option, text)
-    return asarray([float(number(option, entry)) for entry in listed(option, text, 5, 21)])
+    try:
+        return strategies.named(text, game=game, discount=discount)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 def number(option: str, text: str) -> Fraction:
