@@ -51,9 +51,9 @@ GOOD = {
     "tournament": {"rules": ["naive"], "seeds": ["2"], "steps": ["1"], "tail": ["1"]},
     "phase": {"x": ["p_naive:0:1:2"], "y": ["T:1.5:2:2"], "seeds": ["1"], "steps": ["1"], "cpu_devices": ["1"]},
     "verify": {"meta_episodes": ["1000"]},
-    "train": {"config": ["ipd-shaping-quick"]},
+    "train": {"chosen": ["ipd-shaping-quick"]},
     "evaluate": {"run": ["RUN"]},
-    "shaper": {"config": ["ipd-shaping-quick"]},
+    "shaper": {"chosen": ["ipd-shaping-quick"]},
     "watch": {"run": ["RUN"]},
     "figures": {"names": ["5"]},
 }
@@ -64,7 +64,7 @@ def fields(command: str) -> Iterator[tuple[str, Any, bool]]:
     function = cli._loaded(command)[1]
     kinds = typing.get_type_hints(function, include_extras=True)
     for name in inspect.signature(function).parameters:
-        if name != "config":
+        if name != "chosen":
             by_place = "Positional" in str(kinds[name])
             yield name, kinds[name], by_place
 
@@ -90,7 +90,7 @@ LINES = [
 
 
 def written(command: str, changed: str, by_place: bool, value: str) -> list[str]:
-    places = {name: place for name, _, place in fields(command)} | {"config": True}
+    places = {name: place for name, _, place in fields(command)} | {"chosen": True}
     given = GOOD[command] | {changed: [value]}
     line = [command]
     for name in sorted(given, key=lambda name: not places[name]):

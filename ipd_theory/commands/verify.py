@@ -8,6 +8,7 @@ import tyro
 
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import Count, Seed
+from ipd_theory.commands.strategy_argument import strategy
 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes", "axelrod"]
 LEAST = 1000
@@ -140,7 +141,7 @@ def _own_problem(
 ) -> Any:
     import jax.numpy as jnp
 
-    from ipd_theory import games, strategies
+    from ipd_theory import games
     from ipd_theory.sampling import trials
     from ipd_theory.sampling.learners import TabularLearner
 
@@ -156,7 +157,7 @@ def _own_problem(
     rule = named[learner] if learner in named else _loaded("--learner", learner)
     if not isinstance(rule, TabularLearner):
         raise ValueError(f"--learner {learner!r} is a {type(rule).__name__}; give a TabularLearner")
-    tables = [strategies.named(text) for text in ego]
+    tables = [strategy("--ego", text, stage, 1.0) for text in ego]
     if len(tables) not in (0, 1, shape[1]) or len({table.size for table in tables}) > 1:
         raise ValueError(f"--ego must be one table, or one for each of {shape[1]} inner episodes; got {len(tables)}")
     p = jnp.stack(tables) if tables else None
