@@ -4,8 +4,8 @@ Options are read from the commands' signatures, so that none added later escapes
 and so does a wrong value that a command takes, unless the table below says what it means.
 """
 
+import dataclasses
 import fnmatch
-import inspect
 import types
 import typing
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import pytest
 
 from ipd_theory import cli
+from ipd_theory.commands import command_line
 
 HUGE = "99999999999999999999"
 WRONG: dict[Any, tuple[str, ...]] = {
@@ -40,17 +41,26 @@ ALLOWED = {
     "phase learning_rate 0": "learners that stand still",
     "phase tremble 0": "no error",
     "phase learner_std 0": "learners that all start alike",
+    "phase steps 0": "pools as they start",
+    "* *_at_once 0": "all at once",
+    "* gradient_parts_every 0": "never",
+    "* environment.payoffs [-0]*": "payoffs",
+    "* *.learning_rate 0": "no learning",
+    "* *.value_coefficient 0": "values are not learned",
+    "* *.discount 0": "each step for itself",
+    "* *_lambda 0": "one step ahead",
     "phase [RSTP] -1": "a payoff",
     "phase [RSTP] 0": "a payoff",
 }
-# Options that make a command quick to refuse, and do nothing else.
-GOOD = {
+# Options, each with its words, that make a command small.
+GOOD: dict[str, dict[str, list[str]]] = {
     "returns": {"p": ["TFT"], "q": ["TFT"]},
     "strategy": {"name": ["TFT"]},
-    "derive": {"quantity": ["return"], "q": ["1,1,0,1,0"], "p": ["1,1,0,1,0"]},
-    "tournament": {"rules": ["naive"], "seeds": ["2"], "steps": ["1"], "tail": ["1"]},
-    "phase": {"x": ["p_naive:0:1:2"], "y": ["T:1.5:2:2"], "seeds": ["1"], "steps": ["1"], "cpu_devices": ["1"]},
-    "verify": {"meta_episodes": ["1000"]},
+    "derive": {"quantity": ["return"], "q": ["--q", "1,1,0,1,0"], "p": ["--p", "1,1,0,1,0"]},
+    "tournament": {"rules": ["--rules", "naive"], **{x: [f"--{x}", "2"] for x in ("seeds", "steps", "tail")}},
+    "phase": {"size": ["quick"], "x": ["--x", "p_naive:0:1:2"], "y": ["--y", "T:1.5:2:2"]}
+    | {x: [f"--{x.replace('_', '-')}", "1"] for x in ("seeds", "steps", "cpu_devices")},
+    "verify": {"meta_episodes": ["--meta-episodes", "1000"]},
     "train": {"chosen": ["ipd-shaping-quick"]},
     "evaluate": {"run": ["RUN"]},
     "shaper": {"chosen": ["ipd-shaping-quick"]},
@@ -59,14 +69,42 @@ GOOD = {
 }
 
 
-def fields(command: str) -> Iterator[tuple[str, Any, bool]]:
-    """Every option of a command, with its type and whether it is given by its place."""
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of a command: its name with dots, its type, how many values it takes, and whether by its place."""
+
+    command: str
+    name: str
+    kind: Any
+    length: int = 1
+    by_place: bool = False
+
+    @property
+    def flag(self) -> list[str]:
+        return [] if self.by_place else [f"--{self.name.replace('_', '-')}"]
+
+
+def options_of(command: str) -> Iterator[Option]:
+    """Every option of a command, those of its settings (which come from a preset) included."""
     function = cli._loaded(command)[1]
     kinds = typing.get_type_hints(function, include_extras=True)
-    for name in inspect.signature(function).parameters:
-        if name != "chosen":
-            by_place = "Positional" in str(kinds[name])
-            yield name, kinds[name], by_place
+    given = command_line.read(function, command, [word for words in GOOD[command].values() for word in words])
+    for name, value in given.keywords.items():
+        if dataclasses.is_dataclass(value):
+            yield from settings(command, value)
+        else:
+            yield Option(command, name, kinds[name], by_place="Positional" in str(kinds[name]))
+
+
+def settings(command: str, chosen: Any, prefix: str = "") -> Iterator[Option]:
+    kinds = typing.get_type_hints(type(chosen), include_extras=True)
+    for field in dataclasses.fields(chosen):
+        value = getattr(chosen, field.name)
+        inner = "" if field.name == "config" else f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(value):
+            yield from settings(command, value, f"{inner}." if inner else "")
+        elif field.name != "preset":
+            yield Option(command, inner, kinds[field.name], len(value) if isinstance(value, tuple) else 1)
 
 
 def plain(kind: Any) -> Any:
@@ -75,27 +113,8 @@ def plain(kind: Any) -> Any:
     if origin is typing.Annotated or origin is tuple:
         return plain(typing.get_args(kind)[0])
     if origin in (typing.Union, types.UnionType):
-        (inner,) = (inner for inner in typing.get_args(kind) if inner is not type(None))
-        return plain(inner)
+        return plain([inner for inner in typing.get_args(kind) if inner is not type(None)][-1])
     return Literal if origin is Literal else kind
-
-
-LINES = [
-    (command, name, by_place, value)
-    for command in cli.COMMANDS
-    for name, kind, by_place in fields(command)
-    for value in WRONG[plain(kind)]
-    if not any(fnmatch.fnmatch(f"{command} {name} {value}", pattern) for pattern in ALLOWED)
-]
-
-
-def written(command: str, changed: str, by_place: bool, value: str) -> list[str]:
-    places = {name: place for name, _, place in fields(command)} | {"chosen": True}
-    given = GOOD[command] | {changed: [value]}
-    line = [command]
-    for name in sorted(given, key=lambda name: not places[name]):
-        line += given[name] if places[name] else [f"--{name.replace('_', '-')}", *given[name]]
-    return line
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
@@ -105,17 +124,30 @@ def test_every_option_of_a_command_is_held_to_what_it_may_be(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "RUN").mkdir()
     wrong = []
-    for _, name, by_place, value in (line for line in LINES if line[0] == command):
-        line = written(command, name, by_place, value)
-        try:
-            cli.main(line)
-            status = 0
-        except SystemExit as end:
-            status = end.code
-        said = capsys.readouterr()
-        text = said.err.replace("_", "-").lower()
-        named = name.replace("_", "-").lower() in text or ((by_place or name in "xy") and value in text)
-        if (status, said.out, said.err.count("\n"), named) != (2, "", 1, True):
-            wrong.append(f"{' '.join(line)}: status {status}, {said.err or said.out!r}")
+    for option in options_of(command):
+        for value in WRONG[plain(option.kind)]:
+            if any(fnmatch.fnmatchcase(f"{command} {option.name} {value}", pattern) for pattern in ALLOWED):
+                continue
+            others = [w for name, words in GOOD[command].items() if name != option.name for w in words]
+            line = [command, *others, *option.flag, *[value] * option.length]
+            status = status_of(line)
+            said = capsys.readouterr()
+            if status != 2 or said.out or said.err.count("\n") != 1 or not names(said.err, option, value):
+                wrong.append(f"{' '.join(line)}: status {status}, {said.err or said.out!r}")
     assert not wrong, "\n" + "\n".join(wrong)
     assert [path.name for path in tmp_path.rglob("*")] == ["RUN"]
+
+
+def status_of(line: list[str]) -> Any:
+    try:
+        cli.main(line)
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def names(said: str, option: Option, value: str) -> bool:
+    """Whether an error says which option is meant, or quotes what stands at a place of its own."""
+    words = said.lower().replace("_", "-")
+    name = option.name.rpartition(".")[2].lower().replace("_", "-")
+    return name in words or (value in said and (option.by_place or name in "xy"))

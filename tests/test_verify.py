@@ -227,7 +227,6 @@ def test_a_problem_of_ones_own_is_the_one_asked_for(mine):
         ({"estimator": ("{mine}:nothing",)}, "defines no function or record 'nothing'"),
         ({"estimator": ("{mine}:number",)}, "is neither a function of rewards nor an Estimator; got 3"),
         ({"meta_episodes": 10}, "--meta-episodes must be 1000 or more"),
-        ({"batch": 0}, "--batch must be 1 or more; got 0"),
         ({"payoffs": (1.0, 2.0)}, "--payoffs must be four numbers R S T P, or eight; got 2"),
         ({"learner": "magic"}, "--learner must be reinforce, actor-critic or FILE:NAME; got 'magic'"),
         ({"ego": ("TFT",)}, "--ego must lie strictly between 0 and 1"),

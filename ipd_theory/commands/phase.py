@@ -27,6 +27,11 @@ class Size(Training):
 
     points: int = 16
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 <= self.points <= MOST_POINTS:
+            raise ValueError(f"points must lie in 2 to {MOST_POINTS}; got {self.points}")
+
 
 CORES = min(4, os.cpu_count() or 1)
 PRESETS = {
@@ -76,8 +81,9 @@ def phase(
     """
     axes = tuple(axis_of(text, size.points) for text in (x, y))
     folder = folder_to_write("--out", out or Path("phases") / f"{axes[0].name}-{axes[1].name}")
-    if cpu_devices < 1:
-        raise ValueError(f"--cpu-devices must be 1 or more; got {cpu_devices}")
+    for axis in axes:
+        if getattr(cell, axis.name) != getattr(Cell(), axis.name):
+            raise ValueError(f"--{axis.name.replace('_', '-')} is an axis, which has values of its own; leave it out")
     import jax
 
     if cpu_devices > 1:
