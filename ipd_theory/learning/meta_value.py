@@ -80,9 +80,12 @@ class FitSettings:
     target_rate: float = 0.01
 
     def __post_init__(self) -> None:
-        whole = ("rounds", "steps", "stride", "pairs", "width", "quantiles")
-        for name in (name for name in whole if getattr(self, name) < 1):
-            raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
+        for name in ("rounds", "steps", "stride", "pairs", "width", "quantiles"):
+            _checks.whole(name, getattr(self, name), 1)
+        for name in ("learning_rate", "network_rate"):
+            _checks.number(name, getattr(self, name), 0.0)
+        for name in ("td_lambda", "flipped", "target_rate"):
+            _checks.number(name, getattr(self, name), 0.0, 1.0)
         if self.steps % self.stride:
             raise ValueError(f"steps must be a multiple of stride = {self.stride}; got {self.steps}")
 

@@ -43,7 +43,7 @@ class Optimizer:
 Transformation: TypeAlias = optax.GradientTransformation | Optimizer
 
 
-def checked_optimizer(transformation: Transformation, name: str = "optimizer") -> Optimizer:
+def checked_optimizer(transformation: Any, name: str = "optimizer") -> Optimizer:
     """Return an optax transformation as a value; one that is a value already as it is.
 
     Args:

@@ -78,8 +78,10 @@ class Pool(eqx.Module):
             ("num_learners", self.num_learners, 1),
             ("num_agents", self.num_agents, 1 if self.self_play else 2),
         ):
-            if value < least:
+            if _checks.whole(name, value, 0) < least:
                 raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
+        if self.game.num_players != 2:
+            raise ValueError(f"game must have two players; it has {self.game.num_players}")
         infinity = float("inf")
         for name, array, most in (
             ("learning_rate", self.learning_rate, infinity),
@@ -94,13 +96,14 @@ class Pool(eqx.Module):
         stopping_rate(self.discount, self.p_naive.dtype)
         if not self.normalized and bool((jnp.asarray(self.discount) == 1).any()):
             raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
+        self.batch_shape  # noqa: B018 (raises where batch axes do not fit)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """The batch axes of the settings together."""
-        always = (self.p_naive, self.discount, self.learning_rate, self.learner_std)
-        settings = [x for x in (*always, self.inner_episodes, self.shaping_weight, self.tremble) if x is not None]
-        return jnp.broadcast_shapes(*(jnp.shape(x) for x in settings), self.game.payoffs.shape[:-3])
+        names = ("p_naive", "discount", "learning_rate", "learner_std", "inner_episodes", "shaping_weight", "tremble")
+        shapes = {name: jnp.shape(x) for name in names if (x := getattr(self, name)) is not None}
+        return _checks.batch(**shapes, game=self.game.payoffs.shape[:-3])
 
 
 class PoolState(NamedTuple):
