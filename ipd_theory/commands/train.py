@@ -90,7 +90,7 @@ def train(
     import jax
 
     from ipd_theory.rl import devices, runs
-    from ipd_theory.rl.run_folder import Line, read_metrics
+    from ipd_theory.rl.run_folder import CONFIG, Line, read_metrics
     from ipd_theory.rl.tracking import has_tensorboard, trackers
 
     config = presets.with_own(chosen.config, own_environment, own_network)
@@ -131,6 +131,9 @@ def train(
                 announce=lambda program: messages.print(memory(program), soft_wrap=True),
                 report=report,
             )
+    except KeyboardInterrupt as stop:
+        nothing = () if (directory / CONFIG).exists() else ("interrupted before the first iteration; nothing was kept",)
+        raise KeyboardInterrupt(*(stop.args or nothing)) from None
     except jax.errors.JaxRuntimeError as error:
         if processes == 1:
             raise

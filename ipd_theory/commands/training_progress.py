@@ -28,8 +28,8 @@ def progress(unit: str, total: int) -> Iterator[Callable[[int, str], None]]:
             now = time.monotonic()
             shown.append((done, now))
             first, begin = shown[0]
-            left = (total - done) * (now - begin) / max(done - first, 1) / 60
-            words = f"{words} · {left:.1f} min left"
+            if done > first:
+                words += f" · {(total - done) * (now - begin) / (done - first) / 60:.1f} min left"
             bar.update(task, completed=done, description=words)
             if not messages.is_terminal and (now - said_at[0] >= SECONDS_BETWEEN_LINES or done == total):
                 said_at[0] = now
@@ -46,7 +46,9 @@ def memory(program: Any) -> str:
     limit = (device.memory_stats() or {}).get("bytes_limit")
     of = f" of {limit / 2**20:,.0f}" if limit else ""
     devices = "the one device" if program.devices == 1 else f"each of {program.devices} devices"
-    return f"an iteration takes {program.memory / 2**20:,.1f}{of} MiB on {devices} ({device.device_kind})"
+    mebibytes = program.memory / 2**20
+    taken = f"{mebibytes:,.1f}" if mebibytes >= 1 else f"{mebibytes:.2g}"
+    return f"an iteration takes {taken}{of} MiB on {devices} ({device.device_kind})"
 
 
 def rewards(line: dict[str, Any]) -> str:

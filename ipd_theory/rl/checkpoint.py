@@ -1,8 +1,11 @@
 """Checkpoints of a whole run, written atomically in the background (orbax), and restored to the bit."""
 
 import contextlib
+import errno
 import logging
+import os
 import shutil
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,14 +39,15 @@ class Checkpoints:
     def __init__(self, directory: Path, keep: int | None = None) -> None:
         self._directory = directory.absolute()
         self._manager: Any = None
+        self._quiet = contextlib.ExitStack()
         if keep is not None or directory.is_dir():
             reading = {"read_only": True, "create": False, "save_interval_steps": 0}
             writing = {"max_to_keep": keep, "cleanup_tmp_directories": True}
             options = ocp.CheckpointManagerOptions(**(reading if keep is None else writing))
-            with _quiet():
-                self._manager = ocp.CheckpointManager(
-                    self._directory, options=options, item_handlers=ocp.StandardCheckpointHandler()
-                )
+            self._quiet.enter_context(_quiet())
+            self._manager = ocp.CheckpointManager(
+                self._directory, options=options, item_handlers=ocp.StandardCheckpointHandler()
+            )
 
     def iterations(self) -> list[int]:
         """Return after which iterations there are checkpoints, the latest last."""
@@ -59,11 +63,15 @@ class Checkpoints:
 
         Raises:
             FloatingPointError: if the state is not finite.
+            OSError: if the disk is too full for it.
         """
         # Copies, because the buffers of a state that is trained on are written over meanwhile.
         leaves = [np.array(plain(leaf)) for leaf in jax.tree.leaves(state)]
         if not all(np.isfinite(leaf).all() for leaf in leaves):
             raise FloatingPointError(f"the state after iteration {iteration} is not finite; it was not saved")
+        room = 2 * sum(leaf.nbytes for leaf in leaves) + 2**16  # orbax writes everything twice, and some more
+        if shutil.disk_usage(self._directory).free < room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory / str(iteration)))
         self._manager.save(iteration, args=ocp.args.StandardSave(leaves), custom_metadata=settings)
 
     def restore(self, example: State, iteration: int) -> tuple[State, Settings]:
@@ -81,9 +89,8 @@ class Checkpoints:
         blank = [np.zeros(shape.shape, shape.dtype) for shape in shapes]
         place = self._directory / str(iteration)
         try:
-            with _quiet():
-                settings: Settings = dict(self._manager.metadata(iteration).custom_metadata or {})
-                saved = self._manager.restore(iteration, args=ocp.args.StandardRestore(blank))
+            settings: Settings = dict(self._manager.metadata(iteration).custom_metadata or {})
+            saved = self._manager.restore(iteration, args=ocp.args.StandardRestore(blank))
         except Exception as error:  # whatever the reader of a broken file meets
             raise BrokenCheckpointError(f"checkpoint {place} cannot be read: {_first_line(error)}") from error
         if [x.shape for x in saved] != [x.shape for x in blank]:
@@ -122,8 +129,9 @@ class Checkpoints:
 
     def close(self) -> None:
         """Wait until everything is written, and let go of it."""
-        if self._manager is not None:
-            self._manager.close()
+        with self._quiet:
+            if self._manager is not None:
+                self._manager.close()
 
 
 def drop_after(directory: Path, iteration: int) -> None:
@@ -140,14 +148,31 @@ def _numbered(directory: Path) -> list[int]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep orbax from logging what is said here in other words."""
+    """Keep orbax from telling what it raises here anyway."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with silent_threads("orbax"):
+            yield
     finally:
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def silent_threads(package: str) -> Iterator[None]:
+    """Let threads of a package end by an error without a traceback; the main thread learns of it otherwise."""
+    usual = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not type(args.thread).__module__.startswith(package):
+            usual(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _first_line(error: Exception) -> str:

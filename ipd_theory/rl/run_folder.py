@@ -199,7 +199,7 @@ def _line(path: Path, number: int, text: str) -> Line:
         line = json.loads(text)
     except ValueError:
         line = None
-    if not isinstance(line, dict):
+    if not isinstance(line, dict) or not isinstance(line.get("iteration", line.get("generation")), int):
         raise ValueError(f"{path}, line {number}, holds no metrics: {text[:60]!r}")
     return line
 

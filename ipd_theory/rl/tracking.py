@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ipd_theory.rl.checkpoint import silent_threads
 from ipd_theory.rl.run_folder import Line, read_config
 
 
@@ -52,8 +53,14 @@ def trackers(directory: Path, wandb_project: str | None = None) -> Iterator[Call
                 for name, x in named.items():
                     events.add_scalar(name, x, step)
 
+            def close_events() -> None:
+                try:
+                    events.close()
+                except OSError:  # a full disk; what trains says so, and tensorboardX would try once more at the end
+                    events.file_writer.event_writer.close = lambda: None
+
             writers.append(add_scalars)
-            closers.append(events.close)
+            closers.append(close_events)
         if wandb_project is not None:
             run = importlib.import_module("wandb").init(project=wandb_project, name=directory.name, dir=str(directory))
             writers.append(lambda step, named: run.log(named, step=step))
@@ -70,7 +77,8 @@ def trackers(directory: Path, wandb_project: str | None = None) -> Iterator[Call
             writer(line["iteration"], named)
 
     try:
-        yield write
+        with silent_threads("tensorboardX"):
+            yield write
     finally:
         for close in closers:
             close()
