@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import shutil
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -149,14 +150,21 @@ def _numbered(directory: Path) -> list[int]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep orbax from telling what it raises here anyway."""
-    logger = logging.getLogger("absl")
+    logger, usual = logging.getLogger("absl"), sys.unraisablehook
     level = logger.level
+
+    def hook(ignored: "sys.UnraisableHookArgs") -> None:
+        if "Event loop is closed" not in str(ignored.exc_value):  # reads and writes that end after one has failed
+            usual(ignored)
+
     logger.setLevel(logging.CRITICAL)
+    sys.unraisablehook = hook
     try:
         with silent_threads("orbax"):
             yield
     finally:
         logger.setLevel(level)
+        sys.unraisablehook = usual
 
 
 @contextlib.contextmanager
