@@ -163,9 +163,9 @@ def test_bad_decays_and_estimators_are_named():
     mine = estimators.Estimator("mine", lambda r: r)
     with pytest.raises(ValueError, match="'mine' has no credit"):
         mine.mean_advantages(R, R)
-    with pytest.raises(ValueError, match="there is no estimator 'mine'; there are coala, full"):
+    with pytest.raises(ValueError, match=r"name must be one of 'coala', 'full'.*; got 'mine'"):
         estimators.named("mine")
-    with pytest.raises(TypeError, match="weights must be a function"):
+    with pytest.raises(TypeError, match="weights"):
         estimators.Estimator("mine", 3)
     with pytest.raises(TypeError, match="give `on` an EgoPlay"):
         estimators.Estimator("mine", lambda seen: seen.rewards, sees_all=True)(jnp.asarray(R))

@@ -28,6 +28,7 @@ from scipy import stats
 
 from ipd_theory import _checks, games, strategies
 from ipd_theory.sampling import fractions, learners
+from ipd_theory.sampling._held import check_each, check_sizes, held
 from ipd_theory.sampling.enumeration import (
     Enumeration,
     current_part,
@@ -89,6 +90,7 @@ class UnusableError(ValueError):
     """An estimator gives no weights to judge; the message says why."""
 
 
+@held
 def weights_of(estimator: Estimator, seen: EgoPlay) -> Float[Array, "N B M T"]:
     """Return an estimator's weights [N, B, M, T].
 
@@ -120,12 +122,14 @@ def _random_play(shape: tuple[int, int, int]) -> EgoPlay:
     return EgoPlay(jnp.asarray(contexts), jnp.asarray(actions), *floats)
 
 
+@held
 def treats_trajectories_alike(estimator: Estimator, shape: tuple[int, int, int]) -> bool:
     """Return whether exchanging trajectories exchanges their weights, tried on random play of (B, M, T).
 
     Raises:
         UnusableError: if it gives no weights, or others when asked again.
     """
+    shape = check_sizes(shape)
     seen, order = _random_play(shape), np.roll(np.arange(shape[0]), 1)
     weights = weights_of(estimator, seen)
     if not np.array_equal(weights, weights_of(estimator, seen)):
@@ -134,6 +138,7 @@ def treats_trajectories_alike(estimator: Estimator, shape: tuple[int, int, int])
     return bool(np.allclose(weights[:, order], exchanged, atol=1e-12))
 
 
+@held
 def sample(
     key: PRNGKeyArray, problem: Trial, held: Sequence[Estimator], num_meta_episodes: int
 ) -> list[tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]]:
@@ -148,6 +153,7 @@ def sample(
     Raises:
         UnusableError: if an estimator gives no weights.
     """
+    check_each("held", held, Estimator)
     size = min(CHUNK, _checks.whole("num_meta_episodes", num_meta_episodes, 2))
     d, chunks = problem.ego_logits.size, -(-num_meta_episodes // size)
     sums = np.zeros((len(held), 2, d))
@@ -163,6 +169,7 @@ def sample(
     return list(zip(mean, np.sqrt(variance / N), strict=True))
 
 
+@held
 def verify(
     held: Sequence[Estimator],
     tried: Sequence[Trial],
@@ -183,11 +190,8 @@ def verify(
         ValueError: if there is nothing to hold or to try, N is too small, or a problem too large to list.
     """
     _checks.whole("num_meta_episodes", num_meta_episodes, LEAST)
-    for name, things, kind in (("held", held, Estimator), ("tried", tried, Trial)):
-        if not things:
-            raise ValueError(f"{name} is empty; give one or more")
-        for thing in things:
-            _checks.instance(name, thing, kind)
+    check_each("held", held, Estimator)
+    check_each("tried", tried, Trial)
     z_limit = float(stats.norm.isf(FALSE_ALARM / (2 * len(held) * sum(p.ego_logits.size for p in tried))))
     out = []
     for number, (problem, k) in enumerate(zip(tried, jax.random.split(key, len(tried)), strict=True)):
@@ -298,6 +302,7 @@ def _verdict(
     )
 
 
+@held
 def unbiased_in_fractions(estimator: Estimator, shape: tuple[int, int, int] = (2, 2, 1)) -> bool | None:
     """Return whether an estimator's mean equals the true gradient as a vector of fractions, on one rational problem.
 
@@ -307,6 +312,7 @@ def unbiased_in_fractions(estimator: Estimator, shape: tuple[int, int, int] = (2
         estimator: one that is a function of rewards.
         shape: (B, M, T).
     """
+    shape = check_sizes(shape)
     if estimator.sees_all:
         return None
     rule = learners.reinforce_in_probabilities(Fraction(1, 16))

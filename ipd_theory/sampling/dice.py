@@ -20,20 +20,30 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
+from ipd_theory import _checks, strategies
 from ipd_theory.games import MatrixGame
-from ipd_theory.sampling import learners
+from ipd_theory.sampling import estimators, learners
+from ipd_theory.sampling._held import held
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, play
 
 
+@held
 def magic_box(x: Float[Array, "*s"]) -> Float[Array, "*s"]:
     """Return exp(x − stop(x)): the value 1, with the derivatives of exp(x) at 0."""
     return jnp.exp(x - jax.lax.stop_gradient(x))
+
+
+def _same_steps(log_probabilities: Array, **others: Array) -> None:
+    for name, x in others.items():
+        if x.ndim < 1 or x.shape != log_probabilities.shape:
+            raise ValueError(f"{name} has shape {x.shape}; log_probabilities has {log_probabilities.shape}, [..., T]")
 
 
 def _steps(x: Array) -> Array:
     return jnp.arange(x.shape[-1], dtype=x.dtype)
 
 
+@held
 def dice(
     log_probabilities: Float[Array, "*batch T"], rewards: Float[Array, "*batch T"], *, discount: ArrayLike = 1.0
 ) -> Float[Array, "*batch"]:
@@ -43,11 +53,17 @@ def dice(
         log_probabilities: [..., T] the log-probability of the joint action at each step, differentiable.
         rewards: [..., T].
         discount: γ, one number.
+
+    Raises:
+        ValueError: if the shapes differ, something is not finite, or γ lies outside [0, 1].
     """
+    _same_steps(log_probabilities, rewards=rewards)
+    estimators.check_share("discount", discount)
     box = magic_box(jnp.cumsum(log_probabilities, -1))
     return (jnp.power(discount, _steps(rewards)) * box * rewards).sum(-1)
 
 
+@held
 def loaded_dice(
     log_probabilities: Float[Array, "*batch T"],
     advantages: Float[Array, "*batch T"],
@@ -63,7 +79,13 @@ def loaded_dice(
             baseline for the first order.
         discount: γ, one number.
         decay: λ, one number; 1 is unbiased.
+
+    Raises:
+        ValueError: if the shapes differ, something is not finite, or γ or λ lies outside [0, 1].
     """
+    _same_steps(log_probabilities, advantages=advantages)
+    estimators.check_share("discount", discount)
+    estimators.check_share("decay", decay)
     scores: list[Array] = []
     total = jnp.zeros_like(log_probabilities[..., 0])
     for t in range(log_probabilities.shape[-1]):  # one term a step; T is the length of an inner episode
@@ -73,12 +95,15 @@ def loaded_dice(
     return (jnp.power(discount, _steps(advantages)) * advantages * jnp.stack(scores, -1)).sum(-1)
 
 
+@held
 def log_probabilities(logits: Float[Array, " h"], seen: learners.Seen) -> Float[Array, "*batch T"]:
     """Return one player's log-probability [..., T] of each action it took, differentiable in its logits."""
+    strategies.memory_of(logits, name="logits")
     toward = jnp.where(seen.actions == 0, logits[seen.contexts], -logits[seen.contexts])
     return jax.nn.log_sigmoid(toward)
 
 
+@held
 def joint_log_probabilities(
     ego_logits: Float[Array, " h"],
     other_logits: Float[Array, " h"],
@@ -86,9 +111,12 @@ def joint_log_probabilities(
     other: learners.Seen,
 ) -> Float[Array, "*batch T"]:
     """Return the log-probability [..., T] of both players' actions, differentiable in both logits."""
+    strategies.memory_of(ego_logits, name="ego_logits")
+    strategies.memory_of(other_logits, name="other_logits")
     return log_probabilities(ego_logits, ego) + log_probabilities(other_logits, other)
 
 
+@held
 def sampled_lola_dice(
     key: PRNGKeyArray,
     game: MatrixGame,
@@ -96,7 +124,7 @@ def sampled_lola_dice(
     other_logits: Float[Array, "5"],
     *,
     num_look_aheads: int,
-    learning_rate: float,
+    learning_rate: ArrayLike,
     batch_size: int,
     episode_length: int,
     discount: float = 1.0,
@@ -116,7 +144,16 @@ def sampled_lola_dice(
         batch_size: trajectories in each batch.
         episode_length: T.
         discount: γ.
+
+    Raises:
+        ValueError: if a number is out of range, or logits are not finite.
     """
+    _checks.last_axis("ego_logits", ego_logits, (5,), "the contexts of memory one")
+    _checks.last_axis("other_logits", other_logits, (5,), "the contexts of memory one")
+    _checks.whole("num_look_aheads", num_look_aheads, 0)
+    estimators.check_share("discount", discount)
+    if not isinstance(learning_rate, jax.core.Tracer):
+        _checks.number("learning_rate", learning_rate, 0.0)
 
     def batch(key: Array, ego: Array, other: Array) -> tuple[learners.Seen, learners.Seen]:
         fixed = learners.TabularLearner(lambda x: x, jax.nn.sigmoid, lambda x, seen: x)

@@ -24,9 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
+from ipd_theory.sampling._held import held
 from ipd_theory.sampling.estimators import EgoPlay, Weights
 from ipd_theory.sampling.learners import Seen
 from ipd_theory.sampling.shaping_pomdp import (
@@ -124,6 +125,7 @@ def _tuples(num_kinds: int, size: int, exchangeable: bool) -> tuple[np.ndarray, 
     return rows, np.ones(len(rows))
 
 
+@held
 def enumerate_meta_episodes(pomdp: ShapingPOMDP, ego_memory: int = 1, exchangeable: bool = True) -> Enumeration:
     """List every meta-episode, with the learner's policies along it.
 
@@ -134,8 +136,9 @@ def enumerate_meta_episodes(pomdp: ShapingPOMDP, ego_memory: int = 1, exchangeab
             trajectories of a batch alike.
 
     Raises:
-        ValueError: if there are more than 2^22 of them, or the learner leaves [0, 1].
+        ValueError: if there are more than 2^22 of them, ego's memory is not from 0 to 3, or the learner leaves [0, 1].
     """
+    _checks.whole("ego_memory", ego_memory, 0, strategies.MAX_MEMORY)
     B, M, T = pomdp.shape
     rows, orders = _tuples(4 ** (M * T), B, exchangeable)
     learner_memory = strategies.memory_of(pomdp.learner_table, name="learner_table")
@@ -183,6 +186,7 @@ def _learner_factors(everything: Enumeration) -> Float[Array, "N M"]:
     return taken(cooperation, learner.actions).prod((-3, -1))
 
 
+@held
 @jax.jit
 def probabilities(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Float[Array, " N"]:
     """Return the probability [N] of each meta-episode, all its orders together."""
@@ -203,6 +207,7 @@ def _mean_return(everything: Enumeration, before: Array, now: Array) -> Float[Ar
     return total
 
 
+@held
 @jax.jit
 def true_gradient(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Gradient:
     """Return the gradient of J̄ in ego's logits by differentiating the polynomial, split into own episode and shaping.
@@ -222,6 +227,7 @@ def true_gradient(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> G
     return Gradient(current.ravel(), shaping.ravel())
 
 
+@held
 @jax.jit
 def expected_return(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Float[Array, ""]:
     """Return J̄, the expected sum of ego's rewards over a meta-trajectory."""
@@ -229,6 +235,7 @@ def expected_return(everything: Enumeration, ego_logits: Float[Array, "E h"]) ->
     return _mean_return(everything, tables, tables)
 
 
+@held
 @jax.jit
 def moments(everything: Enumeration, ego_logits: Float[Array, "E h"], weights: Float[Array, "N B M T"]) -> Moments:
     """Return the exact mean and covariance of an estimate Σ w ∇ log π.
@@ -248,6 +255,7 @@ def moments(everything: Enumeration, ego_logits: Float[Array, "E h"], weights: F
     return Moments(mean, (P[:, None] * (g - mean)).T @ (g - mean))
 
 
+@held
 def current_part(weights: Weights) -> Weights:
     """Return the part of an estimator that is left when no reward comes after the current inner episode.
 
@@ -268,6 +276,7 @@ def current_part(weights: Weights) -> Weights:
     return current
 
 
+@held
 def large_batch_gradient(
     game: MatrixGame,
     ego_logits: Float[Array, " h"],
@@ -288,8 +297,15 @@ def large_batch_gradient(
         learning_rate: η.
         num_inner_episodes: M.
         episode_length: T.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
-    T = episode_length
+    strategies.memory_of(ego_logits, name="ego_logits")
+    strategies.memory_of(learner_logits, name="learner_logits")
+    T = _checks.whole("episode_length", episode_length, 1)
+    _checks.whole("num_inner_episodes", num_inner_episodes, 1)
+    _checks.number("learning_rate", learning_rate, 0.0)
 
     def sums(ego: Array, learner: Array) -> Array:
         return T * expected_returns(game, jax.nn.sigmoid(ego), jax.nn.sigmoid(learner), horizon=T)

@@ -42,7 +42,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
-from ipd_theory._arguments import checked, hold_fields
+from ipd_theory._arguments import hold_fields
+from ipd_theory.sampling._held import held
 
 Weights = Callable[[Any], Any]  # rewards [..., B, M, T] to weights of the same shape
 
@@ -146,8 +147,6 @@ class Estimator:
         exact = isinstance(rewards, np.ndarray) and rewards.dtype == object
         rewards = rewards if exact else _as_floats(rewards)
         _three_axes(rewards)
-        if not exact:
-            _finite("rewards", rewards)
         return self.weights(rewards)
 
     def on(self, seen: EgoPlay) -> Any:
@@ -178,7 +177,7 @@ class Estimator:
         return self.batch_factor(sums.shape[-3]) * sums
 
 
-@checked
+@held
 def _as_floats(rewards: Float[ArrayLike, "..."]) -> Any:
     return rewards
 
@@ -188,13 +187,7 @@ def _three_axes(rewards: Any) -> None:
         raise ValueError(f"rewards has shape {rewards.shape}; it must have the axes (…, B, M, T), each 1 or more long")
 
 
-def _finite(name: str, x: Any) -> None:
-    """Raise `ValueError` for a NaN or an infinity in a concrete array; a traced one costs nothing and passes."""
-    if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():
-        raise ValueError(f"{name} holds a NaN or an infinity; every entry must be finite")
-
-
-def _share(name: str, x: Any) -> Any:
+def check_share(name: str, x: Any) -> Any:
     """Return x, having checked that it is one number from 0 to 1."""
     if isinstance(x, jax.core.Tracer):
         return _checks.in_range(name, x, 0.0, 1.0)
@@ -265,13 +258,11 @@ def named(name: str) -> Estimator:
     Raises:
         ValueError: if there is none.
     """
-    for estimator in ESTIMATORS:
-        if estimator.name == name:
-            return estimator
-    raise ValueError(f"there is no estimator {name!r}; there are {', '.join(e.name for e in ESTIMATORS)}")
+    by_name = {estimator.name: estimator for estimator in ESTIMATORS}
+    return by_name[_checks.one_of("name", name, by_name)]
 
 
-@checked
+@held
 def advantages(
     rewards: Float[ArrayLike, "..."],
     values: Float[ArrayLike, "..."],
@@ -303,13 +294,13 @@ def advantages(
         if credit.credit is None:
             raise ValueError(f"estimator {credit.name!r} has no credit: it is a function of rewards, without values")
         credit = credit.credit
-    discount, gae_lambda = _share("discount", discount), _share("gae_lambda", gae_lambda)
+    discount, gae_lambda = check_share("discount", discount), check_share("gae_lambda", gae_lambda)
     rewards, values, next_values = _with_next_values(rewards, values, final_values)
     errors = rewards + discount * next_values - values
     return _accumulate(errors, jnp.zeros_like(errors), jnp.multiply(discount, gae_lambda), 1.0, credit)
 
 
-@checked
+@held
 def lambda_returns(
     rewards: Float[ArrayLike, "..."],
     values: Float[ArrayLike, "..."],
@@ -323,16 +314,13 @@ def lambda_returns(
     With λ = 1 they are Monte-Carlo returns. Arguments and errors are those of `advantages`; one inner episode
     of a naive learner is M = 1.
     """
-    discount, td_lambda = _share("discount", discount), _share("td_lambda", td_lambda)
+    discount, td_lambda = check_share("discount", discount), check_share("td_lambda", td_lambda)
     rewards, _, next_values = _with_next_values(rewards, values, final_values)
     return _accumulate(rewards, next_values, discount, td_lambda, INDEPENDENT)
 
 
 def _with_next_values(rewards: Any, values: Any, final_values: Any) -> tuple[Array, Array, Array]:
     """Return rewards, V_l and V_{l+1} at each step, the next inner episode's first where an inner episode ends."""
-    for name, x in (("rewards", rewards), ("values", values), ("final_values", final_values)):
-        if x is not None:
-            _finite(name, x)
     rewards, values = jnp.asarray(rewards), jnp.asarray(values)
     _three_axes(rewards)
     if values.shape != rewards.shape:

@@ -17,12 +17,12 @@ probability space: ∇ is the derivative in p, where ∇ log π is rational.
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import sympy
 from jaxtyping import Shaped
 
 from ipd_theory import strategies
+from ipd_theory.sampling._held import held
 from ipd_theory.sampling.enumeration import meta_trajectories, multisets
 from ipd_theory.sampling.estimators import Weights
 from ipd_theory.sampling.learners import Seen
@@ -43,18 +43,24 @@ class RationalEnumeration(NamedTuple):
     ego_shape: tuple[int, int]  # of the table
 
 
-def exact(x: Any) -> Objects:
-    """Return numbers or texts such as "1/3" as an array of fractions of the same shape; floats by their exact value."""
+def exact(x: Any, name: str = "x") -> Objects:
+    """Return numbers or texts such as "1/3" as an array of fractions of the same shape; floats by their exact value.
+
+    Raises:
+        ValueError: if an entry is no finite number.
+    """
 
     def fraction(number: Any) -> Fraction:
-        return Fraction(number if isinstance(number, str | Fraction) else float(number))
+        try:
+            return Fraction(number if isinstance(number, str | Fraction) else float(number))
+        except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+            raise ValueError(f"{name} holds {number!r}, which is no finite number and no fraction") from None
 
     return np.vectorize(fraction, [object])(np.asarray(x, object))
 
 
-def enumerate_rationally(
-    pomdp: ShapingPOMDP, ego_shape: tuple[int, int], learner_table: Objects
-) -> RationalEnumeration:
+@held
+def enumerate_rationally(pomdp: ShapingPOMDP, ego_shape: tuple[int, int], learner_table: Any) -> RationalEnumeration:
     """List every meta-episode with its exact probability, ego's part left out.
 
     Args:
@@ -63,10 +69,19 @@ def enumerate_rationally(
         learner_table: [h] fractions, where the learner starts (used instead of `pomdp.learner_table`).
 
     Raises:
-        ValueError: if there are too many, or the learner leaves [0, 1].
+        ValueError: if there are too many, a shape is none of those named, the learner leaves [0, 1], or its rule knows
+            no fractions.
     """
+    learner_table = exact(learner_table, "learner_table")
+    if learner_table.ndim != 1 or not all(0 <= q <= 1 for q in learner_table):
+        raise ValueError(f"learner_table must be [h] probabilities; got {learner_table.tolist()}")
+    if not isinstance(ego_shape, tuple) or len(ego_shape) != 2 or ego_shape[0] not in (1, pomdp.num_inner_episodes):
+        raise ValueError(f"ego_shape must be (1, h) or (M, h) with M = {pomdp.num_inner_episodes}; got {ego_shape!r}")
     (B, M, T), (E, h) = pomdp.shape, ego_shape
-    memory, learner_memory = (strategies.memory_of(jnp.zeros(n)) for n in (h, learner_table.size))
+    memory, learner_memory = (
+        strategies.memory_of(np.zeros(n), name=name)
+        for name, n in (("ego_shape", h), ("learner_table", learner_table.size))
+    )
     rows, orders = multisets(4 ** (M * T), B)
     if len(rows) > MAX_META_EPISODES:
         raise ValueError(f"there are {len(rows)} meta-episodes; at most {MAX_META_EPISODES} are summed in fractions")
@@ -110,10 +125,13 @@ def _learner_probabilities(pomdp: ShapingPOMDP, seen: list[Any], table: Objects,
     return np.array(out, object)
 
 
-def _ego(everything: RationalEnumeration, ego: Objects) -> Objects:
-    """Return ego's table [d], having checked that it is one that the meta-episodes were listed for."""
+def _ego(everything: RationalEnumeration, ego: Any) -> Objects:
+    """Return ego's table [d] in fractions, having checked that it is one that the meta-episodes were listed for."""
+    ego = exact(ego, "ego")
     if ego.shape != everything.ego_shape:
         raise ValueError(f"ego has shape {ego.shape}; the meta-episodes were listed for {everything.ego_shape}")
+    if not all(0 < p < 1 for p in ego.flat):
+        raise ValueError(f"ego must lie strictly between 0 and 1, where ∇log π exists; got {ego.tolist()}")
     return ego.ravel()
 
 
@@ -125,12 +143,16 @@ def _group(exponents: Objects, terms: Objects) -> tuple[Objects, Objects]:
     return distinct, sums
 
 
-def true_gradient(everything: RationalEnumeration, ego: Objects) -> list[Fraction]:
+@held
+def true_gradient(everything: RationalEnumeration, ego: Any) -> list[Fraction]:
     """Return ∂J̄/∂p, exactly, by differentiating J̄ as a polynomial.
 
     Args:
         everything: all meta-episodes.
-        ego: [1, h] or [M, h] fractions, ego's cooperation probabilities.
+        ego: [1, h] or [M, h] fractions strictly between 0 and 1, ego's cooperation probabilities.
+
+    Raises:
+        ValueError: if `ego` is no such table.
     """
     B, p = everything.rewards.shape[1], _ego(everything, ego)
     returns = everything.rewards.sum((1, 2, 3)) / B
@@ -143,7 +165,8 @@ def true_gradient(everything: RationalEnumeration, ego: Objects) -> list[Fractio
     return [Fraction(int(x.p), int(x.q)) for x in slopes]
 
 
-def expectation(everything: RationalEnumeration, ego: Objects, weights: Weights) -> list[Fraction]:
+@held
+def expectation(everything: RationalEnumeration, ego: Any, weights: Weights) -> list[Fraction]:
     """Return the mean of the estimate Σ w ∇ log π in probability space, exactly.
 
     Args:

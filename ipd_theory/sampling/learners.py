@@ -18,7 +18,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from ipd_theory import _checks
 from ipd_theory.sampling import estimators
+from ipd_theory.sampling._held import held
 
 
 class Seen(NamedTuple):
@@ -42,6 +44,7 @@ class _GradientState(NamedTuple):
     optimizer: Any
 
 
+@held
 def policy_gradient(
     optimizer: optax.GradientTransformation,
     *,
@@ -58,7 +61,14 @@ def policy_gradient(
         critic: whether to learn a value for each context, from 0, and subtract it.
         value_coefficient: the weight of the squared value error (V − G)² in the loss.
         normalize_advantages: whether to bring the advantages of the batch to mean 0 and standard deviation 1.
+
+    Raises:
+        TypeError: if the optimizer is none of optax's.
+        ValueError: if γ lies outside [0, 1], or the coefficient below 0.
     """
+    _checks.instance("optimizer", optimizer, optax.GradientTransformation, "such as optax.sgd(1.0)")
+    _checks.number("discount", discount, 0.0, 1.0)
+    _checks.number("value_coefficient", value_coefficient, 0.0)
 
     def init(logits: Array) -> _GradientState:
         parameters = (jnp.asarray(logits), jnp.zeros_like(logits))
@@ -89,8 +99,18 @@ def policy_gradient(
     return TabularLearner(init, policy, update)
 
 
+@held
 def reinforce(learning_rate: float, discount: float = 1.0) -> TabularLearner:
-    """Return plain REINFORCE by gradient ascent on logits."""
+    """Return plain REINFORCE by gradient ascent on logits.
+
+    Args:
+        learning_rate: η, 0 or more.
+        discount: γ of the learner's returns.
+
+    Raises:
+        ValueError: if either is out of range.
+    """
+    _checks.number("learning_rate", learning_rate, 0.0)
     return policy_gradient(optax.sgd(learning_rate), discount=discount)
 
 
@@ -101,8 +121,12 @@ def reinforce_in_probabilities(learning_rate: Any) -> TabularLearner:
     in [0, 1] but a small enough η.
 
     Args:
-        learning_rate: η, a number or a `Fraction`.
+        learning_rate: η, a number or a `Fraction`, 0 or more.
+
+    Raises:
+        ValueError: if it is anything else.
     """
+    _checks.number("learning_rate", learning_rate, 0.0)
 
     def update(p: Any, seen: Seen) -> Any:
         B = seen.rewards.shape[0]

@@ -29,6 +29,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ipd_theory import strategies
+from ipd_theory.sampling._held import check_sizes, held
 from ipd_theory.sampling.enumeration import (
     Gradient,
     Moments,
@@ -55,6 +56,7 @@ class LinearForm(eqx.Module):
     shape: tuple[int, int, int] = eqx.field(static=True)  # (B, M, T), for which alone it holds
 
 
+@held
 def linear_form(weights: Weights, shape: tuple[int, int, int]) -> LinearForm:
     """Return the matrices of a linear estimator that treats all trajectories alike.
 
@@ -63,9 +65,9 @@ def linear_form(weights: Weights, shape: tuple[int, int, int]) -> LinearForm:
         shape: (B, M, T).
 
     Raises:
-        ValueError: if it is not linear, or not alike for all trajectories.
+        ValueError: if it is not linear, or not alike for all trajectories; or `shape` is no three sizes.
     """
-    B, M, T = shape
+    B, M, T = shape = check_sizes(shape)
     unit = jnp.zeros((M * T, B, M * T)).at[:, 0].set(jnp.eye(M * T))
     response = weights(unit.reshape(-1, B, M, T)).reshape(M * T, B, M * T)
     shared = B * response[:, 1].T if B > 1 else jnp.zeros((M * T, M * T))
@@ -104,6 +106,7 @@ class Prefixes(eqx.Module):
     chunks: _Chunks
 
 
+@held
 def enumerate_prefixes(pomdp: ShapingPOMDP) -> Prefixes:
     """List the prefixes of an environment with the learner's policy after each.
 
@@ -161,6 +164,7 @@ def _last_episode(pomdp: ShapingPOMDP, policies: Array) -> Float[Array, "N Y"]:
     return taken(policies[:, contexts], actions).prod(-1)
 
 
+@held
 @jax.jit
 def moments_by_prefix(listed: Prefixes, ego_logits: Float[Array, "E h"], form: LinearForm) -> Moments:
     """Return the exact mean and covariance of a linear estimator.
@@ -232,6 +236,7 @@ def _mean_return(pomdp: ShapingPOMDP, before: Array, now: Array, part: _Chunks) 
     return total + (occurs * other.prod(1) * (last * rewards[index, -1]).sum(-1).mean(1)).sum()
 
 
+@held
 @jax.jit
 def true_gradient_by_prefix(listed: Prefixes, ego_logits: Float[Array, "E h"]) -> Gradient:
     """Return the gradient of J̄ by differentiating its polynomial, with the last episode's mean reward in closed form.

@@ -22,12 +22,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory.games import MatrixGame
+from ipd_theory.sampling._held import held
 from ipd_theory.sampling.learners import Seen, TabularLearner
 from ipd_theory.strategies import OUTCOME_SWAP
+
+
+@held
+def _learner_table(learner_table: Float[ArrayLike, "..."]) -> Array:
+    return jnp.asarray(learner_table)
 
 
 class ShapingPOMDP(eqx.Module):
@@ -46,12 +52,14 @@ class ShapingPOMDP(eqx.Module):
             inner episode starts, or None for the empty history.
 
     Raises:
-        ValueError: if a size is below 1, the game is not one two-player game, or `start` is not an outcome.
+        ValueError: if a size is below 1, the game is not one two-player game, the learner's table has no memory's
+            length or holds a NaN or an infinity, or `start` is not an outcome.
+        TypeError: if the game or the learner is another kind of thing.
     """
 
     game: MatrixGame
     learner: TabularLearner = eqx.field(static=True)
-    learner_table: Float[Array, " h"]
+    learner_table: Float[Array, " h"] = eqx.field(converter=_learner_table)
     batch_size: int = eqx.field(static=True)
     num_inner_episodes: int = eqx.field(static=True)
     episode_length: int = eqx.field(static=True)
@@ -60,11 +68,15 @@ class ShapingPOMDP(eqx.Module):
 
     def __check_init__(self) -> None:
         for name in ("batch_size", "num_inner_episodes", "episode_length"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
+            _checks.whole(name, getattr(self, name), 1)
+        _checks.instance("game", self.game, MatrixGame)
+        _checks.instance("learner", self.learner, TabularLearner, "such as learners.reinforce(2.0)")
+        if self.learner_table.ndim != 1:
+            raise ValueError(f"learner_table has shape {self.learner_table.shape}; it must be one table [h]")
+        strategies.memory_of(self.learner_table, name="learner_table")
         if self.game.payoffs.shape != (2, 2, 2):
             raise ValueError(f"game.payoffs has shape {self.game.payoffs.shape}; one two-player game is (2, 2, 2)")
-        if self.start not in (None, 0, 1, 2, 3):
+        if isinstance(self.start, bool | float) or self.start not in (None, 0, 1, 2, 3):
             raise ValueError(f"start must be None or an outcome 0 … 3; got {self.start}")
 
     @property
@@ -131,6 +143,7 @@ def check_memory(ego_logits: Float[Array, "E h"], memory: int) -> None:
         )
 
 
+@held
 @functools.partial(jax.jit, static_argnames="num_meta_episodes")
 def play(
     key: PRNGKeyArray, pomdp: ShapingPOMDP, ego_logits: Float[Array, "E h"], num_meta_episodes: int
@@ -144,8 +157,9 @@ def play(
         num_meta_episodes: N.
 
     Raises:
-        ValueError: if `ego_logits` has no such shape.
+        ValueError: if `ego_logits` has no such shape or is not finite, or N is below 1.
     """
+    _checks.whole("num_meta_episodes", num_meta_episodes, 1)
     N, (B, M, T) = num_meta_episodes, pomdp.shape
     tables = ego_tables(M, ego_logits)
     memories = strategies.memory_of(ego_logits), strategies.memory_of(pomdp.learner_table, name="learner_table")
@@ -192,6 +206,7 @@ def _outcome(p: Array, q: Array, bits: Array) -> Array:
     return beyond.sum(0, dtype=jnp.int32)
 
 
+@held
 @jax.jit
 def estimates(
     episodes: MetaEpisodes, ego_logits: Float[Array, "E h"], weights: Float[Array, "N B M T"]

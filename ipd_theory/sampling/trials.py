@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Float
 from ipd_theory import _checks, games
 from ipd_theory.games import MatrixGame
 from ipd_theory.sampling import learners
+from ipd_theory.sampling._held import check_sizes, held
 from ipd_theory.sampling.estimators import EgoPlay
 from ipd_theory.sampling.learners import Seen, TabularLearner
 from ipd_theory.sampling.shaping_pomdp import MetaEpisodes, ShapingPOMDP, ego_tables
@@ -34,6 +35,7 @@ class Trial(NamedTuple):
     values: Float[Array, "M h"]
 
 
+@held
 def trial(
     name: str,
     game: MatrixGame,
@@ -60,6 +62,7 @@ def trial(
     Raises:
         ValueError: as `ShapingPOMDP`, and if the logits are not finite or have another shape.
     """
+    check_sizes(shape)
     rng = np.random.default_rng(_checks.whole("seed", seed, 0))
     pomdp = ShapingPOMDP(game, learner, jnp.asarray(rng.normal(size=5)), *shape, remember_across_episodes, start)
     drawn = jnp.asarray(rng.normal(size=(shape[1] if remember_across_episodes else 1, 5)))
@@ -87,6 +90,7 @@ def trials(thorough: bool = False) -> Iterable[Trial]:
         yield trial(named, game, learner, shape, remember_across_episodes=memory, start=start, seed=seed)
 
 
+@held
 def ego_play(problem: Trial, episodes: MetaEpisodes) -> EgoPlay:
     """Return all that ego knows of meta-episodes, arrays [N, B, M, T]."""
     return _known(episodes.ego, ego_tables(problem.pomdp.num_inner_episodes, problem.ego_logits), problem.values)

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
+from tests.bad_input import sampling
 
 Thunk = Callable[[], Any]
 
@@ -68,10 +69,12 @@ OWN: dict[str, dict[str, Thunk]] = {
     "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
 }
 
+OWN |= sampling.OWN
+
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 
 # Functions, or whole modules of them, that take what the package itself has made and checked, and why.
-INSIDE: dict[str, str] = {}
+INSIDE: dict[str, str] = {**sampling.INSIDE}
 
 # Arguments that are also tried inside jit and vmap, and the rooms whose functions work there.
 TRACED = {"strategy", "discount", "logits", "learner_logits", "other_logits", "error", "start"}
@@ -80,7 +83,7 @@ TRACED_ROOMS = {"returns", "strategies", "zero_determinant"}
 ALSO_CALLED = {"tables": ("strategies",)}
 
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
-MEANT: dict[str, str] = {}
+MEANT: dict[str, str] = {**sampling.MEANT}
 
 
 def meant(key: str) -> bool:

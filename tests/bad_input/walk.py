@@ -74,7 +74,9 @@ def doors() -> dict[str, Callable[..., Any]]:
 
 
 def _is_result(thing: Any) -> bool:
-    return isinstance(thing, type) and (issubclass(thing, tuple | enum.Enum) or getattr(thing, "_is_protocol", False))
+    return isinstance(thing, type) and (
+        issubclass(thing, tuple | enum.Enum | BaseException) or getattr(thing, "_is_protocol", False)
+    )
 
 
 def good_arguments(name: str, function: Callable[..., Any]) -> dict[str, Any]:
