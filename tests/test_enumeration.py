@@ -11,7 +11,7 @@ import optax
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.sampling import enumeration, estimators, learners
+from ipd_theory.sampling import enumeration, estimators, learners, prefixes, shaping_pomdp
 from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP
 
 REINFORCE = learners.reinforce(2.0)
@@ -179,3 +179,21 @@ def test_too_many_meta_episodes_are_refused():
     pomdp = ShapingPOMDP(ipd.prisoners_dilemma(), REINFORCE, jnp.zeros(5), 4, 3, 3)
     with pytest.raises(ValueError, match="meta-episodes to sum over"):
         enumeration.enumerate_meta_episodes(pomdp)
+
+
+def test_a_table_of_another_memory_is_refused():
+    """Listed for memory one, a table of memory two would silently be another problem."""
+    pomdp, logits, everything = environment(CASES["one step, by episode"])
+    two, weights = jnp.zeros((1, 21)), everything.episodes.ego.rewards
+    for call in (
+        lambda: enumeration.probabilities(everything, two),
+        lambda: enumeration.true_gradient(everything, two),
+        lambda: enumeration.expected_return(everything, two),
+        lambda: enumeration.moments(everything, two, weights),
+        lambda: shaping_pomdp.estimates(everything.episodes, two, weights),
+    ):
+        with pytest.raises(ValueError, match=r"ego_logits has 21 entries, memory 2; .* ego_memory 1"):
+            call()
+    form = prefixes.linear_form(estimators.coala_pg, (2, 2, 2))
+    with pytest.raises(ValueError, match=r"form is that of \(B, M, T\) = \(2, 2, 2\); the prefixes"):
+        prefixes.moments_by_prefix(prefixes.enumerate_prefixes(pomdp), logits, form)

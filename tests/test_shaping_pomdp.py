@@ -136,7 +136,7 @@ def test_successors_are_the_strategies_contexts(memory):
 
 def test_bad_environments_are_named():
     game = ipd.prisoners_dilemma()
-    with pytest.raises(ValueError, match="batch_size must be 1 or more; got 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number, 1 or more; got 0"):
         ShapingPOMDP(game, RULES["REINFORCE"], jnp.zeros(5), 0, 1, 1)
     with pytest.raises(ValueError, match="start must be None or an outcome"):
         ShapingPOMDP(game, RULES["REINFORCE"], jnp.zeros(5), 1, 1, 1, start=4)
