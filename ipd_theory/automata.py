@@ -50,6 +50,7 @@ class Automaton(eqx.Module):
     moves: Float[Array, "... n 4 n"]
     start: Float[Array, "... n"]
 
+    @checked
     def __init__(self, cooperate: ArrayLike, moves: ArrayLike, start: ArrayLike | None = None) -> None:
         self.cooperate, self.moves = _checks.to_float(cooperate), _checks.to_float(moves)
         n = self.cooperate.shape[-1] if self.cooperate.ndim else 0
@@ -78,7 +79,7 @@ def of_table(strategy: Float[ArrayLike, "... h"]) -> Automaton:
         ValueError: if the last axis has no valid length, or a probability leaves [0, 1].
     """
     after = strategies.successors(strategies.memory_of(strategy))
-    return Automaton(jnp.asarray(strategy), jnp.eye(len(after))[after])
+    return Automaton(_checks.in_range("strategy", jnp.asarray(strategy), 0.0, 1.0), jnp.eye(len(after))[after])
 
 
 def _after(next_states: list[list[int]], cooperate: list[float]) -> Automaton:

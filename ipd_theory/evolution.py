@@ -108,6 +108,7 @@ def rare_mutation(
     return stationary(rates)
 
 
+@checked
 def stationary(rates: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " n"]:
     """Return the stationary distribution [n] of a chain that moves at these rates, by elimination (GTH).
 

@@ -22,6 +22,13 @@ from ipd_theory._arguments import checked
 from ipd_theory._checks import to_float
 
 
+def _as_payoffs(x: ArrayLike) -> Array:
+    try:
+        return to_float(x)
+    except ValueError as error:
+        raise ValueError(f"payoffs: {error}") from None
+
+
 class MatrixGame(eqx.Module):
     """A one-shot game in normal form, or a batch of them.
 
@@ -38,11 +45,11 @@ class MatrixGame(eqx.Module):
         ValueError: if the last n + 1 axes are not (n, 2, …, 2), or a concrete payoff is not finite.
     """
 
-    payoffs: Float[Array, "..."] = eqx.field(converter=to_float)
+    payoffs: Float[Array, "..."] = eqx.field(converter=_as_payoffs)
     num_players: int = eqx.field(static=True, default=2)
 
     def __check_init__(self) -> None:
-        n = self.num_players
+        n = _checks.whole("num_players", self.num_players, 2)
         wanted = (n, *(2,) * n)
         if self.payoffs.shape[-(n + 1) :] != wanted:
             raise ValueError(
@@ -121,7 +128,7 @@ def symmetric_game(R: ArrayLike, S: ArrayLike, T: ArrayLike, P: ArrayLike) -> Ma
     Raises:
         ValueError: if batch axes do not fit, or a concrete payoff is not finite.
     """
-    payoffs = {"R": to_float(R), "S": to_float(S), "T": to_float(T), "P": to_float(P)}
+    payoffs = {name: _finite(name, x) for name, x in (("R", R), ("S", S), ("T", T), ("P", P))}
     _checks.batch(**{name: x.shape for name, x in payoffs.items()})
     R, S, T, P = jnp.broadcast_arrays(*payoffs.values())
     row = jnp.stack([jnp.stack([R, S], -1), jnp.stack([T, P], -1)], -2)
@@ -146,6 +153,12 @@ def prisoners_dilemma(R: ArrayLike = 1.0, S: ArrayLike = -1.0, T: ArrayLike = 2.
     return symmetric_game(R, S, T, P)
 
 
+def _finite(name: str, x: ArrayLike) -> Array:
+    """Return payoffs as an array, having checked them where they are known."""
+    array = to_float(x)
+    return array if isinstance(array, jax.core.Tracer) else _checks.finite(name, array)
+
+
 def axelrod() -> MatrixGame:
     """Return the prisoner's dilemma of Axelrod's tournaments: (R, S, T, P) = (3, 0, 5, 1)."""
     return prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0)
@@ -154,7 +167,7 @@ def axelrod() -> MatrixGame:
 @checked
 def donation_game(benefit: ArrayLike, cost: ArrayLike) -> MatrixGame:
     """Return the donation game: a cooperator pays `cost` [...] and the other receives `benefit` [...]."""
-    benefit, cost = to_float(benefit), to_float(cost)
+    benefit, cost = _finite("benefit", benefit), _finite("cost", cost)
     _checks.batch(benefit=benefit.shape, cost=cost.shape)
     return symmetric_game(R=benefit - cost, S=-cost, T=benefit, P=jnp.zeros_like(benefit - cost))
 

@@ -247,6 +247,7 @@ def is_rival(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount:
     return best_responses(race, strategy, discount=discount, player=1).value <= _slack(game)
 
 
+@checked
 def discount_windows(
     game: MatrixGame,
     strategy: Float[ArrayLike, " _"],

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
@@ -37,10 +37,13 @@ def round_robin(
         ValueError: if there are no strategies, one is no table of probabilities, or γ, error or horizon are out of
             range.
     """
-    rows = [strategies.tremble(table, error) for table in tables]
-    if not rows:
+    if isinstance(tables, str) or not np.iterable(tables):
+        raise TypeError(f"tables must be an array [n, h] or a list of strategies; got {tables!r}")
+    given = [_checks.in_range(f"tables[{i}]", _checks.to_float(table), 0.0, 1.0) for i, table in enumerate(tables)]
+    if not given:
         raise ValueError("tables is empty; a tournament needs one strategy or more")
-    memory = max(strategies.memory_of(row, name=f"tables[{i}]") for i, row in enumerate(rows))
+    memory = max(strategies.memory_of(row, name=f"tables[{i}]") for i, row in enumerate(given))
+    rows = [strategies.tremble(table, error) for table in given]
     every = jnp.stack([strategies.extend(row, memory) for row in rows])
     block = max(1, MOST_PAIRS // (len(rows) * every.shape[-1] // 5 + 1))
     earned = [

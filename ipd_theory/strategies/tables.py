@@ -84,13 +84,18 @@ def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"
     return np.concatenate(tables)
 
 
+@checked
 def successors(memory: int, num_players: int = 2) -> Int[np.ndarray, "h K"]:
     """Return the context [h, K] that follows each context after each outcome, the outcome in the player's own view.
 
     Args:
         memory: outcomes remembered.
         num_players: how many players there are.
+
+    Raises:
+        ValueError: if memory is negative or there is no player.
     """
+    num_contexts(memory, num_players)  # which checks both
     if memory == 0:
         return np.zeros((1, 2**num_players), int)
     K = 2**num_players

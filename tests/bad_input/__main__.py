@@ -1,4 +1,4 @@
-"""`python -m tests.bad_input [ROOM]`: prints every bad call without one clear error; exit status 1 if there is any."""
+"""`python -m tests.bad_input [ROOM …]`: prints every bad call without one clear error; exit status 1 if any."""
 
 import collections
 import sys
@@ -13,7 +13,7 @@ from tests.bad_input import walk  # noqa: E402
 def main() -> int:
     """Print findings and their count."""
     count: collections.Counter[str] = collections.Counter()
-    for call, judged in walk.findings(sys.argv[1] if len(sys.argv) > 1 else ""):
+    for call, judged in walk.findings(tuple(sys.argv[1:]) or ("",)):
         count[judged.split(":")[0]] += 1
         if judged not in ("clear", "meant"):
             print(f"{call.key:70}  {judged}", flush=True)

@@ -54,6 +54,10 @@ GOOD: dict[str, Thunk] = {
     "step": lambda: 0.5,
     "steps": lambda: 2,
     "strategy": lambda: ipd.strategies.tit_for_tat(),
+    "others": lambda: (ipd.strategies.tit_for_tat(),),
+    "automaton": lambda: ipd.automata.grim(),
+    "first": lambda: ipd.automata.grim(),
+    "second": lambda: ipd.automata.grim(),
     "tables": lambda: (ipd.strategies.tit_for_tat(), ipd.strategies.win_stay_lose_shift()),
     "values": lambda: jnp.zeros((2, 2, 2)),
     **{name: lambda: 0.5 for name in ("cc", "cd", "dc", "dd")},
@@ -66,6 +70,22 @@ OWN: dict[str, dict[str, Thunk]] = {
     "zero_determinant.enforcing": {"own": lambda: 0.1, "other": lambda: -0.2, "constant": lambda: 0.1},
     "zero_determinant.phi_range": {"slope": lambda: 0.5, "baseline": lambda: 1.0},
     "zero_determinant.linear": {"slope": lambda: 0.5, "baseline": lambda: 1.0},
+    "games.bimatrix": {"A": lambda: np.eye(2), "B": lambda: np.eye(2)},
+    "games.from_cells": {"cells": lambda: [[(3, 3), (0, 5)], [(5, 0), (1, 1)]]},
+    "strategies.naming.named": {"text": lambda: "TFT"},
+    "strategies.tables.view": {"player": lambda: 1},
+    "strategies.tables.extend": {"memory": lambda: 2},
+    "strategies.classics.reactive_n": {"p": lambda: np.array([1.0, 0.5])},
+    "strategies.classics.self_reactive_n": {"p": lambda: np.array([1.0, 0.5])},
+    "strategies.classics.counting_n": {"r": lambda: np.array([0.5, 1.0])},
+    "equilibria.is_ess": {"i": lambda: 0},
+    "equilibria.is_neutrally_stable": {"i": lambda: 0},
+    "evolution.stationary": {"rates": lambda: np.ones((2, 2))},
+    "automata.Automaton": {"cooperate": lambda: np.ones(1), "moves": lambda: np.ones((1, 4, 1))},
+    "automata.punishment": {"length": lambda: 2},
+    "tournaments.round_robin": {"tables": lambda: [ipd.strategies.tit_for_tat()], "discount": lambda: 0.9},
+    "evolution.fixation_probability": {"intensity": lambda: 0.1, "population": lambda: 10},
+    "evolution.rare_mutation": {"intensity": lambda: 0.1, "population": lambda: 10},
     "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
 }
 
@@ -74,16 +94,40 @@ OWN |= sampling.OWN
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 
 # Functions, or whole modules of them, that take what the package itself has made and checked, and why.
-INSIDE: dict[str, str] = {**sampling.INSIDE}
+INSIDE: dict[str, str] = {
+    **sampling.INSIDE,
+    "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
+    "returns.stopping_rate": "takes the dtype of a computation under way",
+    "replies.nearly_one": "takes the dtype of a computation under way",
+    "replies.roundings": "takes the dtype of a computation under way",
+    "strategies.naming.extort": "called by `named` with what it has read",
+    "strategies.naming.generous": "called by `named` with what it has read",
+    "strategies.naming.equalizer": "called by `named` with what it has read",
+    "strategies.naming.linear": "called by `named` with what it has read",
+}
 
 # Arguments that are also tried inside jit and vmap, and the rooms whose functions work there.
 TRACED = {"strategy", "discount", "logits", "learner_logits", "other_logits", "error", "start"}
 TRACED_ROOMS = {"returns", "strategies", "zero_determinant"}
 
-ALSO_CALLED = {"tables": ("strategies",)}
+# What an error may call an argument: the strategies of a match are named by their number among the players.
+ALSO_CALLED = {
+    "tables": ("strategies",),
+    "others": ("strategies",),
+    "strategy": ("strategies[",),
+    "cells": ("payoffs",),
+}
 
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
-MEANT: dict[str, str] = {**sampling.MEANT}
+MEANT: dict[str, str] = {
+    **sampling.MEANT,
+    "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
+    "strategies.tables.extend strategy nan*": "entries are moved, not read: logits and symbols are extended alike",
+    "strategies.tables.extend strategy infinite": "entries are moved, not read: logits are infinite where play is sure",
+    "strategies.tables.tremble strategy empty": "a slice of a table trembles as well",
+    "strategies.tables.tremble strategy another last axis": "a slice of a table trembles as well",
+    "strategies.tables.tremble strategy a number": "one probability trembles as well",
+}
 
 
 def meant(key: str) -> bool:

@@ -100,6 +100,8 @@ def _kind(annotation: Any, good: Any) -> str:
         return "flag"
     if typing.get_origin(annotation) is typing.Literal:
         return "choice"
+    if callable(good) and not isinstance(good, type) and not hasattr(good, "__dataclass_fields__"):
+        return "function"
     if "Array" in str(text) or "Array" in str(annotation) or isinstance(good, np.ndarray | jax.Array):
         return "array"
     if annotation is int or annotation == int | None:
@@ -108,8 +110,6 @@ def _kind(annotation: Any, good: Any) -> str:
         return "number"
     if annotation is str:
         return "text"
-    if callable(good) and not isinstance(good, type) and not hasattr(good, "__dataclass_fields__"):
-        return "function"
     return "record"
 
 
@@ -212,7 +212,7 @@ def _is_number(x: Any) -> bool:
     )
 
 
-def findings(only: str = "") -> Iterator[tuple[Call, str]]:
+def findings(only: tuple[str, ...] = ("",)) -> Iterator[tuple[Call, str]]:
     """Yield each bad call and its verdict, "meant" where it is listed."""
     for name, function in doors().items():
         if not name.startswith(only):
