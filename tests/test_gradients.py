@@ -157,6 +157,17 @@ def test_float32_gradients_keep_their_digits(delta, rng):
     np.testing.assert_array_less(np.abs(np.asarray(coarse) - np.asarray(fine)) / np.asarray(scale), 2e-5)
 
 
+@pytest.mark.parametrize("delta", [1e-3, 1e-6, 1e-8])
+def test_float32_advantages_keep_their_digits_where_the_last_context_is_left_for_good(delta, rng):
+    """With memory two: both are nice, so that play ends in CC for ever. Relative to DD·DD 1/δ digits would be lost."""
+    p, q = rng.uniform(0.2, 0.8, (2, 21))
+    for table in (p, q):
+        table[[0, 1, 5]] = 1  # the start, CC, CC·CC
+    fine = ipd.advantages(AXELROD, p, q, discount=1 - delta)
+    coarse = ipd.advantages(AXELROD, p.astype(np.float32), q.astype(np.float32), discount=1 - delta)
+    np.testing.assert_allclose(coarse, fine, atol=2e-5)
+
+
 def test_one_rule_serves_both_modes_under_vmap_and_jit(rng):
     p, q = jnp.asarray(rng.random((2, 7, 5)))
 

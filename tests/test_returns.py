@@ -220,6 +220,11 @@ def test_un_normalised_returns_are_sums(rng):
     p, q = rng.random((2, 5))
     average = ipd.expected_returns(AXELROD, p, q, discount=0.9)
     np.testing.assert_allclose(ipd.expected_returns(AXELROD, p, q, discount=0.9, normalized=False), average * 10)
+    means, sums = (
+        ipd.expected_returns(AXELROD, p, q, discount=0.9, horizon=3, normalized=normalized)
+        for normalized in (True, False)
+    )
+    np.testing.assert_allclose(sums, means * (1 + 0.9 + 0.81))
     with pytest.raises(ValueError, match=r"discount holds 1\.0, where un-normalised returns are infinite"):
         ipd.expected_returns(AXELROD, p, q, discount=1.0, normalized=False)
 

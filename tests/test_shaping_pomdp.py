@@ -124,6 +124,10 @@ def test_reinforce_follows_its_policy_gradient(rng):
     wanted = [0.3 * returns[v].sum() / B for v in visits]  # values start at 0 and move to the mean return
     np.testing.assert_allclose(state.parameters[1], wanted, atol=1e-14)
 
+    returns = returns - np.asarray(wanted)[seen.contexts]
+    later = critic.update(state, seen).parameters[0]  # the values are subtracted from then on
+    np.testing.assert_allclose(later, state.parameters[0] + 0.3 * jax.grad(surrogate)(state.parameters[0]), atol=1e-14)
+
 
 @pytest.mark.parametrize("memory", [0, 1, 2, 3])
 def test_successors_are_the_strategies_contexts(memory):

@@ -140,8 +140,10 @@ def test_a_late_boundary_leaves_the_mean_of_m_fos_alone_without_memory(tried, li
     assert wrong.sampled_holds is False
 
 
-def test_numbers_in_a_verdict_are_what_they_say(problem, verdicts):
+def test_numbers_in_a_verdict_are_what_they_say(problem, verdicts, tried):
     v = verdicts["batch-unaware", problem.name]
+    components = len(verdicts) // len(tried) * sum(p.ego_logits.size for p in tried)
+    assert v.z_limit == pytest.approx(stats.norm.isf(1e-3 / (2 * components)))  # one in a thousand for all together
     everything = enumeration.enumerate_meta_episodes(problem.pomdp)
     truth = enumeration.true_gradient(everything, problem.ego_logits)
     weights = estimators.batch_unaware(everything.episodes.ego.rewards)

@@ -69,7 +69,8 @@ MUTANTS = (
         DISCOUNT,
         "return jnp.maximum(delta, jnp.asarray(least, dtype))",
         "return delta",
-        "test_returns.py",
+        "test_returns_arguments.py",
+        "limit_of_means",
     ),
     Mutant(
         "the stopping rate of a number is not kept above zero",
@@ -124,8 +125,8 @@ MUTANTS = (
         ELIMINATION,
         "root = jnp.argmax(visits, -1, keepdims=True)",
         "root = jnp.full_like(jnp.argmax(visits, -1, keepdims=True), last)",
-        "test_replies.py",
-        "limit_of_means",
+        "test_gradients.py",
+        "left_for_good",
     ),
     Mutant(
         "an excursion to the fourth state leaves out the way through the third",

@@ -166,7 +166,7 @@ MUTANTS = (
         "return list(cooperate / p - defect / (1 - p))",
         "return list(cooperate / p - defect / p)",
         "test_linear_and_rational.py",
-        "fractions_and_floats",
+        "unbiased_exactly",
     ),
     Mutant(
         "the critic's baseline is added",

@@ -111,8 +111,8 @@ MUTANTS = (
         ROLLOUT,
         "forget = (first, first | co_player.naive)",
         "forget = (first, first)",
-        "test_rl_learners.py",
-        "memory_runs_through",
+        "test_rl_pieces.py",
+        "forget_at_each",
     ),
     Mutant(
         "the ego forgets with every episode",
