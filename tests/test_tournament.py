@@ -138,3 +138,9 @@ def test_the_command_names_an_unknown_rule():
     done = run("--rules", "nonsense")
     assert done.returncode == 2
     assert "nonsense" in done.stderr
+
+
+def test_the_command_names_rules_that_are_none():
+    done = run("--rules")
+    assert done.returncode == 2
+    assert done.stderr == "error: --rules must name one rule or more; got none\n"

@@ -87,6 +87,8 @@ def tournament(
         seed: Seed of the first policies.
         json: Print JSON instead of tables.
     """
+    if not rules:
+        raise ValueError("--rules must name one rule or more; got none")
     known = entrants(step)
     for name in rules:
         if name not in known:
