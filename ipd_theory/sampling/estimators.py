@@ -18,11 +18,11 @@ recursion, backwards over the steps l of the whole meta-trajectory, serves all o
 
     acc ← acc_all                                  if l ends an inner episode and future episodes are averaged
     acc ← r_l / N + γ ((1 − λ) v_{l+1} + λ acc)    N = B if the current episode is normalised, else 1
-    acc_all ← the mean over b of r_l + γ acc_all.
+    acc_all ← the mean over b of r_l + γ ((1 − λ) v_{l+1} + λ acc_all).
 
 It starts from v after the last step, which is the bootstrap value for λ-returns. Errors δ have v = 0 and λ = 1, their
-decay being in γ; they alone are averaged, so that acc_all needs no λ. Where an inner episode ends nothing is cut:
-V_{l+1} is then the value of the next inner episode's first history.
+decay being in γ. Where an inner episode ends nothing is cut: V_{l+1} is then the value of the next inner episode's
+first history.
 
 A loss that averages over trajectories where ĝ sums takes weights times B. M-FOS's public code averages its weights as
 they are; in a loss all estimators then weigh the rewards of the current inner episode alike (`mean_advantages`).
@@ -173,6 +173,10 @@ class Estimator:
         Raises:
             ValueError: where `advantages` does.
         """
+        if self.sums_over_batch and self.credit == Credit(normalize_current_episode=True):  # 1/B and B cancel
+            return advantages(
+                rewards, values, INDEPENDENT, discount=discount, gae_lambda=gae_lambda, final_values=final_values
+            )
         sums = advantages(rewards, values, self, discount=discount, gae_lambda=gae_lambda, final_values=final_values)
         return self.batch_factor(sums.shape[-3]) * sums
 
@@ -347,7 +351,7 @@ def _accumulate(rewards: Array, next_values: Array, discount: ArrayLike, decay: 
         if credit.average_future_episodes:
             acc = jnp.where(ends_episode, acc_all, acc)
         acc = share * r + discount * ((1 - decay) * v + decay * acc)
-        acc_all = jnp.mean(r + discount * acc_all, -1, keepdims=True)
+        acc_all = jnp.mean(r + discount * ((1 - decay) * v + decay * acc_all), -1, keepdims=True)
         return (acc, acc_all), acc
 
     r, v = (jnp.moveaxis(x.reshape(*x.shape[:-2], M * T), -1, 0) for x in (rewards, next_values))
