@@ -125,6 +125,8 @@ def _whole(name: str, x: Any) -> int:
 
 
 def _is_traced(x: Any) -> bool:
+    if "jax" not in sys.modules:
+        return False
     import jax
 
     return isinstance(x, jax.core.Tracer)

@@ -233,5 +233,5 @@ def test_pettingzoo_plays_the_same_game_as_the_environment() -> None:
     env.reset()
     with pytest.raises(ValueError, match="actions must hold 0 to 5 for player_1"):
         env.step({"player_0": 0, "player_1": 6})
-    with pytest.raises(ValueError, match="episode_length must be 1 or more"):
+    with pytest.raises(ValueError, match="episode_length must be a whole number, 1 or more"):
         CleanUpLiteParallel(RULES, episode_length=0)

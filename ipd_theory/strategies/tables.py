@@ -51,6 +51,7 @@ def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: s
 def contexts(memory: int, num_players: int = 2) -> list[str]:
     """Return the contexts in order as text: `start`, `CC`, …, `CC·CD`, … (oldest outcome first)."""
     _checks.whole("memory", memory, 0)
+    num_contexts(memory, num_players)  # which checks both
     outcomes = ["".join(actions) for actions in itertools.product("CD", repeat=num_players)]
     histories = itertools.chain.from_iterable(
         itertools.product(outcomes, repeat=length) for length in range(memory + 1)
@@ -70,7 +71,7 @@ def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"
         player: 0 for player 1 (the identity), up to num_players − 1.
         num_players: how many players there are.
     """
-    _checks.whole("memory", memory, 0)
+    num_contexts(memory, num_players)  # which checks both
     _checks.player("player", player, num_players)
     K = 2**num_players
     bits = (np.arange(K)[:, None] >> np.arange(num_players)[::-1]) & 1  # player 1's action first

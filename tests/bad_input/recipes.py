@@ -122,6 +122,9 @@ ALSO_CALLED = {
 MEANT: dict[str, str] = {
     **sampling.MEANT,
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
+    "strategies.naming.named discount nan*": "only zero-determinant strategies read the discount",
+    "strategies.tables.memory_of strategy *": "reads the shape alone",
+    "strategies.tables.memory_of name another word": "any word may be its name",
     "strategies.tables.extend strategy nan*": "entries are moved, not read: logits and symbols are extended alike",
     "strategies.tables.extend strategy infinite": "entries are moved, not read: logits are infinite where play is sure",
     "strategies.tables.tremble strategy empty": "a slice of a table trembles as well",
