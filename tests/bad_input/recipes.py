@@ -116,13 +116,14 @@ ALSO_CALLED = {
     "others": ("strategies",),
     "strategy": ("strategies[",),
     "cells": ("payoffs",),
+    "text": ("strategy",),
 }
 
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
 MEANT: dict[str, str] = {
     **sampling.MEANT,
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
-    "strategies.naming.named discount nan*": "only zero-determinant strategies read the discount",
+    "strategies.naming.named discount [ni]*": "only zero-determinant strategies read the discount",
     "strategies.tables.memory_of strategy *": "reads the shape alone",
     "strategies.tables.memory_of name another word": "any word may be its name",
     "strategies.tables.extend strategy nan*": "entries are moved, not read: logits and symbols are extended alike",
