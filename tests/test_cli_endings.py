@@ -25,7 +25,7 @@ def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
     ("line", "words"),
     [
         ("returns TFT WSLS", "interrupted; nothing was kept"),
-        ("tournament --rules naive lola sos coala-10 --seeds 64 --steps 1000", "interrupted; nothing was kept"),
+        ("tournament --rules naive lola sos coala --seeds 64 --steps 1000", "interrupted; nothing was kept"),
         (
             "figures 3A 3B",
             "interrupted; the figures that are finished are kept, and the same command goes on from there",

@@ -98,17 +98,19 @@ def run(*arguments):
 
 def test_the_command_prints_the_solved_meta_game(tmp_path):
     plot = tmp_path / "meta-game.png"
-    quick = ["--rules", "naive", "lola", "--seeds", "4", "--steps", "20", "--tail", "5", "--seed", "1"]
+    quick = ["--rules", "naive", "lola(2)", "--seeds", "4", "--steps", "20", "--tail", "5", "--seed", "1"]
     done = run(*quick, "--json", "--plot", str(plot))
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
-    assert data["rules"] == ["naive", "lola"]
+    assert data["rules"] == ["naive", "lola(2)"]
     payoffs = np.array(data["payoffs"])
     assert payoffs.shape == (2, 2)
     assert (np.array(data["standard_errors"]) > 0).all()
     for equilibrium in data["equilibria"]:
         assert equilibrium["gap"] < 1e-8 * 10
     assert data["setting"]["every"] == [1, 1]
+    assert data["setting"]["rules"]["lola(2)"] == "lola_with_look_ahead(step=2.0)"
+    assert data["disowned"] == {}
     assert plot.stat().st_size > 1000
 
 

@@ -9,50 +9,8 @@ from ipd_theory.commands.options import PICTURES, Count, FileToWrite, Positive, 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
 
 
-def entrants(step: float) -> dict[str, Any]:
-    """Return the learning rules that may enter, by name; each assumes that the other learns with this step."""
-    from ipd_theory.learning import rules
-
-    return {
-        "naive": rules.naive(),
-        "look-ahead": rules.look_ahead(step),
-        "lola-as-published": rules.lola_as_published(step),
-        "lola": rules.lola_with_look_ahead(step),
-        "lola-dice-3": rules.lola_dice(3, step),
-        "sos": rules.sos(step),
-        "extragradient": rules.extragradient(step),
-        "hola-2": rules.hola(2, step),
-        "loqa": rules.loqa(0.1),
-        "advantage-alignment": rules.advantage_alignment(0.1),
-        "coala-10": rules.coala(10, step),
-        "meta-value-10": rules.meta_value(10, step, 0.9),
-        "consensus": rules.consensus(),
-        "sga": rules.sga(),
-        "cgd": rules.cgd(step),
-        "symplectic-surgery": rules.symplectic_surgery(),
-        "cola": rules.cola(step),
-        "pola": rules.pola(1.0, 1.0),
-    }
-
-
-FIRST_TWELVE = (
-    "naive",
-    "look-ahead",
-    "lola-as-published",
-    "lola",
-    "lola-dice-3",
-    "sos",
-    "extragradient",
-    "hola-2",
-    "loqa",
-    "advantage-alignment",
-    "coala-10",
-    "meta-value-10",
-)
-
-
 def tournament(
-    rules: tuple[str, ...] = FIRST_TWELVE,
+    rules: tuple[str, ...] | None = None,
     game: Games = "prisoners-dilemma",
     payoffs: tuple[float, ...] = (),
     seeds: Annotated[int, Within(2)] = 16,
@@ -69,11 +27,14 @@ def tournament(
 
     Every rule meets every rule, itself included, from the same random first policies. The table holds what the
     row's rule earns a step against the column's after learning, with the standard error over seeds; where the game
-    looks different from its two sides there is one table for each player. Nash equilibria
-    of that table are certified by their best-response gap; replicator dynamics from equal shares say who survives.
+    looks different from its two sides there is one table for each player. Nash equilibria of that table are certified
+    by their best-response gap; replicator dynamics from equal shares say who survives. Rules that report in most of
+    their pairs that they are unconverged or not finite are marked and take no part in either.
 
     Args:
-        rules: Which rules; also consensus, sga, cgd, symplectic-surgery, cola and pola (slower).
+        rules: Which rules, NAME or NAME(argument, …), e.g. naive "lola(20)" "lola-dice(3, 6)"; what is left out is as
+            the rule's paper published it. Twelve if none are given; also consensus, sga, cgd, symplectic-surgery, cola
+            and pola (slower).
         game: The repeated game.
         payoffs: Eight numbers, for a game of one's own: what player 1 gets after CC, CD, DC, DD (own action first),
             then what player 2 gets after the same outcomes.
@@ -81,78 +42,54 @@ def tournament(
         steps: Learning steps of each match.
         tail: Scores average the returns after the last so many steps.
         discount: γ of the repeated game; returns are averages a step.
-        step: Size of every rule's gradient step, and of the step it assumes of the other.
+        step: Size of every player's own gradient step; what a rule assumes of the other's is the rule's setting.
         every: For each rule, move at every so manieth step only (frozen in between); 1 for all if not given.
         plot: Where to draw the payoff matrix with its equilibria, e.g. meta-game.png.
         seed: Seed of the first policies.
         json: Print JSON instead of tables.
     """
-    if not rules:
+    if rules is not None and not rules:
         raise ValueError("--rules must name one rule or more; got none")
-    known = entrants(step)
-    for name in rules:
-        if name not in known:
-            raise ValueError(f"rules: {name!r} is unknown; the rules are {', '.join(known)}")
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    import optax
-
-    from ipd_theory import equilibria, games
-    from ipd_theory.learning.play import describe_problems
-    from ipd_theory.learning.tournament import meta_game, play_all
+    from ipd_theory import games
+    from ipd_theory.learning import tournament as learning
+    from ipd_theory.learning.rules.entrants import FIRST_TWELVE, entrant
 
     stage = _custom(payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
-    logits = jax.random.normal(jax.random.key(seed), (seeds, 2, 5))
-    turns = every or (1,) * len(rules)
-    optimizer = optax.sgd(step)
-    with progress_bar(f"{len(rules)} rules, {seeds} seeds, {steps} steps") as progress:
-        outcome = play_all(
-            stage,
-            tuple(known[name] for name in rules),
-            logits,
-            discount=discount,
-            optimizers=(optimizer,) * len(rules),
-            steps=steps,
-            tail=tail,
-            every=turns,
-        )
-        table = meta_game(stage, outcome)
+    entered = [entrant(name, discount) for name in rules or FIRST_TWELVE]
+    numbers: dict[str, Any] = {"discount": discount, "step": step, "seeds": seeds, "steps": steps, "tail": tail}
+    with progress_bar(f"{len(entered)} rules, {seeds} seeds, {steps} steps") as progress:
+        played = learning.tournament(stage, entered, **numbers, every=every, seed=seed)
         progress(1.0)
 
+    names, table = [e.name for e in entered], played.table
+    remarks = learning.disowned_remarks(names, table)
     setting = {
         "game": f"payoffs {stage.outcome_payoffs.tolist()}" if payoffs else game,
-        "discount": discount,
-        "step": step,
-        "seeds": seeds,
-        "steps": steps,
-        "tail": tail,
-        "every": turns,
+        **numbers,
+        "every": every or (1,) * len(entered),
+        "rules": {e.name: repr(e.rule) for e in entered},
         "moves": "both players step from the same parameters; a rule moves at steps divisible by its entry in every",
         "first policies": "N(0, 1) logits, the same for every pair of rules",
         "seed": seed,
     }
-    found = equilibria.nash_equilibria(table.A, table.B)
-    solved: dict[str, Any] = {"equilibria": [e._asdict() for e in found]}
-    if games.is_symmetric(stage):
-        solved["survivors"] = equilibria.survivors(table.A)
-    problems = {
-        name: lines
-        for i, name in enumerate(rules)
-        if (lines := describe_problems(outcome.problem[:, i], outcome.problem_step[:, i]))
-    }
+    solved: dict[str, Any] = {"equilibria": [e._asdict() for e in played.equilibria], "disowned": remarks}
+    if played.survivors is not None:
+        solved["survivors"] = played.survivors
     if plot is not None:
         from ipd_theory.drawing import meta_game as drawing
         from ipd_theory.drawing import style
 
-        style.save(drawing.payoff_table(rules, table, found), plot)
+        style.save(drawing.payoff_table(names, table, played.equilibria, remarks), plot)
         messages.print(f"drew {plot}", soft_wrap=True)
     if json:
         errors = {"standard_errors": table.A_error, "column_standard_errors": table.B_error}
         means = {"payoffs": table.A, "column_payoffs": table.B}
-        print_json({"rules": list(rules), "setting": setting, **means, **errors, **solved, "problems": problems})
+        print_json({"rules": names, "setting": setting, **means, **errors, **solved, "problems": played.problems})
     else:
-        _print_tables(list(rules), setting, table, solved, problems)
+        _print_tables(names, setting, table, solved, played.problems)
 
 
 def _custom(payoffs: tuple[float, ...]) -> Any:
@@ -190,13 +127,15 @@ def _print_payoffs(title: str, names: list[str], payoffs: Any, errors: Any) -> N
 def _print_tables(
     names: list[str], setting: dict[str, Any], table: Any, solved: dict[str, Any], problems: dict[str, list[str]]
 ) -> None:
+    shown = [f"{name} *" if name in solved["disowned"] else name for name in names]
     if "survivors" in solved:
-        _print_payoffs("payoff a step, row against column", names, table.A, table.A_error)
+        _print_payoffs("payoff a step, row against column", shown, table.A, table.A_error)
     else:
-        _print_payoffs("payoff a step of player 1, the row, against the column", names, table.A, table.A_error)
-        _print_payoffs("payoff a step of player 2, the column, against the row", names, table.B, table.B_error)
+        _print_payoffs("payoff a step of player 1, the row, against the column", shown, table.A, table.A_error)
+        _print_payoffs("payoff a step of player 2, the column, against the row", shown, table.B, table.B_error)
     for name, value in setting.items():
-        results.print(f"{name}: {value}", soft_wrap=True)
+        for line in [f"{name}: {value}"] if name != "rules" else [f"{k}: {v}" for k, v in value.items()]:
+            results.print(line, soft_wrap=True)
     results.print(
         "equilibria are of the mean payoffs; differences within standard errors settle nothing", soft_wrap=True
     )
@@ -205,5 +144,7 @@ def _print_tables(
         results.print(f"equilibrium: {pair}  (best-response gap {e['gap']:.1e})", soft_wrap=True)
     if "survivors" in solved:
         results.print(f"replicator survivors: {_mixture(names, solved['survivors'])}", soft_wrap=True)
+    for name, why in solved["disowned"].items():
+        results.print(f"{name} *: {why}", soft_wrap=True)
     for name, lines in problems.items():
         results.print(f"{name}: {'; '.join(lines)}", soft_wrap=True)

@@ -48,13 +48,13 @@ class _Kind(NamedTuple):
 
 
 def _kinds(discount: float) -> dict[str, _Kind]:
-    one = 1 / (1 - discount) if discount < 1 else math.nan  # a step of 1 on sums
+    one = round(1 / (1 - discount), 9) if discount < 1 else math.nan  # a step of 1 on sums
     return {
         "naive": _Kind(gradients.naive, ()),
         "look-ahead": _Kind(gradients.look_ahead, (one,)),
         "lola-as-published": _Kind(gradients.lola_as_published, (one,)),
         "lola": _Kind(gradients.lola_with_look_ahead, (one,)),
-        "lola-dice": _Kind(anticipation.lola_dice, (1, 0.3 * one)),
+        "lola-dice": _Kind(anticipation.lola_dice, (1, round(0.3 * one, 9))),
         "sos": _Kind(gradients.sos, (one, 0.5, 0.1)),
         "extragradient": _Kind(gradients.extragradient, (one,)),
         "hola": _Kind(anticipation.hola, (2, one)),
@@ -66,7 +66,7 @@ def _kinds(discount: float) -> dict[str, _Kind]:
         "sga": _Kind(gradients.sga, (0.1,)),
         "cgd": _Kind(gradients.cgd, (one,)),
         "symplectic-surgery": _Kind(gradients.symplectic_surgery, (0.1,)),
-        "cola": _Kind(anticipation.cola, (0.03 * one,)),
+        "cola": _Kind(anticipation.cola, (round(0.03 * one, 9),)),
         "pola": _Kind(proximal.pola, (1.0, 1.0)),
     }
 
