@@ -103,7 +103,7 @@ ROOMS_WITH_EXTRAS = {"phases": {"phases"}, "rl": {"rl", "shaper", "pettingzoo"},
 def test_without_extras_the_core_loads_and_the_rest_says_what_to_install():
     blocked = set().union(*EXTRAS.values(), DISTRIBUTION) - CORE
     rooms = [module for module in MODULES if "commands" not in module]
-    lines = ["returns TFT TFT", "phase", "shaper ipd-shaping-quick"]
+    lines = ["returns TFT TFT", "phase", "shaper ipd-shaping-quick", "tournament --plot x.png"]
     command = [sys.executable, "-c", WITHOUT_EXTRAS, *map(json.dumps, (sorted(blocked), rooms, lines))]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr
@@ -116,6 +116,6 @@ def test_without_extras_the_core_loads_and_the_rest_says_what_to_install():
     assert seen >= {"phases", "rl", "shaper", "pettingzoo"}
     said_by_commands = ended.stderr.splitlines()
     assert len(said_by_commands) == 2 * len(lines)
-    for error, status, extra in zip(*[iter(said_by_commands)] * 2, ("cli", "phases", "rl"), strict=False):
+    for error, status, extra in zip(*[iter(said_by_commands)] * 2, ("cli", "phases", "rl", "figures"), strict=False):
         assert error.endswith(f"pip install 'ipd-theory[{extra}]'")
         assert status.startswith("2 ")

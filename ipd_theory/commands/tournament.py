@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ipd_theory.commands.console import messages, print_json, progress_bar, results
+from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import PICTURES, Count, FileToWrite, Positive, Probability, Seed, Within
 
 Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
@@ -50,15 +50,23 @@ def tournament(
     """
     if rules is not None and not rules:
         raise ValueError("--rules must name one rule or more; got none")
+    if payoffs and len(payoffs) != 8:
+        raise ValueError(f"--payoffs must be eight numbers, four for each player; got {len(payoffs)}")
+    if tail > steps:
+        raise ValueError(f"--tail must lie in 1 to --steps, {steps}; got {tail}")
+    if plot is not None:
+        from ipd_theory.drawing import meta_game as drawing
+        from ipd_theory.drawing import style
     import jax
 
     jax.config.update("jax_enable_x64", True)
     from ipd_theory import games
     from ipd_theory.learning import tournament as learning
-    from ipd_theory.learning.rules.entrants import FIRST_TWELVE, entrant
 
     stage = _custom(payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
-    entered = [entrant(name, discount) for name in rules or FIRST_TWELVE]
+    entered = _entrants(rules, discount)
+    if every and len(every) != len(entered):
+        raise ValueError(f"--every must be one number for each of {len(entered)} rules; got {len(every)}")
     numbers: dict[str, Any] = {"discount": discount, "step": step, "seeds": seeds, "steps": steps, "tail": tail}
     with progress_bar(f"{len(entered)} rules, {seeds} seeds, {steps} steps") as progress:
         played = learning.tournament(stage, entered, **numbers, every=every, seed=seed)
@@ -79,9 +87,6 @@ def tournament(
     if played.survivors is not None:
         solved["survivors"] = played.survivors
     if plot is not None:
-        from ipd_theory.drawing import meta_game as drawing
-        from ipd_theory.drawing import style
-
         style.save(drawing.payoff_table(names, table, played.equilibria, remarks), plot)
         messages.print(f"drew {plot}", soft_wrap=True)
     if json:
@@ -97,9 +102,22 @@ def _custom(payoffs: tuple[float, ...]) -> Any:
 
     from ipd_theory.games import MatrixGame
 
-    if len(payoffs) != 8:
-        raise ValueError(f"payoffs must be eight numbers, four for each player; got {len(payoffs)}")
     return MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
+
+
+def _entrants(texts: tuple[str, ...] | None, discount: float) -> list[Any]:
+    """Return the rules that enter, each once."""
+    from ipd_theory.learning.rules.entrants import FIRST_TWELVE, entrant
+
+    try:
+        entered = [entrant(text, discount) for text in texts or FIRST_TWELVE]
+    except ValueError as error:
+        raise ValueError(f"--rules: {error}") from None
+    names = [one.name for one in entered]
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise ValueError(f"--rules must name each rule once; {twice[0]} stands there twice")
+    return entered
 
 
 def _mixture(names: list[str], shares: Any) -> str:
@@ -111,17 +129,11 @@ def _mixture(names: list[str], shares: Any) -> str:
 
 
 def _print_payoffs(title: str, names: list[str], payoffs: Any, errors: Any) -> None:
-    from rich.table import Table
-
-    shown = Table()
-    shown.add_column("")
-    for number, _ in enumerate(names, 1):
-        shown.add_column(str(number), justify="right")
-    for number, (name, row, row_errors) in enumerate(zip(names, payoffs, errors, strict=True), 1):
-        cells = [f"{value:z.2f} ±{error:.2f}" for value, error in zip(row, row_errors, strict=True)]
-        shown.add_row(f"{number} {name}", *cells)
-    results.print(f"{title}, ± standard error", soft_wrap=True)
-    results.print(shown)
+    rows = [
+        (f"{number} {name}", *(f"{x:z.2f} ±{error:.2f}" for x, error in zip(row, row_errors, strict=True)))
+        for number, (name, row, row_errors) in enumerate(zip(names, payoffs, errors, strict=True), 1)
+    ]
+    print_table(("", *(str(i + 1) for i in range(len(names)))), rows, title=f"{title}, ± standard error")
 
 
 def _print_tables(

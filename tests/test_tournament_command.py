@@ -1,0 +1,48 @@
+"""`ipd-theory tournament`: rules that fail are marked; what cannot be is one line, before the work."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ipd_theory import cli
+from ipd_theory.commands.tournament import _print_tables
+
+
+def test_rules_that_fail_are_marked_and_no_number_is_cut(capsys: pytest.CaptureFixture[str]):
+    names = [f"meta-value({n}, 20, 0.95)" for n in range(12)]
+    numbers = np.arange(144.0).reshape(12, 12) - 50
+    table = SimpleNamespace(A=numbers, A_error=numbers / 100)
+    solved = {"equilibria": [], "disowned": {names[3]: "not finite"}, "survivors": np.eye(12)[5]}
+    _print_tables(names, {"rules": {names[0]: "meta_value(…)"}}, table, solved, {})
+    printed = capsys.readouterr().out
+    words = printed.split()
+    assert {f"{x:.2f}" for x in numbers.reshape(-1)} <= set(words)
+    assert f"4 {names[3]} *" in printed
+    assert f"{names[3]} *: not finite" in printed
+    assert f"replicator survivors: {names[5]}" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rules"], "--rules must name one rule or more"),
+        (["--rules", "foo"], "--rules: 'foo' is no rule"),
+        (["--rules", "lola(nan)"], "--rules: 'lola(nan)'"),
+        (["--rules", "naive", "naive"], "--rules must name each rule once; naive stands there twice"),
+        (["--rules", "naive", "--every", "1", "2"], "--every must be one number for each of 1 rules; got 2"),
+        (["--payoffs", "1", "2"], "--payoffs must be eight numbers"),
+        (["--tail", "201"], "--tail must lie in 1 to --steps, 200; got 201"),
+        (["--seeds", "0"], "--seeds must be 2 or more; got 0"),
+        (["--step", "nan"], "--step must be a finite number; got nan"),
+        (["--plot", "x.foo"], "--plot 'x.foo' must end in .png"),
+        (["--plot", "nowhere/x.png"], "--plot 'nowhere/x.png' lies in no folder"),
+        (["--seed", "99999999999999999999"], "--seed must be a whole number of at most 64 bits"),
+    ],
+)
+def test_what_cannot_be_is_one_line_before_the_work(options, said, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["tournament", *options])
+    captured = capsys.readouterr()
+    assert (end.value.code, captured.out, captured.err.count("\n")) == (2, "", 1)
+    assert said in captured.err
