@@ -18,8 +18,8 @@ def test_rules_that_fail_are_marked_and_no_number_is_cut(capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     words = printed.split()
     assert {f"{x:.2f}" for x in numbers.reshape(-1)} <= set(words)
-    assert f"4 {names[3]} *" in printed
-    assert f"{names[3]} *: not finite" in printed
+    assert "*" in words
+    assert f"{names[3]} *: not finite\n" in printed
     assert f"replicator survivors: {names[5]}" in printed
 
 
