@@ -6,6 +6,7 @@ Credit for shaping needs no estimator here: J̄ is the reward of the whole meta-
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,13 @@ def shaper(config: Config, settings: ShaperSettings) -> Shaper:
     return Shaper(init, generation, policy)
 
 
+@functools.lru_cache
+def _compiled(config: Config, settings: ShaperSettings) -> Shaper:
+    """Return the search with its functions compiled, once for equal settings."""
+    search = shaper(config, settings)
+    return search._replace(init=jax.jit(search.init), generation=jax.jit(search.generation))
+
+
 def evolve(
     config: Config,
     settings: ShaperSettings,
@@ -155,11 +163,11 @@ def evolve(
     about = {"seed": seed, "search": dataclasses.asdict(settings), **played}
     hold(directory, SEARCH, about)
     with held(directory):
-        search = shaper(config, settings)
-        blank = jax.eval_shape(lambda: search.init(jax.random.key(seed)))
+        search = _compiled(config, settings)
+        blank = jax.eval_shape(search.init, jax.random.key(seed))
+        jax.eval_shape(search.generation, blank)  # what cannot run fails before anything is written
         found = where_it_stopped(directory, blank, about, len(read_metrics(directory)))
-        done, state = found or (0, jax.jit(search.init)(jax.random.key(seed)))
-        generation = jax.jit(search.generation).lower(state).compile()
+        done, state = found or (0, search.init(jax.random.key(seed)))
         if not (directory / SEARCH).exists():
             write_settings(directory / SEARCH, about)
         if done < generations:
@@ -170,7 +178,7 @@ def evolve(
         try:
             with heeded() as interruption:
                 while done < generations and not asked:
-                    state, rewards = generation(state)
+                    state, rewards = search.generation(state)
                     done += 1
                     line = {"generation": done, "reward": float(rewards.mean()), "best": float(rewards.max())}
                     append(directory, line)
