@@ -8,7 +8,7 @@ Hilbe, Traulsen & Sigmund 2015),
     v · p̃ = 0,    p̃ = γ p + δ p_0 − (1, 1, 0, 0).
 
 A strategy with p̃ = α A + β B + κ therefore enforces α π_1 + β π_2 + κ = 0 (Press & Dyson 2012, for γ = 1). The
-lines s (π_1 − l) = π_2 − l of slope s and baseline l come from p̃ = φ [s (A − l) − (B − l)] with any φ > 0 that
+lines s (π_1 − l) = π_2 − l of slope s and baseline l come from p̃ = φ [s (A − l) − (B − l)] with any φ ≠ 0 that
 keeps p a table of probabilities (Hilbe, Nowak & Traulsen 2013). Three families have names:
 
     extortion   l = P, s = 1/χ     π_1 − P = χ (π_2 − P): of the surplus, χ times the other's share
@@ -66,7 +66,7 @@ class ExtortionFit(NamedTuple):
 
 
 class PhiRange(NamedTuple):
-    """The φ [...] from `low` to `high` keep every probability in [0, 1]; none do where low > high."""
+    """The φ [...] from `low` to `high` keep every probability in [0, 1]; none where low > high; 0 enforces nothing."""
 
     low: Float[Array, "..."]
     high: Float[Array, "..."]
@@ -102,7 +102,8 @@ def _positive_discount(discount: ArrayLike, dtype: np.dtype) -> tuple[Array, Arr
 def _surplus(game: MatrixGame, slope: ArrayLike, baseline: ArrayLike) -> Array:
     """Return s (A − l) − (B − l) [..., 4]."""
     own, other = _payoffs(game)
-    s, l = (jnp.asarray(x, own.dtype)[..., None] for x in (slope, baseline))
+    s = _checks.finite("slope", jnp.asarray(slope, own.dtype))[..., None]
+    l = _checks.finite("baseline", jnp.asarray(baseline, own.dtype))[..., None]
     return s * (own - l) - (other - l)
 
 
@@ -141,8 +142,7 @@ def _table(enforced: Float[Array, "... 4"], discount: ArrayLike, start: ArrayLik
     p_0 = _checks.in_range("start", jnp.asarray(start, dtype), 0.0, 1.0)
     p = (enforced + jnp.asarray(REPEAT, dtype) - (delta * p_0)[..., None]) / gamma[..., None]
     p = _checks.in_range("the table for these arguments", p, -_rounding(dtype), 1 + _rounding(dtype))
-    columns = jnp.broadcast_arrays(p_0, *(p[..., i] for i in range(4)))
-    return jnp.clip(jnp.stack(columns, -1), 0, 1)
+    return jnp.clip(jnp.stack(jnp.broadcast_arrays(p_0, *jnp.moveaxis(p, -1, 0)), -1), 0, 1)
 
 
 def _range(direction: Array, discount: ArrayLike, start: ArrayLike) -> PhiRange:
@@ -154,9 +154,9 @@ def _range(direction: Array, discount: ArrayLike, start: ArrayLike) -> PhiRange:
     fixed = direction == 0  # such a row allows every φ, or none
     possible = (bounds[0] <= _rounding(dtype)) & (bounds[1] >= -_rounding(dtype))
     at = jnp.sort(bounds / jnp.where(fixed, 1, direction), axis=0)
-    low = jnp.where(fixed, jnp.where(possible, 0, jnp.inf), at[0])
+    low = jnp.where(fixed, jnp.where(possible, -jnp.inf, jnp.inf), at[0])
     high = jnp.where(fixed, jnp.inf, at[1])
-    return PhiRange(jnp.maximum(low.max(-1), 0), high.min(-1))
+    return PhiRange(low.max(-1) + 0.0, high.min(-1) + 0.0)  # no -0.0
 
 
 def _along(direction: Array, phi: ArrayLike, discount: ArrayLike, start: ArrayLike) -> Array:
@@ -164,9 +164,9 @@ def _along(direction: Array, phi: ArrayLike, discount: ArrayLike, start: ArrayLi
     scale = jnp.asarray(phi, direction.dtype)
     low, high = _range(direction, discount, start)
     slack = _rounding(direction.dtype)
-    fits = (scale > 0) & (scale >= low * (1 - slack)) & (scale <= high * (1 + slack))
+    fits = (scale != 0) & (scale >= low - slack * jnp.abs(low)) & (scale <= high + slack * jnp.abs(high))
     if not isinstance(fits, jax.core.Tracer) and not bool(fits.all()):
-        allowed = f"it must be above 0 and lie in [{low}, {high}]"
+        allowed = f"it must not be 0 and lie in [{low}, {high}]"
         if bool((low > high).any()):
             allowed = f"with discount {discount} and start {start} no value gives probabilities on this line"
         raise ValueError(f"phi holds {phi}; {allowed}")
@@ -204,7 +204,7 @@ def linear(
         game: a two-player game, or a batch of them [...].
         slope: [...] s; 1 is fair, 0 fixes the other's return.
         baseline: [...] l, in payoff units.
-        phi: [...] φ > 0, per payoff unit, within `phi_range`; how strongly the strategy reacts.
+        phi: [...] φ ≠ 0, per payoff unit, within `phi_range`; how strongly the strategy reacts.
         discount: [...] γ in (0, 1]; 1 is the limit of means.
         start: [...] the probability to cooperate in the first round.
 
@@ -269,7 +269,7 @@ def equalizer(
     Args:
         game: a two-player game, or a batch of them [...].
         payoff: [...] the other's return, in payoff units; in a prisoner's dilemma from P to R.
-        phi: [...] φ > 0, per payoff unit.
+        phi: [...] φ ≠ 0, per payoff unit.
         discount: [...] γ in (0, 1].
         start: [...] the probability to cooperate in the first round.
 
@@ -289,10 +289,8 @@ def autocratic_vector(strategy: Float[ArrayLike, "... h"], discount: ArrayLike =
     Raises:
         ValueError: if a probability leaves [0, 1], the last axis is not 5, or γ = 0. (Hilbe et al. 2015, lemma 1.)
     """
-    table = jnp.asarray(strategy)
-    table = table if jnp.issubdtype(table.dtype, jnp.floating) else table.astype(float)
-    _checks.last_axis("strategy", table, (5,), "a memory-one strategy: start, CC, CD, DC, DD")
-    table = _checks.in_range("strategy", table, 0.0, 1.0)
+    _checks.last_axis("strategy", strategy, (5,), "a memory-one strategy: start, CC, CD, DC, DD")
+    table = _checks.probabilities("strategy", strategy)
     gamma, delta = (x[..., None] for x in _positive_discount(discount, table.dtype))
     return gamma * table[..., 1:] + delta * table[..., :1] - jnp.asarray(REPEAT, table.dtype)
 
@@ -310,10 +308,14 @@ def relation(game: MatrixGame, strategy: Float[ArrayLike, "... h"], discount: Ar
     """
     A, B = _payoffs(game)
     target = autocratic_vector(strategy, discount)
-    basis = jnp.stack([A, B, jnp.ones_like(A)], -1).astype(target.dtype)
+    least = jnp.minimum(A, B).min(-1, keepdims=True)
+    spread = jnp.maximum(A, B).max(-1, keepdims=True) - least
+    unit = jnp.where(spread == 0, 1, spread)  # payoffs from 0 to 1: no unit or offset enters the solution
+    basis = jnp.stack([(A - least) / unit, (B - least) / unit, jnp.ones_like(A)], -1).astype(target.dtype)
     coefficients = (jnp.linalg.pinv(basis) * target[..., None, :]).sum(-1)
     error = target - (basis * coefficients[..., None, :]).sum(-1)
-    own, other, constant = (coefficients[..., i] for i in range(3))
+    own, other = (coefficients[..., i] / unit[..., 0].astype(target.dtype) for i in range(2))
+    constant = coefficients[..., 2] - (own + other) * least[..., 0].astype(target.dtype)
     return Relation(own, other, constant, (error**2).sum(-1))
 
 
@@ -352,7 +354,6 @@ def fit(
         limits = _family_limits(k, rho, gamma, delta)
         points = _candidates(points, gram, *limits)
         allowed = _within(points, *limits)
-
     predicted = (points[..., None, :] * basis[..., None, :, :]).sum(-1)
     distance = jnp.where(allowed, ((target[..., None, :] - predicted) ** 2).sum(-1), jnp.inf)
     nearest = jnp.argmin(distance, -1, keepdims=True)

@@ -46,7 +46,7 @@ def test_formulas_of_press_and_dyson() -> None:
             p3 = phi * (chi + (T - P) / (P - S))
             ours = zd.extortion(ipd.prisoners_dilemma(R, S, T, P), chi, phi)
             np.testing.assert_allclose(ours, [0, p1, p2, p3, 0], atol=1e-14)
-        with pytest.raises(ValueError, match=r"phi holds .*must be above 0 and lie in \[0.0, "):
+        with pytest.raises(ValueError, match=r"phi holds .*must not be 0 and lie in \[0.0, "):
             zd.extortion(ipd.prisoners_dilemma(), chi, largest * 1.001)
 
 
@@ -234,3 +234,25 @@ def test_an_empty_family_is_infinitely_far() -> None:
 def test_bad_input_is_named(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("payoffs", [(3.0, 0.0, 5.0, 1.0), (3e5, 0, 5e5, 1e5), (10003, 10000, 10005, 10001)])
+def test_a_relation_does_not_depend_on_units_and_offset(payoffs):
+    game = ipd.MatrixGame(ipd.prisoners_dilemma(*payoffs).payoffs.astype(jnp.float32))
+    found = zd.relation(game, np.float32([0, 11 / 13, 1 / 2, 7 / 26, 0]))  # Extort-3 of Press & Dyson
+    assert float(found.slope) == pytest.approx(1 / 3, rel=1e-5)
+    assert float(found.baseline) == pytest.approx(payoffs[3], rel=1e-5)
+
+
+def test_lines_may_need_a_negative_phi():
+    game = ipd.games.symmetric_game(R=1, S=5, T=0, P=3)
+    table = zd.equalizer(game, 2.0, -0.1)
+    np.testing.assert_allclose(table, [1, 0.9, 0.8, 0.3, 0.1], atol=1e-15)
+    others = np.random.default_rng(0).random((20, 5))
+    np.testing.assert_allclose(ipd.expected_returns(game, table, others, discount=1.0)[:, 1], 2.0, atol=1e-12)
+    low, high = zd.phi_range(game, 0.0, 2.0)
+    assert (float(low), float(high)) == (pytest.approx(-1 / 3), 0.0)
+    with pytest.raises(ValueError, match=r"phi holds 0.1; it must not be 0 and lie in"):
+        zd.equalizer(game, 2.0, 0.1)
+    with pytest.raises(ValueError, match="slope holds nan; every entry must be finite"):
+        zd.phi_range(game, float("nan"), 2.0)
