@@ -199,6 +199,7 @@ def _value_arguments(
     return (payoffs, arrays, stopping_rate(discount, dtype), memory), unit
 
 
+@jax.jit
 def _in_ordinary_units(payoffs: Array) -> tuple[Array, Array]:
     """Return payoffs [..., n, K] in units of a power of two [...], and that: 1 unless they are huge or tiny.
 
@@ -252,6 +253,7 @@ def return_gradient(
     return gradient if normalized else gradient / delta[..., None]
 
 
+@jax.jit
 def _infinite_where_it_jumps(gradient: Array, spread: Array, delta: Array) -> Array:
     """Return the gradient [..., h], infinite where the limit of means jumps.
 
