@@ -241,7 +241,10 @@ def return_gradient(
         _checks.player(name, index, game.num_players)
     _chosen_discount(discount, None, normalized)
     arrays, memory = checked_strategies(tables, game.num_players)
-    payoffs, unit = _in_ordinary_units(game.outcome_payoffs.astype(arrays[0].dtype))
+    payoffs = game.outcome_payoffs.astype(arrays[0].dtype)
+    # Only a vanishing δ needs ordinary units and can bring a jump; otherwise two passes over the batch are saved.
+    vanishing = isinstance(discount, jax.core.Tracer) or bool(np.any(np.asarray(discount) == 1))
+    payoffs, unit = _in_ordinary_units(payoffs) if vanishing else (payoffs, None)
     delta = stopping_rate(discount, arrays[0].dtype)
     table = jnp.asarray(_checks.to_float(tables[wrt]), arrays[0].dtype)
     full = jnp.broadcast_to(table, (*_fitting(tables, discount, game), table.shape[-1]))
@@ -249,7 +252,8 @@ def return_gradient(
         gradient = _memory_one_gradient(full, payoffs[..., player, :], arrays[1 - wrt], delta, wrt)
     else:
         gradient = _gradient(full, payoffs[..., player : player + 1, :], arrays, delta, memory=memory, wrt=wrt)
-    gradient = _infinite_where_it_jumps(gradient, jnp.ptp(payoffs[..., player, :], -1), delta) * unit[..., None]
+    if unit is not None:
+        gradient = _infinite_where_it_jumps(gradient, jnp.ptp(payoffs[..., player, :], -1), delta) * unit[..., None]
     return gradient if normalized else gradient / delta[..., None]
 
 

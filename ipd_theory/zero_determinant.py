@@ -20,7 +20,6 @@ Extortion and generosity are scaled as by Press & Dyson: p̃ = φ [(A − l) −
 Extortioners are linear in (a, b) = (φ, φχ), so the nearest one to a table is a least-squares problem.
 """
 
-import itertools
 from typing import NamedTuple
 
 import jax
@@ -29,7 +28,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory._discount import stopping_rate
+from ipd_theory._polygon import candidates, solve, within
 from ipd_theory.games import MatrixGame
 
 REPEAT = (1.0, 1.0, 0.0, 0.0)  # cooperates exactly where player 1 just did: its own last action, repeated
@@ -111,6 +112,7 @@ def _rounding(dtype: np.dtype) -> float:
     return 64 * float(jnp.finfo(dtype).eps)
 
 
+@checked
 def enforcing(
     game: MatrixGame,
     own: ArrayLike,
@@ -131,7 +133,8 @@ def enforcing(
         ValueError: if no table of probabilities has this p̃, or γ = 0. (Press & Dyson 2012, eq. 5-7.)
     """
     A, B = _payoffs(game)
-    α, β, κ = (jnp.asarray(x, A.dtype)[..., None] for x in (own, other, constant))
+    given = (("own", own), ("other", other), ("constant", constant))
+    α, β, κ = (_checks.finite(name, jnp.asarray(x, A.dtype))[..., None] for name, x in given)
     return _table(α * A + β * B + κ, discount, start)
 
 
@@ -149,7 +152,8 @@ def _range(direction: Array, discount: ArrayLike, start: ArrayLike) -> PhiRange:
     """Return the φ for which some table has p̃ = φ · direction [..., 4]."""
     dtype = direction.dtype
     gamma, delta = _positive_discount(discount, dtype)
-    least = (delta * jnp.asarray(start, dtype))[..., None] - jnp.asarray(REPEAT, dtype)
+    p_0 = _checks.in_range("start", jnp.asarray(start, dtype), 0.0, 1.0)
+    least = (delta * p_0)[..., None] - jnp.asarray(REPEAT, dtype)
     bounds = jnp.stack(jnp.broadcast_arrays(least, least + gamma[..., None], direction)[:2])
     fixed = direction == 0  # such a row allows every φ, or none
     possible = (bounds[0] <= _rounding(dtype)) & (bounds[1] >= -_rounding(dtype))
@@ -173,6 +177,7 @@ def _along(direction: Array, phi: ArrayLike, discount: ArrayLike, start: ArrayLi
     return _table(scale[..., None] * direction, discount, start)
 
 
+@checked
 def phi_range(
     game: MatrixGame, slope: ArrayLike, baseline: ArrayLike, discount: ArrayLike = 1.0, start: ArrayLike = 0.0
 ) -> PhiRange:
@@ -190,6 +195,7 @@ def phi_range(
     return _range(_surplus(game, slope, baseline), discount, start)
 
 
+@checked
 def linear(
     game: MatrixGame,
     slope: ArrayLike,
@@ -214,6 +220,7 @@ def linear(
     return _along(_surplus(game, slope, baseline), phi, discount, start)
 
 
+@checked
 def extortion(
     game: MatrixGame, chi: ArrayLike, phi: ArrayLike, discount: ArrayLike = 1.0, start: ArrayLike = 0.0
 ) -> Float[Array, "... 5"]:
@@ -234,6 +241,7 @@ def extortion(
     return _along(_press_dyson(game, chi, P, P - S), phi, discount, start)
 
 
+@checked
 def generous(
     game: MatrixGame, chi: ArrayLike, phi: ArrayLike, discount: ArrayLike = 1.0, start: ArrayLike = 1.0
 ) -> Float[Array, "... 5"]:
@@ -261,6 +269,7 @@ def _press_dyson(game: MatrixGame, chi: ArrayLike, baseline: Array, unit: Array)
     return _surplus(game, 1 / factor, baseline) * (factor / unit)[..., None]
 
 
+@checked
 def equalizer(
     game: MatrixGame, payoff: ArrayLike, phi: ArrayLike, discount: ArrayLike = 1.0, start: ArrayLike = 1.0
 ) -> Float[Array, "... 5"]:
@@ -279,6 +288,7 @@ def equalizer(
     return linear(game, 0.0, payoff, phi, discount, start)
 
 
+@checked
 def autocratic_vector(strategy: Float[ArrayLike, "... h"], discount: ArrayLike = 1.0) -> Float[Array, "... 4"]:
     """Return p̃ [..., 4] = γ p + δ p_0 − (1, 1, 0, 0), to which every opponent's occupancy is orthogonal.
 
@@ -295,6 +305,7 @@ def autocratic_vector(strategy: Float[ArrayLike, "... h"], discount: ArrayLike =
     return gamma * table[..., 1:] + delta * table[..., :1] - jnp.asarray(REPEAT, table.dtype)
 
 
+@checked
 def relation(game: MatrixGame, strategy: Float[ArrayLike, "... h"], discount: ArrayLike = 1.0) -> Relation:
     """Return the linear relation nearest to what a strategy enforces, and how far it is from enforcing it.
 
@@ -319,6 +330,7 @@ def relation(game: MatrixGame, strategy: Float[ArrayLike, "... h"], discount: Ar
     return Relation(own, other, constant, (error**2).sum(-1))
 
 
+@checked
 def fit(
     game: MatrixGame, strategy: Float[ArrayLike, "... h"], discount: ArrayLike = 1.0, constrained: bool = False
 ) -> ExtortionFit:
@@ -347,13 +359,13 @@ def fit(
     y = jnp.stack([-rho, -k, zero + 1, zero], -1)  # −(B − P) / (P − S)
     basis = jnp.stack([x, y], -1)
     gram = jnp.swapaxes(basis, -1, -2) @ basis
-    points = _solve(gram, (basis * target[..., None]).sum(-2))[..., None, :]
+    points = solve(gram, (basis * target[..., None]).sum(-2))[..., None, :]
     allowed = jnp.ones((1,), bool)
     if constrained:
         gamma, delta = _positive_discount(discount, target.dtype)
         limits = _family_limits(k, rho, gamma, delta)
-        points = _candidates(points, gram, *limits)
-        allowed = _within(points, *limits)
+        points = candidates(points, gram, *limits)
+        allowed = within(points, *limits, _rounding(target.dtype))
     predicted = (points[..., None, :] * basis[..., None, :, :]).sum(-1)
     distance = jnp.where(allowed, ((target[..., None, :] - predicted) ** 2).sum(-1), jnp.inf)
     nearest = jnp.argmin(distance, -1, keepdims=True)
@@ -361,11 +373,6 @@ def fit(
     a, b = (jnp.take_along_axis(points[..., i], nearest, -1)[..., 0] for i in range(2))
     phi = jnp.where(jnp.isfinite(residual) & (jnp.abs(a) > _rounding(a.dtype)), a, 0)
     return ExtortionFit(jnp.where(phi == 0, jnp.inf, b / jnp.where(phi == 0, 1, phi)), phi, residual)
-
-
-def _solve(matrices: Array, right: Array) -> Array:
-    """Solve [..., n, n] systems for vectors [..., n]; NaN or infinite where singular."""
-    return jnp.linalg.solve(matrices, right[..., None])[..., 0]
 
 
 def _family_limits(k: Array, rho: Array, gamma: Array, delta: Array) -> tuple[Array, Array]:
@@ -378,23 +385,3 @@ def _family_limits(k: Array, rho: Array, gamma: Array, delta: Array) -> tuple[Ar
     rows = [(-one, zero), (one, -one), (one, k), (k, one)]
     normals = jnp.stack([jnp.stack(row, -1) for row in rows], -2)
     return normals, jnp.stack([zero, -delta / rho, one, gamma], -1)
-
-
-def _candidates(best: Array, gram: Array, normals: Array, limits: Array) -> Array:
-    """Return [..., 11, 2] points, one of them the minimum of a convex quadratic over the polygon N z ≤ c.
-
-    It is the free minimum `best` [..., 1, 2], or the minimum along an edge's line, or a corner, where two lines meet.
-    """
-    batch = jnp.broadcast_shapes(best.shape[:-2], limits.shape[:-1])
-    inverse_normals = _solve(gram[..., None, :, :], normals)
-    excess = (normals * best).sum(-1) - limits
-    on_edges = best - inverse_normals * (excess / (normals * inverse_normals).sum(-1))[..., None]
-    pairs = np.array(list(itertools.combinations(range(4), 2)))
-    corners = _solve(normals[..., pairs, :], limits[..., pairs])
-    return jnp.concatenate([jnp.broadcast_to(z, (*batch, *z.shape[-2:])) for z in (best, on_edges, corners)], -2)
-
-
-def _within(points: Array, normals: Array, limits: Array) -> Array:
-    """Return whether N z ≤ c, up to rounding, for each point [..., m, 2]."""
-    products = (normals[..., None, :, :] * points[..., :, None, :]).sum(-1)
-    return (products <= limits[..., None, :] + _rounding(points.dtype)).all(-1)

@@ -117,6 +117,8 @@ ALSO_CALLED = {
     "strategy": ("strategies[",),
     "cells": ("payoffs",),
     "text": ("strategy",),
+    "chi": ("phi",),
+    "payoff": ("baseline",),
 }
 
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.

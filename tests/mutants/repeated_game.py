@@ -227,7 +227,7 @@ MUTANTS = (
     Mutant(
         "the fit to extortion leaves the family",
         ZERO_DETERMINANT,
-        "points = _candidates(points, gram, *limits)",
+        "points = candidates(points, gram, *limits)",
         "points, allowed = points, jnp.ones((1,), bool)",
         "test_zero_determinant.py",
         "least_squares",
