@@ -7,7 +7,7 @@ TABLES, CLASSICS = "ipd_theory/strategies/tables.py", "ipd_theory/strategies/cla
 ELIMINATION, FOLDING = "ipd_theory/_engine/elimination.py", "ipd_theory/_engine/folding.py"
 CHAINS, MEMORY_ONE = "ipd_theory/_engine/chains.py", "ipd_theory/_engine/memory_one.py"
 ZERO_DETERMINANT, SYMBOLIC = "ipd_theory/zero_determinant.py", "ipd_theory/symbolic.py"
-REPLIES, EQUILIBRIA, EVOLUTION = "ipd_theory/replies.py", "ipd_theory/equilibria.py", "ipd_theory/evolution.py"
+REPLIES, EQUILIBRIA, EVOLUTION = "ipd_theory/replies/best.py", "ipd_theory/equilibria.py", "ipd_theory/evolution.py"
 
 MUTANTS = (
     Mutant(

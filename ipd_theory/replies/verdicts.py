@@ -1,0 +1,115 @@
+"""What a strategy is: Nash, subgame perfect, partner or rival, and for which discounts.
+
+Partners and rivals: Hilbe, Traulsen & Sigmund 2015; both at once, friendly rivals: Murase & Baek 2020.
+"""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from ipd_theory import strategies
+from ipd_theory._arguments import checked
+from ipd_theory.games import MatrixGame
+from ipd_theory.replies.best import best_responses, gap, roundings
+
+
+def _slack(game: MatrixGame) -> Array:
+    """Return the difference of returns [...] that is rounding."""
+    scale = jnp.abs(game.outcome_payoffs).max((-1, -2))
+    return 16 * roundings(jnp.result_type(float)) * scale
+
+
+@checked
+def is_nash(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether a strategy is a best reply to itself, all players playing it.
+
+    Args:
+        game: the stage game, symmetric, or a batch of them [...].
+        strategy: [..., h], memory 0 to 3.
+        discount: [...] γ in [0, 1]; 1 is the limit of means.
+
+    Raises:
+        ValueError: as `best_responses`.
+    """
+    others = (strategy,) * (game.num_players - 1)
+    return gap(game, strategy, *others, discount=discount) <= _slack(game)
+
+
+@checked
+def is_subgame_perfect(
+    game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0
+) -> Bool[Array, "..."]:
+    """Return whether a strategy is optimal against itself from every context, reached or not.
+
+    Arguments and errors are those of `is_nash`.
+    """
+    others = (strategy,) * (game.num_players - 1)
+    optimal = best_responses(game, *others, discount=discount).optimal
+    table = jnp.asarray(strategy)
+    return ((optimal[..., 0] | (table == 0)) & (optimal[..., 1] | (table == 1))).all(-1)
+
+
+@checked
+def is_partner(
+    game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0
+) -> Bool[Array, "..."]:
+    """Return whether a strategy is nice (never the first to defect) and a best reply to itself.
+
+    Mutual cooperation then earns R, and nobody earns more than R against it (Hilbe, Traulsen & Sigmund 2015).
+    Arguments and errors are those of `is_nash`.
+    """
+    memory = strategies.memory_of(strategy, game.num_players)
+    unbroken = [strategies.num_contexts(length - 1, game.num_players) if length else 0 for length in range(memory + 1)]
+    nice = (jnp.asarray(strategy)[..., np.array(unbroken)] == 1).all(-1)
+    return nice & is_nash(game, strategy, discount=discount)
+
+
+@checked
+def is_rival(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether a strategy never earns less than its opponent, whatever that is (Hilbe, Traulsen & Sigmund 2015).
+
+    Arguments and errors are those of `is_nash`, for two players.
+    """
+    if game.num_players != 2:
+        raise ValueError(f"game has {game.num_players} players; rivals are defined for 2")
+    ahead = game.payoffs[..., 1, :, :] - game.payoffs[..., 0, :, :]  # of player 2
+    race = MatrixGame(jnp.stack([-ahead, ahead], -3))
+    return best_responses(race, strategy, discount=discount, player=1).value <= _slack(game)
+
+
+@checked
+def discount_windows(
+    game: MatrixGame,
+    strategy: Float[ArrayLike, " _"],
+    holds: Callable[..., Bool[Array, "..."]] = is_nash,
+    *,
+    points: int = 401,
+) -> list[tuple[float, float]]:
+    """Return the intervals of the discount in which something holds of a strategy, their ends to 1e-12.
+
+    Args:
+        game: the stage game.
+        strategy: [h], memory 0 to 3.
+        holds: `is_nash`, `is_subgame_perfect`, `is_partner` or `is_rival`, or what takes the same arguments.
+        points: of the grid of discounts from 0 to 1 between which changes are looked for; narrower windows can be
+            missed.
+
+    Raises:
+        ValueError: if there are fewer than two points, and as `holds`.
+    """
+    if points < 2:
+        raise ValueError(f"points must be 2 or more; got {points}")
+    grid = np.linspace(0.0, 1.0, points)
+    here = np.asarray(holds(game, strategy, discount=grid))
+    changes = np.flatnonzero(here[1:] != here[:-1])
+    low, high = grid[changes], grid[changes + 1]
+    for _ in range(40 if changes.size else 0):
+        middle = (low + high) / 2
+        as_below = np.asarray(holds(game, strategy, discount=middle)) == here[changes]
+        low, high = np.where(as_below, middle, low), np.where(as_below, high, middle)
+    # The end that belongs to the window is the one on its side.
+    ends = list(np.where(here[changes], low, high))
+    edges = ([0.0] if here[0] else []) + ends + ([1.0] if here[-1] else [])
+    return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
