@@ -3,7 +3,7 @@ VENV ?= .venv
 PRESET ?= quick
 BIN := $(VENV)/bin
 
-.PHONY: help test test-slow test-hours lint types figures bench mutants notebooks notebooks-check clean
+.PHONY: help test test-slow test-hours test-peers lint types figures bench mutants notebooks notebooks-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -14,13 +14,18 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 test: lint types ## lint, types, tests, README examples
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow" --durations=15
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not peers" --durations=15
 
 test-slow: $(VENV)/.installed ## what takes longer
 	$(BIN)/pytest -m "slow and not hours" --durations=15
 
 test-hours: $(VENV)/.installed ## what takes hours
 	$(BIN)/pytest -m hours --durations=15
+
+test-peers: ## against Axelrod, EGTtools, Gambit and QuantEcon, in an environment of its own
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet --editable '.[test,peers]'
+	$(VENV)-peers/bin/pytest tests/peers -m peers
 
 lint: $(VENV)/.installed ## ruff: rules and layout
 	$(BIN)/ruff check .
@@ -45,4 +50,4 @@ bench: $(VENV)/.installed ## speed against peers, as a table
 	$(BIN)/python -m tests.benchmarks
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) figures .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers figures .pytest_cache .mypy_cache .ruff_cache .hypothesis

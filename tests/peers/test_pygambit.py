@@ -1,0 +1,31 @@
+"""All extreme equilibria of bimatrix games against Gambit's exact enumeration."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from ipd_theory import equilibria
+
+gambit = pytest.importorskip("pygambit")
+
+Profile = tuple[tuple[Fraction, ...], tuple[Fraction, ...]]
+
+
+def enumerated(A: np.ndarray, B: np.ndarray) -> set[Profile]:
+    """Gambit's extreme equilibria, in fractions."""
+    make = getattr(gambit, "StrategicGame", gambit.Game).from_arrays
+    found = gambit.nash.enummixed_solve(make(A, B), rational=True).equilibria
+    return {tuple(tuple(Fraction(int(x.numerator), int(x.denominator)) for _, x in side) for side in e) for e in found}
+
+
+def test_extreme_equilibria_of_random_games_degenerate_ones_included(rng: np.random.Generator) -> None:
+    for _ in range(200):
+        rows, columns = rng.integers(2, 5, 2)
+        A, B = (rng.integers(-2, 3, (rows, columns)) for _ in "AB")
+        found = equilibria.nash_equilibria(A.astype(float), B.astype(float))
+        sides = {
+            tuple(tuple(Fraction(x).limit_denominator(10**4) for x in side) for side in (e.row, e.column))
+            for e in found
+        }
+        assert sides == enumerated(A, B), (A, B)

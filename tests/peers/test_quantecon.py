@@ -1,0 +1,34 @@
+"""The limit of means against QuantEcon's stationary distributions, which it finds by elimination as well (GTH)."""
+
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+
+quantecon = pytest.importorskip("quantecon")
+
+SWAP = [0, 2, 1, 3]
+
+
+def chain(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """The transition matrix over CC, CD, DC, DD of two memory-one strategies."""
+    mine, theirs = p[1:], q[1:][SWAP]
+    return np.stack([mine * theirs, mine * (1 - theirs), (1 - mine) * theirs, (1 - mine) * (1 - theirs)], -1)
+
+
+def test_limits_of_means_are_stationary_distributions(rng: np.random.Generator) -> None:
+    pairs = rng.random((200, 2, 5)) ** rng.choice([0.2, 1, 5, 25], (200, 1, 1))  # some close to 0 or 1
+    found = ipd.state_occupancy(pairs[:, 0], pairs[:, 1], discount=1.0)
+    expected = [quantecon.MarkovChain(chain(p, q)).stationary_distributions[0] for p, q in pairs]
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-300)
+
+
+def test_pairs_that_end_where_they_began_stay_in_a_recurrent_class() -> None:
+    """Where there are several stationary distributions the start decides which; each is one of QuantEcon's."""
+    tft = np.array([1.0, 1.0, 0.0, 1.0, 0.0])
+    listed = quantecon.MarkovChain(chain(tft, tft)).stationary_distributions
+    assert len(listed) == 3
+    for mine, theirs in ((1.0, 1.0), (1.0, 0.0), (0.0, 0.0)):
+        pair = [np.array([start, *tft[1:]]) for start in (mine, theirs)]
+        found = np.asarray(ipd.state_occupancy(*pair, discount=1.0))
+        assert min(np.abs(found - one).max() for one in listed) < 1e-12
