@@ -34,6 +34,10 @@ def test_names_and_entries(text, table):
 def test_memory_two_has_names_and_entries():
     np.testing.assert_array_equal(strategies.named("tf2t"), strategies.tit_for_two_tats())
     np.testing.assert_array_equal(strategies.named("2TFT"), strategies.two_tits_for_tat())
+    np.testing.assert_array_equal(strategies.named("aon3"), strategies.all_or_none(3))
+    responses = np.array([1.0, 0.5, 0.25, 0.0])
+    for name in ("reactive_n", "self_reactive_n", "counting_n"):
+        np.testing.assert_array_equal(strategies.named(f"{name}(1, 1/2, .25, 0)"), getattr(strategies, name)(responses))
     np.testing.assert_array_equal(strategies.named(",".join(["1"] * 21)), np.ones(21))
 
 
@@ -67,7 +71,7 @@ def test_zero_determinant_names_enforce_their_line_below_one():
     [
         (
             "tif",
-            r"'tif' is not known; .* table, or one of ALLC, .*GTFT\(q\?\).*EXTORT\(chi, phi\?\)",
+            r"'tif' is not known; .* table, or one of ALLC, .*GTFT\(q\?\).*COUNTING_N\(r…\), EXTORT\(chi, phi\?\)",
         ),
         ("", "'' is not known"),
         ("gtft(0.3", "is not known"),
@@ -78,6 +82,9 @@ def test_zero_determinant_names_enforce_their_line_below_one():
         ("gtft(1/0)", "holds '1/0', which is not a number"),
         ("gtft(nan)", "holds 'nan', which is not a number"),
         ("gtft(1.5)", r"'gtft\(1.5\)': q holds 1.5; every entry must lie in \[0, 1\]"),
+        ("aon(4)", r"'aon\(4\)': k must be a whole number, from 1 to 3; got 4"),
+        ("aon(3/2)", r"'aon\(3/2\)': k must be 1, 2 or 3; got 1.5"),
+        ("counting_n(1)", r"r has shape \(1,\); its last axis must be one of \(2, 3, 4\)"),
         ("random(q=1)", r"write RANDOM\(p\?\)"),
         ("1,1,0,1", r"has 4 entries; it must have one of 1 \(memory 0\), 5 \(memory 1\), 21"),
         ("1,1,0,1,1.7", r"holds 1.7; every entry must lie in \[0, 1\]"),
@@ -96,6 +103,6 @@ def test_a_zero_determinant_strategy_needs_a_game():
 
 def test_every_name_is_read_short_and_in_full():
     for label, make in naming.TABLES.items():
-        if label not in ("REACTIVE", "MEMORY_ONE"):
+        if label not in ("REACTIVE", "MEMORY_ONE", "REACTIVE_N", "SELF_REACTIVE_N", "COUNTING_N"):
             for text in (label, label.lower(), make.__name__, make.__name__.replace("_", "-")):
                 np.testing.assert_array_equal(strategies.named(text), make())

@@ -1,8 +1,14 @@
-"""Strategies as tables: their contexts (`tables`), those with names (`classics`), and how names are read (`naming`)."""
+"""Strategies as tables.
+
+Their contexts are in `tables`, those with names in `classics` and, memory two and three, in `longer`; `naming` reads
+names.
+"""
 
 from ipd_theory.strategies.classics import (
+    alternator,
     always_cooperate,
     always_defect,
+    anti_tit_for_tat,
     counting_n,
     firm_but_fair,
     generous_tit_for_tat,
@@ -14,9 +20,20 @@ from ipd_theory.strategies.classics import (
     self_reactive_n,
     suspicious_tit_for_tat,
     tit_for_tat,
+    win_stay_lose_shift,
+)
+from ipd_theory.strategies.longer import (
+    all_or_none,
+    capri,
+    generous_tit_for_two_tats,
+    hard_tit_for_tat,
+    memory_n,
+    proportional_tit_for_tat,
+    tft_atft,
+    tit_for_three_tats,
     tit_for_two_tats,
     two_tits_for_tat,
-    win_stay_lose_shift,
+    two_tits_for_two_tats,
 )
 from ipd_theory.strategies.naming import named
 from ipd_theory.strategies.tables import (
@@ -37,29 +54,40 @@ __all__ = [
     "CONTEXT_SWAP",
     "MAX_MEMORY",
     "OUTCOME_SWAP",
+    "all_or_none",
     "all_pure",
+    "alternator",
     "always_cooperate",
     "always_defect",
+    "anti_tit_for_tat",
+    "capri",
     "contexts",
     "counting_n",
     "extend",
     "firm_but_fair",
     "generous_tit_for_tat",
+    "generous_tit_for_two_tats",
     "grim",
+    "hard_tit_for_tat",
+    "memory_n",
     "memory_of",
     "memory_one",
     "named",
     "num_contexts",
+    "proportional_tit_for_tat",
     "random",
     "reactive",
     "reactive_n",
     "self_reactive_n",
     "successors",
     "suspicious_tit_for_tat",
+    "tft_atft",
     "tit_for_tat",
+    "tit_for_three_tats",
     "tit_for_two_tats",
     "tremble",
     "two_tits_for_tat",
+    "two_tits_for_two_tats",
     "view",
     "win_stay_lose_shift",
 ]

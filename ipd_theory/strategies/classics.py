@@ -6,7 +6,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
 from ipd_theory._arguments import checked
-from ipd_theory.strategies.tables import MAX_MEMORY, contexts
+from ipd_theory.strategies.tables import MAX_MEMORY
 
 
 @checked
@@ -125,6 +125,16 @@ def suspicious_tit_for_tat() -> Float[Array, "5"]:
     return reactive(0.0, 1.0, 0.0)
 
 
+def anti_tit_for_tat() -> Float[Array, "5"]:
+    """Return ATFT [5]: defect, then do the opposite of what the other did; also called bully (Nachbar 1992)."""
+    return reactive(0.0, 0.0, 1.0)
+
+
+def alternator() -> Float[Array, "5"]:
+    """Return ALT [5]: cooperate and defect in turn, whatever the other does."""
+    return memory_one(1.0, 0.0, 0.0, 1.0, 1.0)
+
+
 @checked
 def generous_tit_for_tat(q: ArrayLike = 1 / 3) -> Float[Array, "... 5"]:
     """Return GTFT [..., 5]: tit for tat that forgives a defection with probability q [...], which lies in [0, 1]."""
@@ -148,15 +158,3 @@ def grim() -> Float[Array, "5"]:
 def firm_but_fair() -> Float[Array, "5"]:
     """Return FBF [5]: cooperate except after having been the sucker (Frean 1994)."""
     return memory_one(1.0, 1.0, 0.0, 1.0, 1.0)
-
-
-def tit_for_two_tats() -> Float[Array, "21"]:
-    """Return TF2T [21], memory two: defect only after two defections of the other in a row."""
-    defected = [context.split("·") for context in contexts(2)]
-    return jnp.asarray([float([o[1:] for o in c[-2:]] != ["D", "D"]) for c in defected])
-
-
-def two_tits_for_tat() -> Float[Array, "21"]:
-    """Return 2TFT [21], memory two: defect twice after each defection of the other."""
-    recent = [context.split("·") for context in contexts(2)]
-    return jnp.asarray([float(c == ["start"] or all(o[1] == "C" for o in c[-2:])) for c in recent])

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float
 from ipd_theory import _checks, zero_determinant
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
-from ipd_theory.strategies import classics
+from ipd_theory.strategies import classics, longer
 from ipd_theory.strategies.tables import MAX_MEMORY, num_contexts
 
 
@@ -53,6 +53,28 @@ def _press_dyson_range(
     return low * unit, high * unit
 
 
+def all_or_none(k: float = 1.0) -> Array:
+    """k as a number that was read."""
+    if k != int(k):
+        raise ValueError(f"k must be 1, 2 or 3; got {k:g}")
+    return longer.all_or_none(int(k))
+
+
+def reactive_n(*p: float) -> Array:
+    """The responses to the other's last n actions, one by one."""
+    return classics.reactive_n(jnp.asarray(p))
+
+
+def self_reactive_n(*p: float) -> Array:
+    """The responses to one's own last n actions, one by one."""
+    return classics.self_reactive_n(jnp.asarray(p))
+
+
+def counting_n(*r: float) -> Array:
+    """The responses to 0, 1, …, n cooperations of the other, one by one."""
+    return classics.counting_n(jnp.asarray(r))
+
+
 TABLES: dict[str, Callable[..., Array]] = {
     "ALLC": classics.always_cooperate,
     "ALLD": classics.always_defect,
@@ -63,10 +85,22 @@ TABLES: dict[str, Callable[..., Array]] = {
     "STFT": classics.suspicious_tit_for_tat,
     "TFT": classics.tit_for_tat,
     "WSLS": classics.win_stay_lose_shift,
-    "TF2T": classics.tit_for_two_tats,
-    "2TFT": classics.two_tits_for_tat,
+    "ALT": classics.alternator,
+    "ATFT": classics.anti_tit_for_tat,
+    "TF2T": longer.tit_for_two_tats,
+    "GTF2T": longer.generous_tit_for_two_tats,
+    "TF3T": longer.tit_for_three_tats,
+    "2TFT": longer.two_tits_for_tat,
+    "2TF2T": longer.two_tits_for_two_tats,
+    "HTFT": longer.hard_tit_for_tat,
+    "AON": all_or_none,
+    "TFT-ATFT": longer.tft_atft,
+    "CAPRI": longer.capri,
     "REACTIVE": classics.reactive,
     "MEMORY_ONE": classics.memory_one,
+    "REACTIVE_N": reactive_n,
+    "SELF_REACTIVE_N": self_reactive_n,
+    "COUNTING_N": counting_n,
 }
 ZERO_DETERMINANT: dict[str, Callable[..., Array]] = {
     "EXTORT": extort,
@@ -74,7 +108,7 @@ ZERO_DETERMINANT: dict[str, Callable[..., Array]] = {
     "EQUALIZER": equalizer,
     "LINEAR": linear,
 }
-OTHER_NAMES = {"PAVLOV": "WSLS", "EXTORTION": "EXTORT", "ZDGTFT": "GENEROUS", "EQUALISER": "EQUALIZER"}
+OTHER_NAMES = {"PAVLOV": "WSLS", "BULLY": "ATFT", "EXTORTION": "EXTORT", "ZDGTFT": "GENEROUS", "EQUALISER": "EQUALIZER"}
 
 
 @checked
@@ -136,7 +170,8 @@ def _without_game() -> dict[str, Callable[..., Array]]:
 def _signature(make: Callable[..., Array]) -> str:
     """Return a maker's arguments as one writes them, optional ones with a mark; nothing if it has none."""
     parameters = inspect.signature(make).parameters.values()
-    listed = ", ".join(p.name + "?" * (p.default is not p.empty) for p in parameters)
+    marks = {inspect.Parameter.VAR_POSITIONAL: "…"}
+    listed = ", ".join(p.name + marks.get(p.kind, "?" * (p.default is not p.empty)) for p in parameters)
     return f"({listed})" if listed else ""
 
 

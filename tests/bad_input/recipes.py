@@ -77,6 +77,7 @@ OWN: dict[str, dict[str, Thunk]] = {
     "strategies.tables.extend": {"memory": lambda: 2},
     "strategies.classics.reactive_n": {"p": lambda: np.array([1.0, 0.5])},
     "strategies.classics.self_reactive_n": {"p": lambda: np.array([1.0, 0.5])},
+    "strategies.longer.memory_n": {"p": lambda: np.ones(4)},
     "strategies.classics.counting_n": {"r": lambda: np.array([0.5, 1.0])},
     "equilibria.is_ess": {"i": lambda: 0},
     "equilibria.is_neutrally_stable": {"i": lambda: 0},
@@ -103,6 +104,11 @@ INSIDE: dict[str, str] = {
     "strategies.naming.extort": "called by `named` with what it has read",
     "strategies.naming.generous": "called by `named` with what it has read",
     "strategies.naming.equalizer": "called by `named` with what it has read",
+    **{
+        f"strategies.naming.{x}_n": "called by `named` with what it has read"
+        for x in ("reactive", "self_reactive", "counting")
+    },
+    "strategies.naming.all_or_none": "called by `named` with what it has read",
     "strategies.naming.linear": "called by `named` with what it has read",
 }
 
