@@ -170,8 +170,8 @@ def _without_game() -> dict[str, Callable[..., Array]]:
 def _signature(make: Callable[..., Array]) -> str:
     """Return a maker's arguments as one writes them, optional ones with a mark; nothing if it has none."""
     parameters = inspect.signature(make).parameters.values()
-    marks = {inspect.Parameter.VAR_POSITIONAL: "…"}
-    listed = ", ".join(p.name + marks.get(p.kind, "?" * (p.default is not p.empty)) for p in parameters)
+    marks = ["…" if p.kind is p.VAR_POSITIONAL else "?" * (p.default is not p.empty) for p in parameters]
+    listed = ", ".join(p.name + mark for p, mark in zip(parameters, marks, strict=True))
     return f"({listed})" if listed else ""
 
 
