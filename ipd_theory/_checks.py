@@ -13,6 +13,7 @@ from equinox.internal import unvmap_all
 from jaxtyping import Array, ArrayLike, Float
 
 T = TypeVar("T")
+Known = TypeVar("Known", bound=Array | np.ndarray)
 _FEW = 4096
 
 
@@ -26,14 +27,15 @@ def _worst(x: Array, low: float, high: float) -> Array:
 
 def _require(name: str, low: float, high: float, allowed: str) -> Callable[[Any], None]:
     def check(worst: Any) -> None:
-        bad = np.asarray(worst)[~((np.asarray(worst) >= low) & (np.asarray(worst) <= high))]
-        if bad.size:
-            raise ValueError(f"{name} holds {bad.flat[0]}; every entry must {allowed}")
+        values = np.asarray(worst)
+        fits = (values >= low) & (values <= high)
+        if not fits.all():
+            raise ValueError(f"{name} holds {values[~fits].flat[0]}; every entry must {allowed}")
 
     return check
 
 
-def _within(name: str, x: Array, low: float, high: float, allowed: str) -> Array:
+def _within(name: str, x: Known, low: float, high: float, allowed: str) -> Known:
     check = _require(name, low, high, allowed)
     if not isinstance(x, jax.core.Tracer):
         # Few numbers are looked at here: to compile for each new shape takes longer.
@@ -62,12 +64,18 @@ def in_range(name: str, x: Float[Array, "*s"], low: int | float, high: int | flo
     Concrete arrays are checked at once (`ValueError`); traced ones when the compiled function runs
     (`jax.errors.JaxRuntimeError` with the same text), forward and reverse differentiation included.
     """
-    return _within(name, jnp.asarray(x), float(low), float(high), f"lie in [{low:g}, {high:g}]")
+    array = x if isinstance(x, jax.Array) else jnp.asarray(x)
+    return _within(name, array, float(low), float(high), f"lie in [{low:g}, {high:g}]")
 
 
 def probabilities(name: str, x: Any) -> Array:
     """Return `x` as a floating array, having checked that every entry lies in [0, 1], as `in_range` does."""
-    return in_range(name, to_float(x), 0.0, 1.0)
+    return hold_probabilities(name, to_float(x))
+
+
+def hold_probabilities(name: str, x: Known) -> Known:
+    """Return an array of jax's or numpy's, having checked that every entry lies in [0, 1], as `in_range` does."""
+    return _within(name, x, 0.0, 1.0, "lie in [0, 1]")
 
 
 def resolved(name: str, x: Float[Array, "*s"]) -> Float[Array, "*s"]:
@@ -184,6 +192,8 @@ def to_float(x: Any) -> Array:
     Raises:
         ValueError: if it holds anything but real numbers.
     """
+    if isinstance(x, jax.Array) and x.dtype.kind == "f":
+        return x
     try:
         array = jnp.asarray(x)
     except (TypeError, ValueError) as error:  # fractions and other numbers that only Python knows
@@ -195,6 +205,18 @@ def to_float(x: Any) -> Array:
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise ValueError(f"expected real numbers; got {x!r}")
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+
+
+def floating(x: Any) -> Array | np.ndarray:
+    """Return `x` as `to_float` does, but few numbers that numpy holds in an array of numpy's.
+
+    To compiled code that is a microsecond, to make an array of jax's of them ten.
+    """
+    if isinstance(x, np.ndarray) and x.dtype in (np.float32, np.float64) and x.size <= _FEW:
+        dtype = jax.dtypes.canonicalize_dtype(x.dtype)
+        with np.errstate(over="ignore"):  # to infinity, as jax does
+            return x if x.dtype == dtype else x.astype(dtype)
+    return to_float(x)
 
 
 def last_axis(name: str, x: ArrayLike, allowed: tuple[int, ...], meaning: str) -> None:

@@ -1,5 +1,7 @@
 """The stopping rate δ = 1 − γ, the parameter that everything is computed in, and the limit of means."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,11 +28,20 @@ def stopping_rate(discount: ArrayLike, dtype: np.dtype) -> Float[Array, "..."]:
     Raises:
         ValueError: if a discount leaves [0, 1].
     """
-    least = vanishing_delta(dtype)
+    return jnp.asarray(rate_for_compiled(discount, dtype))
+
+
+def rate_for_compiled(discount: ArrayLike, dtype: np.dtype) -> Float[Array | np.ndarray, "..."]:
+    """Return what `stopping_rate` does, for compiled code to read: in an array of numpy's where γ is known to numpy."""
     if isinstance(discount, jax.Array):
-        delta = jnp.asarray(1 - _checks.in_range("discount", discount, 0.0, 1.0), dtype)
-        return jnp.maximum(delta, jnp.asarray(least, dtype))
+        return _of_array(_checks.in_range("discount", discount, 0.0, 1.0), dtype)
     concrete = np.asarray(discount, np.float64)
     if not ((concrete >= 0) & (concrete <= 1)).all():
         raise ValueError(f"discount holds {discount}; every entry must lie in [0, 1]")
-    return jnp.asarray(np.maximum(1 - concrete, least), dtype)
+    return np.asarray(np.maximum(1 - concrete, vanishing_delta(dtype)), dtype)
+
+
+@functools.partial(jax.jit, static_argnames="dtype", inline=True)
+def _of_array(discount: Array, dtype: np.dtype) -> Array:
+    delta, least = jnp.asarray(1 - discount, dtype), vanishing_delta(dtype)
+    return jnp.maximum(delta, jnp.asarray(least, dtype))

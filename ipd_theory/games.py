@@ -66,6 +66,11 @@ class MatrixGame(eqx.Module):
         return hash((payoffs.shape, str(payoffs.dtype), payoffs.tobytes(), self.num_players))
 
     @property
+    def batch_axes(self) -> tuple[int, ...]:
+        """The shape of the batch of games, () for one."""
+        return self.payoffs.shape[: -(self.num_players + 1)]
+
+    @property
     def outcome_payoffs(self) -> Float[Array, "... n outcomes"]:
         """[..., n, 2^n] payoffs by joint action, player 1's action slowest; for two players CC, CD, DC, DD."""
         n = self.num_players

@@ -32,8 +32,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
+from ipd_theory._discount import rate_for_compiled, vanishing_delta
 from ipd_theory._discount import stopping_rate as stopping_rate
-from ipd_theory._discount import vanishing_delta
 from ipd_theory._engine import (
     Columns,
     chains,
@@ -45,28 +45,41 @@ from ipd_theory._engine import (
 )
 from ipd_theory.games import MatrixGame
 
+Known = Array | np.ndarray
 
-def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = None) -> tuple[list[Array], int]:
+
+def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = None) -> tuple[list[Known], int]:
     """Return the strategies as checked arrays of one dtype and one memory (1 at least), and that memory."""
     n = len(tables)
     if n < 2 or (num_players is not None and n != num_players):
         hint = "; a discount goes by name, discount=…" if n and not np.ndim(tables[-1]) else ""
         raise ValueError(f"strategies: got {n} of them; the game has {num_players or 'two or more'} players{hint}")
-    arrays = {f"strategies[{i}]": _checks.to_float(x) for i, x in enumerate(tables)}
+    arrays = {f"strategies[{i}]": _checks.floating(x) for i, x in enumerate(tables)}
     dtype = functools.reduce(np.promote_types, (x.dtype for x in arrays.values()), np.dtype(np.float32))
-    memory = max(1, *(strategies.memory_of(x, n, name) for name, x in arrays.items()))
-    checked = [_checks.in_range(name, x.astype(dtype), 0.0, 1.0) for name, x in arrays.items()]
-    return [strategies.extend(x, memory, n) for x in checked], memory
+    memories = [strategies.memory_of(x, n, name) for name, x in arrays.items()]
+    memory = max(1, *memories)
+    checked = [
+        _checks.hold_probabilities(name, x if x.dtype == dtype else x.astype(dtype)) for name, x in arrays.items()
+    ]
+    return [
+        x if own == memory else strategies.extend(x, memory, n) for x, own in zip(checked, memories, strict=True)
+    ], memory
 
 
 def _fitting(tables: Sequence[ArrayLike], discount: ArrayLike, game: MatrixGame | None = None) -> tuple[int, ...]:
     """Return the shape to which the batch axes of all arguments broadcast."""
     axes = {f"strategies[{i}]": np.shape(x)[:-1] for i, x in enumerate(tables)} | {"discount": np.shape(discount)}
-    return _checks.batch(**axes) if game is None else _checks.batch(game=game.outcome_payoffs.shape[:-2], **axes)
+    return _checks.batch(**axes) if game is None else _checks.batch(game=game.batch_axes, **axes)
 
 
 def _columns(x: Array, order: Sequence[int] | None = None) -> Columns:
     return tuple(x[..., i] for i in order or range(x.shape[-1]))
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "normalized"))
+def _returns_of_game(game: MatrixGame, tables: list[Array], delta: Array, memory: int, normalized: bool) -> Array:
+    returns = _discounted_returns(game.outcome_payoffs.astype(delta.dtype), tables, delta, memory)
+    return returns if normalized else returns / delta[..., None]
 
 
 @functools.partial(jax.jit, static_argnames="memory")
@@ -85,6 +98,11 @@ def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arr
     if len(tables) != 2 or memory != 1:
         return chains.discounted_occupancy(tables, delta, memory)
     return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP), delta), -1)
+
+
+def _may_vanish(discount: ArrayLike) -> bool:
+    """Return whether a discount may be 1, where derivatives may not exist."""
+    return isinstance(discount, jax.core.Tracer) or bool(np.any(np.asarray(discount) == 1))
 
 
 def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
@@ -125,12 +143,18 @@ def expected_returns(
     arrays, memory = checked_strategies(tables, game.num_players)
     gamma = _chosen_discount(discount, horizon, normalized)
     _fitting(tables, gamma, game)
-    payoffs = game.outcome_payoffs.astype(arrays[0].dtype)
-    delta = stopping_rate(gamma, arrays[0].dtype)
+    delta = rate_for_compiled(gamma, arrays[0].dtype)
     if horizon is None:
-        returns = _discounted_returns(payoffs, arrays, delta, memory)
-        return returns if normalized else returns / delta[..., None]
-    occupied = chains.finite_occupancy(arrays, delta, memory, horizon)
+        return _returns_of_game(game, arrays, delta, memory=memory, normalized=normalized)
+    return _finite_returns(game, arrays, delta, memory=memory, horizon=horizon, normalized=normalized)
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "horizon", "normalized"))
+def _finite_returns(
+    game: MatrixGame, tables: list[Array], delta: Array, memory: int, horizon: int, normalized: bool
+) -> Array:
+    occupied = chains.finite_occupancy(tables, delta, memory, horizon)
+    payoffs = game.outcome_payoffs.astype(delta.dtype)
     returns = (occupied[..., None, :] * chains.by_context(payoffs, memory)).sum(-1)
     mass = ((1 - delta)[..., None] ** np.arange(horizon, dtype=delta.dtype)).sum(-1)
     return returns if normalized else returns * mass[..., None]
@@ -156,9 +180,9 @@ def state_occupancy(
     arrays, memory = checked_strategies(tables)
     gamma = _chosen_discount(discount, horizon)
     _fitting(tables, gamma)
-    delta = stopping_rate(gamma, arrays[0].dtype)
+    delta = rate_for_compiled(gamma, arrays[0].dtype)
     if horizon is None:
-        return _discounted_occupancy(arrays, delta, memory)
+        return _discounted_occupancy(arrays, delta, memory=memory)
     return chains.finite_occupancy(arrays, delta, memory, horizon)
 
 
@@ -171,8 +195,7 @@ def state_values(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. The first entry,
     the value at the start, is the player's expected return.
     """
-    arguments, unit = _value_arguments(game, tables, discount, player)
-    return chains.values(*arguments, player=player)[0] * unit[..., None]
+    return _values(*_value_arguments(game, tables, discount, player), player=player)[0]
 
 
 @checked
@@ -184,19 +207,23 @@ def advantages(
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. At γ = 1 these are
     the differential advantages, finite wherever the long-run average does not depend on the context.
     """
-    arguments, unit = _value_arguments(game, tables, discount, player)
-    return chains.values(*arguments, player=player)[1] * unit[..., None, None]
+    return _values(*_value_arguments(game, tables, discount, player), player=player)[1]
 
 
 def _value_arguments(
     game: MatrixGame, tables: Sequence[ArrayLike], discount: ArrayLike, player: int
-) -> tuple[tuple[Array, list[Array], Array, int], Array]:
+) -> tuple[MatrixGame, list[Known], Known, int]:
     _checks.player("player", player, game.num_players)
     arrays, memory = checked_strategies(tables, game.num_players)
     _fitting(tables, discount, game)
-    dtype = arrays[0].dtype
-    payoffs, unit = _in_ordinary_units(game.outcome_payoffs.astype(dtype))
-    return (payoffs, arrays, stopping_rate(discount, dtype), memory), unit
+    return game, arrays, rate_for_compiled(discount, arrays[0].dtype), memory
+
+
+@functools.partial(jax.jit, static_argnames=("memory", "player"))
+def _values(game: MatrixGame, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
+    payoffs, unit = _in_ordinary_units(game.outcome_payoffs.astype(delta.dtype))
+    values, gains = chains.values(payoffs, tables, delta, memory, player)
+    return values * unit[..., None], gains * unit[..., None, None]
 
 
 @jax.jit
@@ -241,23 +268,46 @@ def return_gradient(
         _checks.player(name, index, game.num_players)
     _chosen_discount(discount, None, normalized)
     arrays, memory = checked_strategies(tables, game.num_players)
-    payoffs = game.outcome_payoffs.astype(arrays[0].dtype)
+    _fitting(tables, discount, game)
+    table, delta = _checks.floating(tables[wrt]), rate_for_compiled(discount, arrays[0].dtype)
+    two_of_memory_one = len(tables) == 2 and memory == 1 and table.shape[-1] == 5
+    gradient = _memory_one_gradient_of_game if two_of_memory_one else _gradient_of_game
+    asked = {"player": player, "wrt": wrt, "may_jump": _may_vanish(discount), "normalized": normalized}
+    return gradient(game, table, arrays, delta, memory=memory, **asked)
+
+
+_ASKED = ("memory", "player", "wrt", "may_jump", "normalized")
+
+
+@functools.partial(jax.jit, static_argnames=_ASKED)
+def _gradient_of_game(
+    game: MatrixGame,
+    table: Array,
+    tables: list[Array],
+    delta: Array,
+    memory: int,
+    player: int,
+    wrt: int,
+    may_jump: bool,
+    normalized: bool,
+) -> Array:
+    payoffs, table = game.outcome_payoffs.astype(delta.dtype), table.astype(delta.dtype)
     # Only a vanishing δ needs ordinary units and can bring a jump; otherwise two passes over the batch are saved.
-    vanishing = isinstance(discount, jax.core.Tracer) or bool(np.any(np.asarray(discount) == 1))
-    payoffs, unit = _in_ordinary_units(payoffs) if vanishing else (payoffs, None)
-    delta = stopping_rate(discount, arrays[0].dtype)
-    table = jnp.asarray(_checks.to_float(tables[wrt]), arrays[0].dtype)
-    full = jnp.broadcast_to(table, (*_fitting(tables, discount, game), table.shape[-1]))
+    payoffs, unit = _in_ordinary_units(payoffs) if may_jump else (payoffs, None)
+    axes = jnp.broadcast_shapes(game.batch_axes, delta.shape, *(x.shape[:-1] for x in tables))
+    full = jnp.broadcast_to(table, (*axes, table.shape[-1]))
     if len(tables) == 2 and memory == 1 and table.shape[-1] == 5:
-        gradient = _memory_one_gradient(full, payoffs[..., player, :], arrays[1 - wrt], delta, wrt)
+        gradient = _memory_one_gradient(full, payoffs[..., player, :], tables[1 - wrt], delta, wrt)
     else:
-        gradient = _gradient(full, payoffs[..., player : player + 1, :], arrays, delta, memory=memory, wrt=wrt)
+        gradient = _chain_gradient(full, payoffs[..., player : player + 1, :], tables, delta, memory, wrt)
     if unit is not None:
         gradient = _infinite_where_it_jumps(gradient, jnp.ptp(payoffs[..., player, :], -1), delta) * unit[..., None]
     return gradient if normalized else gradient / delta[..., None]
 
 
-@jax.jit
+_memory_one_gradient_of_game = compiled(*_ASKED)(_gradient_of_game)
+
+
 def _infinite_where_it_jumps(gradient: Array, spread: Array, delta: Array) -> Array:
     """Return the gradient [..., h], infinite where the limit of means jumps.
 
@@ -268,8 +318,7 @@ def _infinite_where_it_jumps(gradient: Array, spread: Array, delta: Array) -> Ar
     return jnp.where(jumps, jnp.sign(gradient) * jnp.inf, gradient)
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "wrt"))
-def _gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, memory: int, wrt: int) -> Array:
+def _chain_gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, memory: int, wrt: int) -> Array:
     def total(x: Array) -> Array:
         changed = [strategies.extend(x, memory, len(tables)) if i == wrt else t for i, t in enumerate(tables)]
         return _discounted_returns(payoffs, changed, delta, memory).sum()
@@ -277,7 +326,6 @@ def _gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, m
     return jax.grad(total)(table)
 
 
-@compiled("wrt")
 def _memory_one_gradient(table: Array, payoffs: Array, other: Array, delta: Array, wrt: int) -> Array:
     """The same for two memory-one strategies; only `table` has all batch axes."""
     order, partner_order = (None, strategies.CONTEXT_SWAP) if wrt == 0 else (strategies.CONTEXT_SWAP, None)

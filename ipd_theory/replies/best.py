@@ -111,9 +111,9 @@ def _against(
     dtype = tables[0].dtype
     payoffs, delta = game.outcome_payoffs.astype(dtype), stopping_rate(1.0 if discount is None else discount, dtype)
     shape = jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in tables))
-    tables = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x in tables]
+    wide = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x in tables]
     payoffs = jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:]))
-    return tables, payoffs, jnp.broadcast_to(delta, shape), memory
+    return wide, payoffs, jnp.broadcast_to(delta, shape), memory
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "player"))

@@ -12,6 +12,7 @@ contexts run start; CC, CD, DC, DD; CC·CC, CC·CD, …, DD·DD. A strategy is a
 first and then the others' in order, so for two players CD and DC are swapped.
 """
 
+import functools
 import itertools
 
 import jax.numpy as jnp
@@ -35,6 +36,12 @@ def num_contexts(memory: int, num_players: int = 2) -> int:
     return sum((2**num_players) ** length for length in range(memory + 1))
 
 
+@functools.cache
+def _lengths(num_players: int) -> tuple[int, ...]:
+    """Return the number of contexts of each memory, 0 to the longest."""
+    return tuple(num_contexts(memory, num_players) for memory in range(MAX_MEMORY + 1))
+
+
 @checked
 def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: str = "strategy") -> int:
     """Return how many outcomes a strategy [..., h] remembers.
@@ -42,7 +49,7 @@ def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: s
     Raises:
         ValueError: naming `name`, if the last axis has no valid length.
     """
-    lengths = tuple(num_contexts(n, num_players) for n in range(MAX_MEMORY + 1))
+    lengths = _lengths(num_players)
     _checks.last_axis(name, strategy, lengths, f"the contexts of memory 0 to {MAX_MEMORY}")
     return lengths.index(jnp.shape(strategy)[-1])
 
