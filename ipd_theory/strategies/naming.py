@@ -3,8 +3,9 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Any, TypeVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -14,6 +15,8 @@ from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.strategies import classics, longer
 from ipd_theory.strategies.tables import MAX_MEMORY, num_contexts
+
+T = TypeVar("T")
 
 
 def extort(game: MatrixGame, discount: ArrayLike, chi: float, phi: float | None = None) -> Array:
@@ -167,7 +170,7 @@ def _without_game() -> dict[str, Callable[..., Array]]:
     return {label: functools.partial(make, None, None) for label, make in ZERO_DETERMINANT.items()}
 
 
-def _signature(make: Callable[..., Array]) -> str:
+def _signature(make: Callable[..., Any]) -> str:
     """Return a maker's arguments as one writes them, optional ones with a mark; nothing if it has none."""
     parameters = inspect.signature(make).parameters.values()
     marks = ["…" if p.kind is p.VAR_POSITIONAL else "?" * (p.default is not p.empty) for p in parameters]
@@ -175,7 +178,7 @@ def _signature(make: Callable[..., Array]) -> str:
     return f"({listed})" if listed else ""
 
 
-def _called(text: str, label: str, make: Callable[..., Array], arguments: list[str]) -> Array:
+def _called(text: str, label: str, make: Callable[..., T], arguments: list[str]) -> T:
     positional = [_number(text, part) for part in arguments if "=" not in part]
     pairs = [part.partition("=") for part in arguments if "=" in part]
     by_name = {name.strip(): _number(text, value) for name, _, value in pairs}
@@ -183,9 +186,12 @@ def _called(text: str, label: str, make: Callable[..., Array], arguments: list[s
         bound = inspect.signature(make).bind(*positional, **by_name)
     except TypeError as error:
         raise ValueError(f"strategy {text!r}: {error}; write {label}{_signature(make)}, ? for optional") from None
+    for name, parameter in inspect.signature(make).parameters.items():
+        if parameter.annotation is int and bound.arguments.get(name, 0.5) % 1 == 0:
+            bound.arguments[name] = int(bound.arguments[name])
     try:
         return make(*bound.args, **bound.kwargs)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"strategy {text!r}: {error}") from None
 
 
@@ -203,3 +209,24 @@ def _entries(text: str) -> Array:
         allowed = ", ".join(f"{h} (memory {memory})" for memory, h in enumerate(lengths))
         raise ValueError(f"strategy {text!r} has {len(numbers)} entries; it must have one of {allowed}")
     return _checks.probabilities(f"strategy {text!r}", jnp.asarray(numbers, float))
+
+
+def made(text: str, makers: Mapping[str, Callable[..., T]]) -> T | None:
+    """Return what one of the makers, by label, makes of `NAME` or `NAME(number, …)`; None if the text names none.
+
+    Raises:
+        ValueError: if it names one, and the numbers are not what that takes.
+    """
+    name, bracket, rest = text.strip().partition("(")
+    labels = {_squeezed(label): label for label in makers}
+    stem, arguments = _squeezed(name), rest.strip().removesuffix(")").split(",") if rest.strip(" )") else []
+    if not bracket and stem not in labels and (numbered := re.fullmatch(r"(.*?)(\d+)", stem)):
+        stem, arguments = numbered[1], [numbered[2]]
+    if stem not in labels or (bracket and not rest.strip().endswith(")")):
+        return None
+    return _called(text, labels[stem], makers[labels[stem]], [part.strip() for part in arguments])
+
+
+def listed(makers: Mapping[str, Callable[..., Any]]) -> str:
+    """Return the labels with the arguments of what they make, as one writes them."""
+    return ", ".join(f"{label}{_signature(make)}" for label, make in makers.items())

@@ -1,0 +1,185 @@
+"""How automata are best answered, and what that says of them.
+
+Against an automaton the game is a Markov decision process over its states, for a player who knows them, as everyone
+does who knows the automaton and sees what it sees: where the next state is a matter of chance or of what it alone
+perceives, no one may earn more, and fewer may be able to. `replies` says how best replies are found.
+
+An automaton is a best reply to itself (Nash) if its own return is that of a best reply. It is perfect if from every
+pair of states to which play can lead, by mistakes as well, what it does is optimal.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from ipd_theory import strategies
+from ipd_theory._arguments import checked
+from ipd_theory._engine import chains
+from ipd_theory.automata.base import Automaton
+from ipd_theory.automata.matches import expected_returns, two_players
+from ipd_theory.games import MatrixGame
+from ipd_theory.replies import MOST_TURNS, nearly_one, roundings
+from ipd_theory.returns import stopping_rate
+
+
+class BestReplies(NamedTuple):
+    """What a best reply earns [...], and whether to cooperate and to defect is optimal in each state [..., n, 2]."""
+
+    value: Float[Array, "..."]
+    optimal: Bool[Array, "... n 2"]
+
+
+@checked
+def best_responses(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike) -> BestReplies:
+    """Return what is optimal for player 1 in each state of player 2's automaton, which it knows.
+
+    Args:
+        game: the stage game for two.
+        automaton: player 2's.
+        discount: γ in [0, 1]; 1 is the limit of means, where what is optimal is so for every γ near 1.
+
+    Raises:
+        ValueError: if the game is not for two, or the discount leaves [0, 1].
+    """
+    two_players(game)
+    dtype = automaton.cooperate.dtype
+    return BestReplies(
+        *_best_replies(game.outcome_payoffs[..., 0, :].astype(dtype), automaton, stopping_rate(discount, dtype))
+    )
+
+
+@jax.jit
+def _best_replies(payoffs: Array, automaton: Automaton, delta: Array) -> tuple[Array, Array]:
+    q, seen = automaton.cooperate, automaton.moves[..., np.array(strategies.OUTCOME_SWAP), :]
+    both = jnp.stack([q, 1 - q], -1)  # the other's action
+    payoffs = payoffs.reshape(*payoffs.shape[:-1], 2, 2)
+    earned = jnp.einsum("...to,...ao->...ta", both, payoffs)
+    moves = seen.reshape(*seen.shape[:-2], 2, 2, seen.shape[-1])  # [..., t, own action, other's action, t']
+    moves = jnp.einsum("...to,...taob->...tab", both, moves)
+    shape = jnp.broadcast_shapes(delta.shape, q.shape[:-1], payoffs.shape[:-2])
+    earned, moves, delta = (
+        jnp.broadcast_to(x, (*shape, *x.shape[x.ndim - rank :])) for x, rank in ((earned, 2), (moves, 3), (delta, 0))
+    )
+    start = jnp.broadcast_to(automaton.start, (*shape, q.shape[-1]))
+    return _iterated(earned, moves, start, delta)
+
+
+def _iterated(earned: Array, moves: Array, start: Array, delta: Array) -> tuple[Array, Array]:
+    """Policy iteration on payoffs [..., t, action] and moves [..., t, action, t']."""
+    seen = jnp.maximum(delta, nearly_one(delta.dtype))
+
+    def chosen(policy: Array) -> tuple[Array, Array]:
+        act = policy.astype(moves.dtype)[..., None]
+        follow = act * moves[..., 0, :] + (1 - act) * moves[..., 1, :]
+        return follow, act[..., 0] * earned[..., 0] + (1 - act[..., 0]) * earned[..., 1]
+
+    def turn(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
+        policy, *_, count = state
+        w = chains.chain_values(start, *_with(seen, chosen(policy)))
+        worth = earned + (1 - seen)[..., None, None] * (moves @ w[..., None, :, None])[..., 0]
+        gain = worth[..., 0] - worth[..., 1]
+        at_stake = jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1)
+        tied = jnp.abs(gain) <= (roundings(delta.dtype) * at_stake)[..., None]
+        better = jnp.where(tied, policy, gain > 0)
+        return better, gain, tied, (better != policy).any(), count + 1
+
+    cooperate = jnp.ones(earned.shape[:-1], bool)
+    first = (cooperate, jnp.zeros(earned.shape[:-1], earned.dtype), ~cooperate, jnp.array(True), jnp.array(0))
+    policy, gain, tied, *_ = jax.lax.while_loop(lambda s: s[3] & (s[4] < MOST_TURNS), turn, first)
+    value = chains.chain_return(start, *_with(delta, chosen(policy)))
+    return value, jnp.stack([tied | (gain > 0), tied | (gain < 0)], -1)
+
+
+def _with(delta: Array, followed: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+    moves, earned = followed
+    return moves, delta, earned
+
+
+@checked
+def gap(game: MatrixGame, first: Automaton, second: Automaton, *, discount: ArrayLike) -> Float[Array, "..."]:
+    """Return what player 1 would gain, a step, by a best reply to player 2's automaton instead of its own; 0 or more.
+
+    Arguments and errors are those of `expected_returns`.
+    """
+    now = expected_returns(game, first, second, discount=discount)[..., 0]
+    return jnp.maximum(best_responses(game, second, discount=discount).value - now, 0)
+
+
+def _slack(game: MatrixGame, dtype: np.dtype) -> Array:
+    """Return the difference of returns [...] that is rounding."""
+    return 16 * roundings(dtype) * jnp.abs(game.outcome_payoffs.astype(dtype)).max((-1, -2))
+
+
+@checked
+def is_nash(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether an automaton is a best reply to itself.
+
+    Args:
+        game: the stage game for two, symmetric.
+        automaton: both players'.
+        discount: [...] γ in [0, 1]; 1 is the limit of means.
+
+    Raises:
+        ValueError: as `best_responses`.
+    """
+    return gap(game, automaton, automaton, discount=discount) <= _slack(game, automaton.cooperate.dtype)
+
+
+@checked
+def is_subgame_perfect(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether an automaton is optimal against itself from every pair of states that any play leads to.
+
+    Arguments and errors are those of `is_nash`.
+    """
+    optimal = best_responses(game, automaton, discount=discount).optimal  # by the other's state
+    meant = automaton.cooperate[..., :, None]
+    wrong = ((meant > 0) & ~optimal[..., None, :, 0]) | ((meant < 1) & ~optimal[..., None, :, 1])
+    return ~(wrong & _reachable(automaton)).any((-1, -2))
+
+
+def _reachable(automaton: Automaton) -> Bool[Array, "... n n"]:
+    """Return the pairs of states, one's own first, to which actions of any kind lead two copies of an automaton."""
+    onward = automaton.moves > 0
+    seen = onward[..., np.array(strategies.OUTCOME_SWAP), :]
+    step = jnp.einsum("...soa,...tob->...stab", onward.astype(jnp.float32), seen.astype(jnp.float32)) > 0
+    begun = automaton.start > 0
+    start = begun[..., :, None] & begun[..., None, :]
+
+    def grow(pairs: Array, _: None) -> tuple[Array, None]:
+        return pairs | (pairs[..., :, :, None, None] & step).any((-4, -3)), None
+
+    start = jnp.broadcast_to(start, (*step.shape[:-4], *start.shape[-2:]))
+    return jax.lax.scan(grow, start, length=automaton.num_states**2)[0]
+
+
+@checked
+def is_partner(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether an automaton is nice (never the first to defect) and a best reply to itself.
+
+    Arguments and errors are those of `is_nash`.
+    """
+    unbroken = automaton.moves[..., 0, :] > 0  # where mutual cooperation leads
+
+    def grow(states: Array, _: None) -> tuple[Array, None]:
+        return states | (states[..., :, None] & unbroken).any(-2), None
+
+    start = jnp.broadcast_to(automaton.start > 0, unbroken.shape[:-1])
+    states, _ = jax.lax.scan(grow, start, length=automaton.num_states)
+    nice = (~states | (automaton.cooperate == 1)).all(-1)
+    return nice & is_nash(game, automaton, discount=discount)
+
+
+@checked
+def is_rival(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
+    """Return whether an automaton never earns less than its opponent, whatever that is.
+
+    Arguments and errors are those of `is_nash`.
+    """
+    two_players(game)
+    ahead = game.payoffs[..., 0, :, :] - game.payoffs[..., 1, :, :]  # of player 1, who replies
+    race = MatrixGame(jnp.stack([ahead, -ahead], -3))
+    most = best_responses(race, automaton, discount=discount).value
+    return most <= _slack(race, automaton.cooperate.dtype)
