@@ -82,6 +82,10 @@ def resolved(name: str, x: Float[Array, "*s"]) -> Float[Array, "*s"]:
     """Return small numbers `x`, having checked that 1 − x keeps them to a few percent, or they are 0."""
     least = 8 * float(jnp.finfo(x.dtype).eps)
     shown = f"be 0 or at least {least:.2g}, or else 1 − {name} rounds in {x.dtype}"
+    if not isinstance(x, jax.core.Tracer):
+        values = np.asarray(x)
+        _within(name, values[values != 0], least, math.inf, shown)
+        return x
     return jnp.where(x == 0, x, _within(name, jnp.where(x == 0, 1, x), least, math.inf, shown))
 
 
@@ -208,10 +212,12 @@ def to_float(x: Any) -> Array:
 
 
 def floating(x: Any) -> Array | np.ndarray:
-    """Return `x` as `to_float` does, but few numbers that numpy holds in an array of numpy's.
+    """Return `x` as `to_float` does, but few numbers that Python or numpy holds in an array of numpy's.
 
-    To compiled code that is a microsecond, to make an array of jax's of them ten.
+    For them that is all it takes to compute, and costs compiled code a microsecond; an array of jax's costs ten to
+    make, and something to compile at each first operation.
     """
+    x = np.asarray(x) if isinstance(x, float) else x
     if isinstance(x, np.ndarray) and x.dtype in (np.float32, np.float64) and x.size <= _FEW:
         dtype = jax.dtypes.canonicalize_dtype(x.dtype)
         with np.errstate(over="ignore"):  # to infinity, as jax does

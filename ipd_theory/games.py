@@ -56,7 +56,7 @@ class MatrixGame(eqx.Module):
                 f"payoffs has shape {self.payoffs.shape}; its last {n + 1} axes must be {wanted}: "
                 f"the player, then one action axis for each of num_players={n}"
             )
-        if not isinstance(self.payoffs, jax.core.Tracer) and not bool(jnp.isfinite(self.payoffs).all()):
+        if not isinstance(self.payoffs, jax.core.Tracer) and not np.isfinite(self.payoffs).all():
             raise ValueError(f"payoffs must be finite; got {self.payoffs}")
 
     def __hash__(self) -> int:
@@ -135,9 +135,15 @@ def symmetric_game(R: ArrayLike, S: ArrayLike, T: ArrayLike, P: ArrayLike) -> Ma
     """
     payoffs = {name: _finite(name, x) for name, x in (("R", R), ("S", S), ("T", T), ("P", P))}
     _checks.batch(**{name: x.shape for name, x in payoffs.items()})
-    R, S, T, P = jnp.broadcast_arrays(*payoffs.values())
+    return MatrixGame(_both_sides(*payoffs.values()))
+
+
+@jax.jit
+def _both_sides(R: Array, S: Array, T: Array, P: Array) -> Array:
+    """Return the payoffs [..., 2, 2, 2] of the game that looks the same to both."""
+    R, S, T, P = jnp.broadcast_arrays(R, S, T, P)
     row = jnp.stack([jnp.stack([R, S], -1), jnp.stack([T, P], -1)], -2)
-    return MatrixGame(jnp.stack([row, jnp.swapaxes(row, -1, -2)], -3))
+    return jnp.stack([row, jnp.swapaxes(row, -1, -2)], -3)
 
 
 @checked
@@ -150,9 +156,9 @@ def prisoners_dilemma(R: ArrayLike = 1.0, S: ArrayLike = -1.0, T: ArrayLike = 2.
     Raises:
         ValueError: if concrete payoffs are not in the order T > R > P > S.
     """
-    payoffs = [to_float(x) for x in (T, R, P, S)]
+    payoffs = [_checks.floating(x) for x in (T, R, P, S)]
     if not any(isinstance(x, jax.core.Tracer) for x in payoffs):
-        falling = [bool((high > low).all()) for high, low in itertools.pairwise(payoffs)]
+        falling = [bool((np.asarray(high) > np.asarray(low)).all()) for high, low in itertools.pairwise(payoffs)]
         if not all(falling):
             raise ValueError(f"payoffs must be ordered T > R > P > S; got T={T}, R={R}, P={P}, S={S}")
     return symmetric_game(R, S, T, P)

@@ -33,6 +33,7 @@ def returns(
     """
     R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
     import jax
+    import numpy as np
 
     jax.config.update("jax_enable_x64", True)
     import ipd_theory as ipd
@@ -41,13 +42,15 @@ def returns(
     meant = [strategy(name, text, game, discount) for name, text in (("P", p), ("Q", q))]
     memory = max(map(ipd.strategies.memory_of, meant))
     tables = [ipd.strategies.tremble(ipd.strategies.extend(x, memory), error) for x in meant]
+    # The game looks the same to both, so each is the first player of one pair of a batch: compiled once.
+    sides = np.stack(tables), np.stack(tables[::-1])
     result = {
         "settings": {"p": p, "q": q, "discount": discount, "payoffs": [R, S, T, P], "error": error},
-        "strategies": tables,
-        "returns": ipd.expected_returns(game, *tables, discount=discount),
-        "occupancy": ipd.state_occupancy(*tables, discount=discount),
-        "values": [ipd.state_values(game, *tables, discount=discount, player=i) for i in (0, 1)],
-        "gradient": [ipd.return_gradient(game, *tables, discount=discount, player=i, wrt=i) for i in (0, 1)],
+        "strategies": sides[0],
+        "returns": np.asarray(ipd.expected_returns(game, *tables, discount=discount)),
+        "occupancy": np.asarray(ipd.state_occupancy(*tables, discount=discount)),
+        "values": np.asarray(ipd.state_values(game, *sides, discount=discount)),
+        "gradient": np.asarray(ipd.return_gradient(game, *sides, discount=discount)),
     }
     if json:
         print_json(result)

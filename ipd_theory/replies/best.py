@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._engine import chains
 from ipd_theory.games import MatrixGame
@@ -83,40 +83,39 @@ def best_responses(
         ValueError: if the others are not as many as the game asks for, a probability or discount leaves [0, 1], or a
             shape or the player is wrong.
     """
-    tables, payoffs, delta, memory = _against(game, others, discount, player)
-    if horizon is not None:
-        if horizon < 1:
-            raise ValueError(f"horizon must be 1 or more steps; got {horizon}")
-        value, optimal = _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
-    else:
-        seen = jnp.maximum(delta, nearly_one(delta.dtype))
-        policy, optimal = _iterated(payoffs, tables, seen, memory=memory, player=player)
-        tables[player] = policy
-        value = chains.discounted_returns(payoffs[..., player : player + 1, :], tables, delta, memory)[..., 0]
-    remembered = max(strategies.memory_of(x, game.num_players) for x in others)
-    return BestReplies(value, optimal[..., : strategies.num_contexts(remembered, game.num_players), :])
-
-
-def _against(
-    game: MatrixGame, others: tuple[ArrayLike, ...], discount: ArrayLike | None, player: int
-) -> tuple[list[Array], Array, Array, int]:
-    """Return all tables (the replier's all ones), payoffs, δ, the memory, all with the common batch axes."""
     n = game.num_players
     if not 0 <= player < n:
         raise ValueError(f"player must lie in 0 to {n - 1}; got {player}")
     if len(others) != n - 1:
         raise ValueError(f"others holds {len(others)} strategies; the game has {n} players, so {n - 1} others")
-    everyone = [*others[:player], np.ones(1), *others[player:]]
-    tables, memory = checked_strategies(everyone, n)
-    dtype = tables[0].dtype
-    payoffs, delta = game.outcome_payoffs.astype(dtype), stopping_rate(1.0 if discount is None else discount, dtype)
-    shape = jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in tables))
-    wide = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x in tables]
-    payoffs = jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:]))
-    return wide, payoffs, jnp.broadcast_to(delta, shape), memory
+    if horizon is not None and horizon < 1:
+        raise ValueError(f"horizon must be 1 or more steps; got {horizon}")
+    tables, memory = checked_strategies([*others[:player], np.ones(1), *others[player:]], n)
+    delta = stopping_rate(1.0 if discount is None else discount, tables[0].dtype)
+    axes = {f"others[{i}]": np.shape(x)[:-1] for i, x in enumerate(others)}
+    _checks.batch(game=game.batch_axes, discount=delta.shape, **axes)
+    value, optimal = _value_and_optimal(game, tables, delta, memory=memory, player=player, horizon=horizon)
+    remembered = max(strategies.memory_of(x, n) for x in others)
+    return BestReplies(value, optimal[..., : strategies.num_contexts(remembered, n), :])
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "player"))
+@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon"))
+def _value_and_optimal(
+    game: MatrixGame, tables: list[Array], delta: Array, memory: int, player: int, horizon: int | None
+) -> tuple[Array, Array]:
+    """Return what a best reply earns and all optimal actions; the replier's own table may be any."""
+    payoffs = game.outcome_payoffs.astype(delta.dtype)
+    shape = jnp.broadcast_shapes(game.batch_axes, delta.shape, *(x.shape[:-1] for x in tables))
+    tables = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x in tables]
+    payoffs, delta = jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:])), jnp.broadcast_to(delta, shape)
+    if horizon is not None:
+        return _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
+    seen = jnp.maximum(delta, nearly_one(delta.dtype))
+    tables[player], optimal = _iterated(payoffs, tables, seen, memory=memory, player=player)
+    value = chains.discounted_returns(payoffs[..., player : player + 1, :], tables, delta, memory)
+    return value[..., 0], optimal
+
+
 def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
     """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2], by policy iteration."""
 
@@ -136,7 +135,6 @@ def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, pl
     return policy, jnp.stack([tied | (gain > 0), tied | (gain < 0)], -1)
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon"))
 def _backwards(
     payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int, horizon: int
 ) -> tuple[Array, Array]:

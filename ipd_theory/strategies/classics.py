@@ -1,5 +1,8 @@
 """Strategies with names: the classic ones, and the families that they belong to."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
@@ -17,8 +20,9 @@ def memory_one(start: ArrayLike, cc: ArrayLike, cd: ArrayLike, dc: ArrayLike, dd
         ValueError: naming the argument, if a probability leaves [0, 1].
     """
     named = {"start": start, "cc": cc, "cd": cd, "dc": dc, "dd": dd}
-    columns = [_checks.probabilities(name, x).astype(float) for name, x in named.items()]
-    return jnp.stack(jnp.broadcast_arrays(*columns), -1)
+    columns = [_checks.hold_probabilities(name, _checks.floating(x)) for name, x in named.items()]
+    xp: Any = jnp if any(isinstance(x, jax.Array) for x in columns) else np
+    return jnp.asarray(xp.stack(xp.broadcast_arrays(*(x.astype(float) for x in columns)), -1), float)
 
 
 @checked
@@ -28,7 +32,8 @@ def reactive(start: ArrayLike, p: ArrayLike, q: ArrayLike) -> Float[Array, "... 
     Raises:
         ValueError: naming the argument, if a probability leaves [0, 1].
     """
-    start, p, q = (_checks.probabilities(name, x) for name, x in (("start", start), ("p", p), ("q", q)))
+    named = {"start": start, "p": p, "q": q}
+    start, p, q = (_checks.hold_probabilities(name, _checks.floating(x)) for name, x in named.items())
     return memory_one(start, p, q, p, q)
 
 
@@ -101,7 +106,7 @@ def random(p: ArrayLike = 0.5) -> Float[Array, "... 5"]:
     Raises:
         ValueError: if a probability leaves [0, 1].
     """
-    p = _checks.probabilities("p", p)
+    p = _checks.hold_probabilities("p", _checks.floating(p))
     return memory_one(p, p, p, p, p)
 
 

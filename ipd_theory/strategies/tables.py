@@ -15,6 +15,7 @@ first and then the others' in order, so for two players CD and DC are swapped.
 import functools
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
@@ -146,7 +147,12 @@ def tremble(strategy: Float[ArrayLike, "... h"], error: ArrayLike) -> Float[Arra
     """
     table = _checks.probabilities("strategy", strategy)
     flip = jnp.asarray(_checks.probabilities("error", error), table.dtype)
-    flip = _checks.resolved("error", flip)[..., None]
+    return _trembling(table, _checks.resolved("error", flip))
+
+
+@jax.jit
+def _trembling(table: Array, error: Array) -> Array:
+    flip = error[..., None]
     return (1 - flip) * table + flip * (1 - table)
 
 
