@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
-from tests.bad_input import sampling
+from tests.bad_input import evolution, sampling
 
 Thunk = Callable[[], Any]
 
@@ -29,6 +29,9 @@ GOOD: dict[str, Thunk] = {
     "dtype": lambda: np.dtype(np.float64),
     "ego_logits": lambda: jnp.zeros((1, 5)),
     "error": lambda: 0.1,
+    "intensity": lambda: 0.1,
+    "mutation": lambda: 0.1,
+    "population": lambda: 10,
     "game": lambda: ipd.prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0),
     "key": lambda: jax.random.key(0),
     "learner_logits": lambda: jnp.zeros(5),
@@ -82,22 +85,20 @@ OWN: dict[str, dict[str, Thunk]] = {
     "strategies.classics.counting_n": {"r": lambda: np.array([0.5, 1.0])},
     "equilibria.is_ess": {"i": lambda: 0},
     "equilibria.is_neutrally_stable": {"i": lambda: 0},
-    "evolution.stationary": {"rates": lambda: np.ones((2, 2))},
     "automata.base.Automaton": {"cooperate": lambda: np.ones(1), "moves": lambda: np.ones((1, 4, 1))},
     "automata.classics.punishment": {"length": lambda: 2},
     "tournaments.round_robin": {"tables": lambda: [ipd.strategies.tit_for_tat()], "discount": lambda: 0.9},
-    "evolution.fixation_probability": {"intensity": lambda: 0.1, "population": lambda: 10},
-    "evolution.rare_mutation": {"intensity": lambda: 0.1, "population": lambda: 10},
     "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
 }
 
-OWN |= sampling.OWN
+OWN |= sampling.OWN | evolution.OWN
 
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 
 # Functions, or whole modules of them, that take what the package itself has made and checked, and why.
 INSIDE: dict[str, str] = {
     **sampling.INSIDE,
+    **evolution.INSIDE,
     "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
     "returns.stopping_rate": "takes the dtype of a computation under way",
     "replies.best.nearly_one": "takes the dtype of a computation under way",
@@ -134,6 +135,7 @@ ALSO_CALLED = {
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
 MEANT: dict[str, str] = {
     **sampling.MEANT,
+    **evolution.MEANT,
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
     "automata.naming.named discount [ni]*": "only zero-determinant strategies read the discount",
     "strategies.naming.named discount [ni]*": "only zero-determinant strategies read the discount",

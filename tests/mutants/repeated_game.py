@@ -1,4 +1,4 @@
-"""Mutants of the repeated game: payoffs, strategies, returns and their derivatives, replies, equilibria, evolution."""
+"""Mutants of the repeated game: payoffs, strategies, returns and their derivatives, replies, equilibria."""
 
 from tests.mutants import Mutant
 
@@ -7,7 +7,7 @@ TABLES, CLASSICS = "ipd_theory/strategies/tables.py", "ipd_theory/strategies/cla
 ELIMINATION, FOLDING = "ipd_theory/_engine/elimination.py", "ipd_theory/_engine/folding.py"
 CHAINS, MEMORY_ONE = "ipd_theory/_engine/chains.py", "ipd_theory/_engine/memory_one.py"
 ZERO_DETERMINANT, SYMBOLIC = "ipd_theory/zero_determinant.py", "ipd_theory/symbolic.py"
-REPLIES, EQUILIBRIA, EVOLUTION = "ipd_theory/replies/best.py", "ipd_theory/equilibria.py", "ipd_theory/evolution.py"
+REPLIES, EQUILIBRIA = "ipd_theory/replies/best.py", "ipd_theory/equilibria.py"
 
 MUTANTS = (
     Mutant(
@@ -261,26 +261,5 @@ MUTANTS = (
         "((v <= M).all(1) & (v < M).any(1)).any()",
         "test_equilibria_oracles.py",
         "strict_dominance",
-    ),
-    Mutant(
-        "a mutant's payoff counts itself as its opponent",
-        EVOLUTION,
-        "mine = ((i - 1) * A[0, 0] + (N - i) * A[0, 1]) / (N - 1)",
-        "mine = (i * A[0, 0] + (N - i) * A[0, 1]) / N",
-        "test_evolution.py",
-    ),
-    Mutant(
-        "the mutant's fixation is the resident's",
-        EVOLUTION,
-        "return np.log(fitness[1]) - np.log(fitness[0])",
-        "return np.log(fitness[0]) - np.log(fitness[1])",
-        "test_evolution.py",
-    ),
-    Mutant(
-        "rates go from column to row",
-        EVOLUTION,
-        "rates[j, i] = fixation_probability",
-        "rates[i, j] = fixation_probability",
-        "test_evolution.py",
     ),
 )
