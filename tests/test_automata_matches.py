@@ -10,6 +10,7 @@ import pytest
 import ipd_theory as ipd
 from ipd_theory import automata, strategies
 from ipd_theory.automata import Automaton
+from tests import automata_by_hand as by_hand
 
 GAME = ipd.games.axelrod()
 PAYOFF = {"CC": (3, 3), "CD": (0, 5), "DC": (5, 0), "DD": (1, 1)}
@@ -18,21 +19,6 @@ OUTCOMES = list(PAYOFF)
 
 def some(rng: np.random.Generator, n: int) -> Automaton:
     return Automaton(rng.random(n), rng.dirichlet(np.ones(n), (n, 4)), rng.dirichlet(np.ones(n)))
-
-
-def by_hand(first: Automaton, second: Automaton, discount: float) -> np.ndarray:
-    """Both returns from a dense solve over pairs of states."""
-    n, m = first.num_states, second.num_states
-    moves, earned = np.zeros((n * m, n * m)), np.zeros((n * m, 2))
-    for s, t in np.ndindex(n, m):
-        for o, outcome in enumerate(OUTCOMES):
-            p, q = float(first.cooperate[s]), float(second.cooperate[t])
-            chance = (p if outcome[0] == "C" else 1 - p) * (q if outcome[1] == "C" else 1 - q)
-            onward = np.outer(first.moves[s, o], second.moves[t, OUTCOMES.index(outcome[::-1])])
-            moves[s * m + t] += chance * onward.reshape(-1)
-            earned[s * m + t] += chance * np.array(PAYOFF[outcome])
-    start = np.outer(first.start, second.start).reshape(-1)
-    return (1 - discount) * start @ np.linalg.solve(np.eye(n * m) - discount * moves, earned)
 
 
 def mixed(automaton: Automaton, part: str, index: tuple[int, ...], state: int, share: float) -> Automaton:
@@ -51,7 +37,7 @@ def test_gradients_in_output_and_transition_probabilities(rng: np.random.Generat
 
         def slope(up: Automaton, down: Automaton, player: int = player) -> float:
             changed = [[x if i == wrt else pair[i] for i in (0, 1)] for x in (up, down)]
-            high, low = (by_hand(*two, 0.9)[player] for two in changed)
+            high, low = (by_hand.returns(GAME, *two, 0.9)[player] for two in changed)
             return (high - low) / (2 * step)
 
         own = pair[wrt]

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
-from tests.bad_input import evolution, sampling
+from tests.bad_input import evolution, sampling, tournaments
 
 Thunk = Callable[[], Any]
 
@@ -76,7 +76,6 @@ OWN: dict[str, dict[str, Thunk]] = {
     "games.bimatrix": {"A": lambda: np.eye(2), "B": lambda: np.eye(2)},
     "games.from_cells": {"cells": lambda: [[(3, 3), (0, 5)], [(5, 0), (1, 1)]]},
     "strategies.naming.named": {"text": lambda: "TFT"},
-    "automata.naming.named": {"text": lambda: "grim-automaton"},
     "strategies.tables.view": {"player": lambda: 1},
     "strategies.tables.extend": {"memory": lambda: 2},
     "strategies.classics.reactive_n": {"p": lambda: np.array([1.0, 0.5])},
@@ -85,13 +84,10 @@ OWN: dict[str, dict[str, Thunk]] = {
     "strategies.classics.counting_n": {"r": lambda: np.array([0.5, 1.0])},
     "equilibria.is_ess": {"i": lambda: 0},
     "equilibria.is_neutrally_stable": {"i": lambda: 0},
-    "automata.base.Automaton": {"cooperate": lambda: np.ones(1), "moves": lambda: np.ones((1, 4, 1))},
-    "automata.classics.punishment": {"length": lambda: 2},
-    "tournaments.round_robin": {"tables": lambda: [ipd.strategies.tit_for_tat()], "discount": lambda: 0.9},
     "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
 }
 
-OWN |= sampling.OWN | evolution.OWN
+OWN |= sampling.OWN | evolution.OWN | tournaments.OWN
 
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 
@@ -99,13 +95,13 @@ NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` trie
 INSIDE: dict[str, str] = {
     **sampling.INSIDE,
     **evolution.INSIDE,
+    **tournaments.INSIDE,
     "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
     "returns.stopping_rate": "takes the dtype of a computation under way",
     "replies.best.nearly_one": "takes the dtype of a computation under way",
     "replies.best.roundings": "takes the dtype of a computation under way",
     "strategies.naming.made": "reads what `named` of any room was given",
     "strategies.naming.listed": "writes what `named` of any room can read",
-    "automata.matches.two_players": "the check itself",
     "strategies.naming.extort": "called by `named` with what it has read",
     "strategies.naming.generous": "called by `named` with what it has read",
     "strategies.naming.equalizer": "called by `named` with what it has read",
@@ -124,6 +120,7 @@ TRACED_ROOMS = {"returns", "strategies", "zero_determinant"}
 # What an error may call an argument: the strategies of a match are named by their number among the players.
 ALSO_CALLED = {
     "tables": ("strategies",),
+    "entrants": ("tables",),
     "others": ("strategies",),
     "strategy": ("strategies[",),
     "cells": ("payoffs",),
@@ -136,8 +133,8 @@ ALSO_CALLED = {
 MEANT: dict[str, str] = {
     **sampling.MEANT,
     **evolution.MEANT,
+    **tournaments.MEANT,
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
-    "automata.naming.named discount [ni]*": "only zero-determinant strategies read the discount",
     "strategies.naming.named discount [ni]*": "only zero-determinant strategies read the discount",
     "strategies.tables.memory_of strategy *": "reads the shape alone",
     "strategies.tables.memory_of name another word": "any word may be its name",

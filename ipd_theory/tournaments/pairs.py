@@ -1,0 +1,164 @@
+"""Every strategy against every strategy, itself included, without playing a single round.
+
+Pairs that need the same work are solved in one batch: memory-one tables by the closed form of their four states; two
+longer tables by the chain over the histories that the longer one remembers; and pairs with an automaton by the chain
+over pairs of states. An automaton is first reduced to as few states as behave the same, as is a longer table (a pure
+one has a handful), then filled up to one of a few sizes.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ipd_theory import _checks, automata, strategies
+from ipd_theory._arguments import checked
+from ipd_theory.automata import Automaton
+from ipd_theory.automata.minimal import minimal, padded
+from ipd_theory.games import MatrixGame, is_symmetric
+from ipd_theory.returns import expected_returns
+
+MOST_PAIRS = 1 << 20  # of memory one at once; the memory that a block takes stays in the hundreds of megabytes
+MOST_NUMBERS = 1 << 25  # in the chains of a block
+SIZES = (5, 12, 24, 85, 341)  # to which automata are filled up, so that few programs are compiled
+FEW_STATES = 12  # a table that can be written as an automaton of so many is solved as one
+
+
+@checked
+def round_robin(
+    game: MatrixGame,
+    tables: Sequence[Any] | Float[np.ndarray, "n _"] | Float[Array, "n _"],
+    *,
+    discount: ArrayLike | None = None,
+    horizon: int | None = None,
+    error: float = 0.0,
+    misperception: float = 0.0,
+) -> Float[Array, "n n"]:
+    """Return what each strategy earns, a step, as player 1 against each other one.
+
+    Args:
+        game: the stage game for two.
+        tables: [n, h] strategies, or n of them, tables with memories of 0 to 3 and automata.
+        discount: γ in [0, 1]; 1 is the limit of means from the given start.
+        horizon: if given, play ends after this many steps.
+        error: the probability with which any intended action is flipped; both players see what was done.
+        misperception: the probability with which a player takes the other's action for the opposite, unknown to it.
+
+    Raises:
+        ValueError: if there are no strategies, one is no table of probabilities, or γ, errors or horizon are out of
+            range.
+    """
+    if isinstance(tables, str | Automaton) or not np.iterable(tables):
+        raise TypeError(f"tables must be an array [n, h] or a list of strategies; got {tables!r}")
+    given = [_given(f"tables[{i}]", table) for i, table in enumerate(tables)]
+    if not given:
+        raise ValueError("tables is empty; a tournament needs one strategy or more")
+    for name, chance in (("error", error), ("misperception", misperception)):
+        _checks.probabilities(name, chance)
+    settings = {"discount": discount, "horizon": horizon}
+    return jnp.asarray(_all_pairs(game, [_entrant(x, error, misperception) for x in given], settings))
+
+
+def _given(name: str, strategy: Any) -> Array | Automaton:
+    if isinstance(strategy, Automaton):
+        if strategy.cooperate.ndim > 1:
+            raise ValueError(f"{name} must be one automaton, no batch; got the shape {strategy.cooperate.shape}")
+        return strategy
+    table = _checks.in_range(name, _checks.to_float(strategy), 0.0, 1.0)
+    strategies.memory_of(table, name=name)
+    return table
+
+
+def _all_of_memory_one(game: MatrixGame, every: Array, settings: dict[str, Any]) -> np.ndarray:
+    block = max(1, MOST_PAIRS // len(every))
+    parts = (every[i : i + block, None] for i in range(0, len(every), block))
+    return np.concatenate([np.asarray(expected_returns(game, part, every, **settings)[..., 0]) for part in parts])
+
+
+def _entrant(strategy: Array | Automaton, error: float, misperception: float) -> Array | Automaton:
+    """Return the strategy with its errors as it is solved: a table of memory 1 to 3, or an automaton filled up."""
+    if isinstance(strategy, Automaton) or misperception > 0:
+        automaton = strategy if isinstance(strategy, Automaton) else automata.of_table(strategy)
+        erring = {"defecting": error, "cooperating": error, "perceiving": misperception}
+        return _filled(minimal(automata.with_errors(automaton, **erring)))
+    table = strategies.tremble(strategy, error)
+    if strategies.memory_of(table) > 1:
+        reduced = minimal(automata.of_table(table))
+        return _filled(reduced) if reduced.num_states <= FEW_STATES else table
+    return strategies.extend(table, 1)
+
+
+def _filled(automaton: Automaton) -> Automaton:
+    n = automaton.num_states
+    return padded(automaton, next(size for size in (*SIZES, n) if size >= n))
+
+
+def _all_pairs(game: MatrixGame, entered: list[Array | Automaton], settings: dict[str, Any]) -> np.ndarray:
+    n, mirrored = len(entered), is_symmetric(game)
+    tables = {i: x for i, x in enumerate(entered) if not isinstance(x, Automaton)}
+    machines = (
+        {i: x if isinstance(x, Automaton) else automata.of_table(x) for i, x in enumerate(entered)}
+        if len(tables) < n
+        else {}
+    )
+    earned = np.zeros((n, n))
+    of_one = [i for i, x in tables.items() if x.shape[-1] == 5]
+    if of_one:
+        every = jnp.stack([tables[i] for i in of_one])
+        earned[np.ix_(of_one, of_one)] = _all_of_memory_one(game, every, settings)
+    for size, pairs in _alike(entered, of_one, mirrored).items():
+        as_tables = all(k in tables for k in pairs[0])
+        for some in _blocks(pairs, size[0] ** 2 if as_tables else (size[0] * size[1]) ** 2):
+            returns = (
+                _of_tables(game, [(tables[i], tables[j]) for i, j in some], settings)
+                if as_tables
+                else _of_automata(game, [(machines[i], machines[j]) for i, j in some], settings)
+            )
+            for (i, j), (mine, theirs) in zip(some, returns, strict=False):
+                earned[i, j] = mine
+                if mirrored:
+                    earned[j, i] = theirs
+    return earned
+
+
+def _alike(
+    entered: list[Array | Automaton], of_one: list[int], mirrored: bool
+) -> dict[tuple[int, ...], list[tuple[int, int]]]:
+    """Return the pairs, but those of memory one, that are solved alike: by the longer table, or by numbers of states.
+
+    In a game that is the same from both sides each pair is listed once, the smaller strategy first.
+    """
+    sizes = [x.num_states if isinstance(x, Automaton) else x.shape[-1] for x in entered]
+    alike: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    in_order = sorted(range(len(entered)), key=lambda i: sizes[i])
+    short = set(of_one)
+    for (a, i), (b, j) in itertools.product(enumerate(in_order), repeat=2):
+        if (i in short and j in short) or (mirrored and b < a):
+            continue
+        tables = not any(isinstance(entered[k], Automaton) for k in (i, j))
+        work = (max(sizes[i], sizes[j]),) if tables else (sizes[i], sizes[j])
+        alike.setdefault(work, []).append((i, j))
+    return alike
+
+
+def _blocks(pairs: list[tuple[int, int]], numbers: int) -> Iterator[list[tuple[int, int]]]:
+    """Return the pairs in blocks that fit, filled up with the last one to one of a few lengths that are compiled."""
+    step = 1 << max(0, (MOST_NUMBERS // (4 * numbers)).bit_length() - 1)
+    for first in range(0, len(pairs), step):
+        some = pairs[first : first + step]
+        yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
+
+
+def _of_tables(game: MatrixGame, pairs: list[tuple[Array, Array]], settings: dict[str, Any]) -> np.ndarray:
+    memory = max(strategies.memory_of(table) for pair in pairs for table in pair)
+    p, q = (jnp.stack([strategies.extend(table, memory) for table in side]) for side in zip(*pairs, strict=True))
+    return np.asarray(expected_returns(game, p, q, **settings))
+
+
+def _of_automata(game: MatrixGame, pairs: list[tuple[Automaton, Automaton]], settings: dict[str, Any]) -> np.ndarray:
+    first, second = (jax.tree.map(lambda *parts: jnp.stack(parts), *side) for side in zip(*pairs, strict=True))
+    return np.asarray(automata.expected_returns(game, first, second, **settings))
