@@ -9,6 +9,7 @@ from ipd_theory._lazy import loading
 
 if TYPE_CHECKING:
     from ipd_theory import automata as automata
+    from ipd_theory import compilation_cache as compilation_cache
     from ipd_theory import equilibria as equilibria
     from ipd_theory import evolution as evolution
     from ipd_theory import games as games

@@ -10,6 +10,7 @@ import functools
 import inspect
 import math
 import operator
+import os
 import sys
 import types
 import typing
@@ -56,8 +57,10 @@ def _check_for(annotation: Any) -> Check | None:
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         parts = [part for part in typing.get_args(annotation) if part is not type(None)]
         arrays = [part for part in parts if _is_array(part)]
-        if arrays and all(part in arrays or _is_scalar(part) for part in parts):
-            check: Check | None = _array_check(arrays[0])
+        if set(parts) == {str, os.PathLike[str]}:
+            check: Check | None = _path
+        elif arrays and all(part in arrays or _is_scalar(part) for part in parts):
+            check = _array_check(arrays[0])
         else:
             check = _check_for(parts[0]) if len(parts) == 1 else None
         optional = len(parts) < len(typing.get_args(annotation))
@@ -147,6 +150,12 @@ def _flag(name: str, x: Any) -> bool:
     if isinstance(x, bool) or type(x).__name__ == "bool_" or type(x).__name__ == "bool":
         return bool(x)
     raise TypeError(f"{name} must be True or False; got {_got(x)}")
+
+
+def _path(name: str, x: Any) -> Any:
+    if not isinstance(x, str | os.PathLike):
+        raise TypeError(f"{name} must be a path; got {_got(x)}")
+    return x
 
 
 def _one_of(allowed: tuple[Any, ...], name: str, x: Any) -> Any:

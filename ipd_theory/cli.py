@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from ipd_theory import __version__
+from ipd_theory import __version__, compilation_cache
 from ipd_theory._extras import needs
 from ipd_theory.commands import endings, plain_text
 
@@ -93,8 +93,10 @@ def _command(name: str, given: list[str]) -> None:
         from ipd_theory.commands import command_line
 
         module, function = _loaded(name)
+    call = command_line.read(function, name, given)
+    compilation_cache.use()
     try:
-        command_line.read(function, name, given)()
+        call()
     except KeyboardInterrupt as stop:
         words = stop.args or (getattr(module, "WHEN_INTERRUPTED", endings.NOTHING_KEPT),)
         raise KeyboardInterrupt(*words) from None

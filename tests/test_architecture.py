@@ -15,6 +15,7 @@ EXACT = GAME | {"returns", "_engine"}
 MAY_IMPORT: dict[str, set[str]] = {
     "_lazy": set(),
     "_extras": set(),
+    "compilation_cache": set(),
     "_arguments": set(),
     "_polygon": set(),
     "_checks": set(),

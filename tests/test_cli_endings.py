@@ -24,7 +24,7 @@ def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("returns TFT WSLS", "interrupted; nothing was kept"),
+        ("strategy GRIM --error 0.01", "interrupted; nothing was kept"),
         ("tournament --rules naive lola sos coala --seeds 64 --steps 1000", "interrupted; nothing was kept"),
         (
             "figures 3A 3B",

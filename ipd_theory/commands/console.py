@@ -11,13 +11,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from ipd_theory import compilation_cache
 
 
 class _PlainConsole(Console):
@@ -168,9 +170,24 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
 @contextlib.contextmanager
 def warnings_in_one_line() -> Iterator[None]:
     """Print warnings as messages while the block runs."""
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if compilation_cache.is_about(message):
+            usual(message, category, filename, lineno, file, line)
+        else:
+            messages.print(f"warning: {message}", soft_wrap=True)
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *where: messages.print(f"warning: {message}", soft_wrap=True)
+        warnings.showwarning = show
         yield
 
 

@@ -96,6 +96,7 @@ INSIDE: dict[str, str] = {
     **sampling.INSIDE,
     **evolution.INSIDE,
     **tournaments.INSIDE,
+    "compilation_cache.is_about": "takes a warning of jax's",
     "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
     "returns.stopping_rate": "takes the dtype of a computation under way",
     "replies.best.nearly_one": "takes the dtype of a computation under way",
