@@ -14,6 +14,7 @@ the best-response gap. Solvers propose; the gap, computed here, is what certifie
 
 import itertools
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -102,7 +103,7 @@ def best_response_gap(
         ValueError: if the payoffs are not finite or a mixture is no distribution over their rows or columns.
     """
     A, B = _bimatrix(A, B)
-    x, y = _distribution("row", row, A.shape[0]), _distribution("column", column, A.shape[1])
+    x, y = distribution("row", row, A.shape[0]), distribution("column", column, A.shape[1])
     return float(max((A @ y).max() - x @ A @ y, (x @ B).max() - x @ B @ y))
 
 
@@ -116,13 +117,22 @@ def _bimatrix(A: Float[np.ndarray, "_ _"], B: Float[np.ndarray, "_ _"]) -> tuple
     return A, B
 
 
-def _distribution(name: str, x: Float[ArrayLike, " n"], size: int) -> Float[np.ndarray, " n"]:
+def distribution(name: str, x: Float[ArrayLike, " n"], size: int) -> Float[np.ndarray, " n"]:
+    """Return shares [size], having checked that they are 0 or more and add up to 1, but for rounding."""
     shares = np.asarray(x, float)
     if shares.shape != (size,):
         raise ValueError(f"{name} must have the shape ({size},); got {shares.shape}")
     if not ((shares >= -ROUNDING).all() and abs(shares.sum() - 1) <= ROUNDING * size):
         raise ValueError(f"{name} must be shares, 0 or more, that add up to 1; got {shares}")
     return _proper(shares)
+
+
+def rising(name: str, times: Float[ArrayLike, " t"]) -> Float[np.ndarray, " t"]:
+    """Return times [t], having checked that they are finite and rise."""
+    t = np.asarray(times, float)
+    if t.ndim != 1 or t.size == 0 or not np.isfinite(t).all() or (np.diff(t) <= 0).any():
+        raise ValueError(f"{name} must be finite and rise; got {t}")
+    return t
 
 
 def _proper(shares: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -283,10 +293,7 @@ def replicator(
     A, _ = _bimatrix(A, A)
     if A.shape[0] != A.shape[1]:
         raise ValueError(f"A must be square; got the shape {A.shape}")
-    shares = _distribution("start", start, len(A))
-    t = np.asarray(times, float)
-    if t.ndim != 1 or t.size == 0 or not np.isfinite(t).all() or (np.diff(t) <= 0).any():
-        raise ValueError(f"times must be finite and rise; got {t}")
+    shares, t = distribution("start", start, len(A)), rising("times", times)
     alive = np.flatnonzero(shares)
     payoffs = (A - A.min(0))[np.ix_(alive, alive)]
     least = ROUNDING_OF_PAYOFFS * max(np.abs(A).max(), np.finfo(float).tiny)
@@ -299,12 +306,26 @@ def replicator(
 
     path = np.zeros((t.size, len(A)))
     path[0] = shares
-    if t.size > 1:
-        done = solve_ivp(growth, (t[0], t[-1]), np.log(shares[alive]), "LSODA", t, rtol=1e-10, atol=1e-10)
-        if not done.success or not np.isfinite(done.y).all():
-            raise FloatingPointError(f"the replicator dynamics could not be integrated: {done.message}")
-        path[:, alive] = softmax(done.y.T, axis=1)
+    path[1:, alive] = softmax(integrated(growth, np.log(shares[alive]), t), axis=1)[1:]
     return path
+
+
+def integrated(
+    rate: Callable[[float, Float[np.ndarray, " n"]], Float[np.ndarray, " n"]],
+    start: Float[np.ndarray, " n"],
+    times: Float[np.ndarray, " t"],
+) -> Float[np.ndarray, "t n"]:
+    """Return u [t, n] at rising times under u̇ = rate(t, u), u = start at the first of them.
+
+    Raises:
+        FloatingPointError: if the integration fails.
+    """
+    if times.size == 1:
+        return start[None]
+    done = solve_ivp(rate, (times[0], times[-1]), start, "LSODA", times, rtol=1e-10, atol=1e-10)
+    if not done.success or not np.isfinite(done.y).all():
+        raise FloatingPointError(f"the dynamics could not be integrated: {done.message}")
+    return done.y.T
 
 
 @checked

@@ -7,13 +7,31 @@ import numpy as np
 
 Thunk = Callable[[], Any]
 
+
+def half() -> np.ndarray:
+    """Two equal shares."""
+    return np.array([0.5, 0.5])
+
+
 OWN: dict[str, dict[str, Thunk]] = {
     "evolution.invasions.stationary": {"rates": lambda: np.ones((2, 2))},
+    "evolution.infinite.replicator_mutator": {"start": half, "times": lambda: np.array([0.0, 1.0])},
+    "evolution.infinite.ecological": {"start": half, "generations": lambda: 2},
+    "evolution.heterogeneous.random_reactive": {"seed": lambda: 0},
+    "evolution.heterogeneous.succession": {
+        "responses": lambda: np.array([[0.9, 0.1], [0.5, 0.5]]),
+        "generations": lambda: 2,
+        "start": half,
+    },
 }
 
 INSIDE = {
     "evolution.birth_death.square": "the check itself, shared inside the room",
     "evolution.birth_death.check_population": "the check itself, shared inside the room",
+    "evolution.infinite.mutation_matrix": "the check itself, shared inside the room",
+    "equilibria.distribution": "the check itself, shared by rooms",
+    "equilibria.rising": "the check itself, shared by rooms",
+    "equilibria.integrated": "takes a rate of change and a start that rooms have made and checked",
 }
 
 MEANT: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from tests.mutants import Mutant
 
 BIRTH_DEATH, INVASIONS = "ipd_theory/evolution/birth_death.py", "ipd_theory/evolution/invasions.py"
+INFINITE, HETEROGENEOUS = "ipd_theory/evolution/infinite.py", "ipd_theory/evolution/heterogeneous.py"
 
 MUTANTS = (
     Mutant(
@@ -49,5 +50,45 @@ MUTANTS = (
         "return np.stack(rows, -2)",
         "return np.stack(rows, -1)",
         "test_evolution.py",
+    ),
+    Mutant(
+        "children do not mutate",
+        INFINITE,
+        "return earned @ Q - x * earned.sum()",
+        "return earned - x * earned.sum()",
+        "test_evolution_infinite.py",
+        "linear",
+    ),
+    Mutant(
+        "mutants flow from column to row",
+        INFINITE,
+        "+ x @ Q - x",
+        "+ Q @ x - x",
+        "test_evolution_infinite.py",
+        "linear",
+    ),
+    Mutant(
+        "mutation goes to each of the others whole",
+        INFINITE,
+        "1 - given, given / (n - 1))",
+        "1 - given, given)",
+        "test_evolution_infinite.py",
+        "come_alive",
+    ),
+    Mutant(
+        "strategies grow by their payoff alone, not by share times payoff",
+        INFINITE,
+        "grown = now * (payoffs @ now[..., None])[..., 0]",
+        "grown = (payoffs @ now[..., None])[..., 0]",
+        "test_evolution_infinite.py",
+        "fractions",
+    ),
+    Mutant(
+        "the mean payoff is what the others earn from a strategy",
+        HETEROGENEOUS,
+        "pairs[..., 0]",
+        "pairs[..., 1]",
+        "test_evolution_infinite.py",
+        "products",
     ),
 )
