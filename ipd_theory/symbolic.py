@@ -31,12 +31,13 @@ asks, which keeps every form printable; a return in all 15 symbols has 313 terms
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 import sympy
 from sympy import Determinant, Expr, ImmutableMatrix, Integer, Rational, Symbol
+
+from ipd_theory._fractions import fraction
 
 P_SYMBOLS: tuple[Symbol, ...] = sympy.symbols("p_0:5")
 Q_SYMBOLS: tuple[Symbol, ...] = sympy.symbols("q_0:5")
@@ -64,12 +65,10 @@ def exact(x: Any) -> Expr:
     if isinstance(x, Expr):
         return x
     try:
-        fraction = x if isinstance(x, Fraction) else Fraction(str(x))
+        meant = fraction(x)
     except ValueError as error:
         raise ValueError(f"{x!r} is neither a finite number nor a sympy expression") from error
-    simple = fraction.limit_denominator(10**6)
-    chosen = simple if isinstance(x, float | np.floating) and float(simple) == float(x) else fraction
-    return Rational(chosen.numerator, chosen.denominator)
+    return Rational(meant.numerator, meant.denominator)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Best replies against brute force, value iteration, cycles of largest mean, and published thresholds."""
 
 import itertools
-import math
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,49 +8,9 @@ import pytest
 
 import ipd_theory as ipd
 from ipd_theory import replies, strategies
+from tests.searches import PAYOFFS, contexts_after, largest_average, largest_means, value_iteration
 
 AXELROD = ipd.games.axelrod()
-PAYOFFS = np.array([3.0, 0.0, 5.0, 1.0])  # CC, CD, DC, DD
-
-
-def contexts_after(memory: int) -> list[list[int]]:
-    """The context that follows each context after each outcome, by their names."""
-    names = strategies.contexts(memory)
-    after = []
-    for name in names:
-        history = [] if name == "start" else name.split("·")
-        grown = [[*history, outcome][-memory:] for outcome in ("CC", "CD", "DC", "DD")]
-        after.append([names.index("·".join(h)) for h in grown])
-    return after
-
-
-def value_iteration(q: np.ndarray, memory: int, gamma: float) -> tuple[float, np.ndarray]:
-    """The value at the start and Q(C) − Q(D) [h] against an opponent, by repeated backups."""
-    after, q = np.array(contexts_after(memory)), q[strategies.view(memory, 1)]
-    value = np.zeros(len(q))
-    for _ in range(math.ceil(math.log(1e-14) / math.log(gamma))):
-        worth = (1 - gamma) * PAYOFFS + gamma * value[after]
-        cooperate = q * worth[:, 0] + (1 - q) * worth[:, 1]
-        defect = q * worth[:, 2] + (1 - q) * worth[:, 3]
-        value = np.maximum(cooperate, defect)
-    return value[0], cooperate - defect
-
-
-def largest_mean(q: np.ndarray, memory: int) -> float:
-    """The largest mean payoff of a cycle that can be reached from the start, opponent pure (Karp 1978)."""
-    after, q = np.array(contexts_after(memory)), q[strategies.view(memory, 1)]
-    n = len(q)
-    edges = [(c, after[c][2 * a + int(q[c] == 0)], PAYOFFS[2 * a + int(q[c] == 0)]) for c in range(n) for a in (0, 1)]
-    best = np.full((n + 1, n), -np.inf)
-    best[0, 0] = 0.0
-    for k in range(n):
-        for tail, head, weight in edges:
-            best[k + 1, head] = max(best[k + 1, head], best[k, tail] + weight)
-    reached = np.isfinite(best[n])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = (best[n] - best[:n]) / (n - np.arange(n))[:, None]
-    means[~np.isfinite(best[:n])] = np.inf
-    return float(means.min(0)[reached].max())
 
 
 def test_memory_one_equals_brute_force_over_all_pure_strategies(rng: np.random.Generator) -> None:
@@ -66,23 +25,49 @@ def test_memory_one_equals_brute_force_over_all_pure_strategies(rng: np.random.G
     np.testing.assert_allclose(chosen, best.value, atol=1e-12)
 
 
-@pytest.mark.parametrize("memory", [1, 2])
-def test_longer_memory_equals_value_iteration(rng: np.random.Generator, memory: int) -> None:
+def random_tables(rng: np.random.Generator, number: int, memory: int) -> np.ndarray:
+    """Half of them sure of nothing, half pure."""
     h = strategies.num_contexts(memory)
-    q = np.concatenate([rng.random((6, h)), rng.integers(0, 2, (6, h))]).astype(float)
+    return np.concatenate([rng.random((number // 2, h)), rng.integers(0, 2, (number // 2, h))]).astype(float)
+
+
+def random_games(rng: np.random.Generator, number: int) -> tuple[np.ndarray, ipd.MatrixGame]:
+    """Payoffs R, S, T, P [number, 4] in any order, whole numbers among them, so that ties occur."""
+    payoffs = np.where(rng.random((number, 1)) < 0.5, rng.normal(size=(number, 4)), rng.integers(-3, 6, (number, 4)))
+    return payoffs, ipd.games.symmetric_game(*payoffs.T)
+
+
+def test_memory_one_equals_brute_force_in_any_game(rng: np.random.Generator) -> None:
+    number = 3000
+    q = random_tables(rng, number, 1)
+    _, games = random_games(rng, number)
+    discounts = rng.choice([0.0, 0.5, 0.99, 1.0], number)
+    best = replies.best_responses(games, q, discount=discounts)
+    every = [ipd.expected_returns(games, p, q, discount=discounts)[..., 0] for p in strategies.all_pure(1)]
+    np.testing.assert_allclose(best.value, np.max(every, 0), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("memory", "number"), [(1, 40), (2, 40), (3, 8), *(pytest.param(m, 2000, marks=pytest.mark.slow) for m in (2, 3))]
+)
+def test_longer_memory_equals_value_iteration(rng: np.random.Generator, memory: int, number: int) -> None:
+    q = random_tables(rng, number, memory)
     best = replies.best_responses(AXELROD, q, discount=0.9)
-    for i, table in enumerate(q):
-        value, gain = value_iteration(table, memory, 0.9)
-        assert best.value[i] == pytest.approx(value, abs=1e-12)
-        expected = np.stack([gain >= -1e-12, gain <= 1e-12], -1)
-        np.testing.assert_array_equal(best.optimal[i], expected)
+    value, gain = value_iteration(q, memory, 0.9)
+    np.testing.assert_allclose(best.value, value, atol=1e-12)
+    np.testing.assert_array_equal(best.optimal, np.stack([gain >= -1e-12, gain <= 1e-12], -1))
 
 
-@pytest.mark.parametrize("memory", [1, 2])
-def test_the_limit_of_means_equals_the_largest_mean_of_a_cycle(rng: np.random.Generator, memory: int) -> None:
-    q = rng.integers(0, 2, (25, strategies.num_contexts(memory))).astype(float)
-    best = replies.best_responses(AXELROD, q, discount=1.0)
-    np.testing.assert_allclose(best.value, [largest_mean(table, memory) for table in q], atol=1e-12)
+@pytest.mark.parametrize(
+    ("memory", "number"), [(1, 60), (2, 60), (3, 8), *(pytest.param(m, 2000, marks=pytest.mark.slow) for m in (2, 3))]
+)
+def test_the_limit_of_means_equals_the_largest_mean_of_a_cycle(
+    rng: np.random.Generator, memory: int, number: int
+) -> None:
+    q = random_tables(rng, 2 * number, memory)
+    best = np.asarray(replies.best_responses(AXELROD, q, discount=1.0).value)
+    np.testing.assert_allclose(best[number:], largest_means(q[number:], memory), atol=1e-12)
+    np.testing.assert_allclose(best[:number], largest_average(q[:number], memory), atol=1e-12)
 
 
 def test_all_best_replies_at_exact_thresholds() -> None:

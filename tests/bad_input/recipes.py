@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
-from tests.bad_input import evolution, sampling, tournaments
+from tests.bad_input import evolution, replies, sampling, tournaments
 
 Thunk = Callable[[], Any]
 
@@ -80,14 +80,13 @@ OWN: dict[str, dict[str, Thunk]] = {
     "strategies.tables.extend": {"memory": lambda: 2},
     "strategies.classics.reactive_n": {"p": lambda: np.array([1.0, 0.5])},
     "strategies.classics.self_reactive_n": {"p": lambda: np.array([1.0, 0.5])},
-    "strategies.longer.memory_n": {"p": lambda: np.ones(4)},
     "strategies.classics.counting_n": {"r": lambda: np.array([0.5, 1.0])},
     "equilibria.is_ess": {"i": lambda: 0},
     "equilibria.is_neutrally_stable": {"i": lambda: 0},
     "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
 }
 
-OWN |= sampling.OWN | evolution.OWN | tournaments.OWN
+OWN |= sampling.OWN | evolution.OWN | replies.OWN | tournaments.OWN
 
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 
@@ -95,23 +94,13 @@ NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` trie
 INSIDE: dict[str, str] = {
     **sampling.INSIDE,
     **evolution.INSIDE,
+    **replies.INSIDE,
     **tournaments.INSIDE,
     "compilation_cache.is_about": "takes a warning of jax's",
     "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
     "returns.stopping_rate": "takes the dtype of a computation under way",
-    "replies.best.nearly_one": "takes the dtype of a computation under way",
-    "replies.best.roundings": "takes the dtype of a computation under way",
     "strategies.naming.made": "reads what `named` of any room was given",
     "strategies.naming.listed": "writes what `named` of any room can read",
-    "strategies.naming.extort": "called by `named` with what it has read",
-    "strategies.naming.generous": "called by `named` with what it has read",
-    "strategies.naming.equalizer": "called by `named` with what it has read",
-    **{
-        f"strategies.naming.{x}_n": "called by `named` with what it has read"
-        for x in ("reactive", "self_reactive", "counting")
-    },
-    "strategies.naming.all_or_none": "called by `named` with what it has read",
-    "strategies.naming.linear": "called by `named` with what it has read",
 }
 
 # Arguments that are also tried inside jit and vmap, and the rooms whose functions work there.
@@ -134,6 +123,7 @@ ALSO_CALLED = {
 MEANT: dict[str, str] = {
     **sampling.MEANT,
     **evolution.MEANT,
+    **replies.MEANT,
     **tournaments.MEANT,
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
     "strategies.naming.named discount [ni]*": "only zero-determinant strategies read the discount",

@@ -1,0 +1,31 @@
+"""What the walk cannot read from annotations, for best replies and the strategies that have names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import ipd_theory as ipd
+
+Thunk = Callable[[], Any]
+
+OWN: dict[str, dict[str, Thunk]] = {
+    "replies.classification.classify": {"tables": lambda: ipd.strategies.all_pure(1)},
+    "replies.exact.best_responses": {"discount": lambda: 0.9},
+    "strategies.longer.memory_n": {"p": lambda: np.ones(4)},
+}
+
+INSIDE = {
+    "replies.exact.solve": "takes a process that `exact.best_responses` has made of what it checked",
+    "replies.best.nearly_one": "takes the dtype of a computation under way",
+    "replies.best.roundings": "takes the dtype of a computation under way",
+    **{
+        f"strategies.naming.{name}": "called by `named` with what it has read"
+        for name in (
+            *("extort", "generous", "equalizer", "linear"),
+            *("all_or_none", "reactive_n", "self_reactive_n", "counting_n"),
+        )
+    },
+}
+
+MEANT: dict[str, str] = {}
