@@ -42,7 +42,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rl.lola_dice": {"rl", "sampling"},
     "rl.evaluation": {"rl", "games", "strategies", "zero_determinant"},
     "drawing": EXACT
-    | {"zero_determinant", "equilibria", "evolution", "learning", "phases", "rl", "sampling", "sampling.estimators"},
+    | {
+        "zero_determinant",
+        "equilibria",
+        "evolution",
+        "tournaments",
+        "learning",
+        "phases",
+        "rl",
+        "sampling",
+        "sampling.estimators",
+    },
 }
 ANYTHING = {"commands", "cli", "__main__"}  # which no room imports
 MODULES = {

@@ -31,6 +31,8 @@ ALLOWED = {
     "* seed 0": "the first seed",
     "* discount 0": "play ends after the first step",
     "* error 0": "no error",
+    "* misperception 0": "no error",
+    "* intensity 0": "payoffs decide nothing",
     "* iteration 0": "the state at the start",
     "watch agent 0": "the first agent",
     "train max_minutes inf": "no limit, as when it is not given",

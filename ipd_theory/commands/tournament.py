@@ -1,69 +1,112 @@
 """`ipd-theory tournament`."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from ipd_theory.commands import strategy_tournament
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import PICTURES, Count, FileToWrite, Positive, Probability, Seed, Within
 
-Games = Literal["prisoners-dilemma", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
+Games = Literal["prisoners-dilemma", "axelrod", "stag-hunt", "chicken", "matching-pennies", "battle-of-the-sexes"]
 
 
 def tournament(
     rules: tuple[str, ...] | None = None,
+    strategies: tuple[str, ...] | None = None,
     game: Games = "prisoners-dilemma",
     payoffs: tuple[float, ...] = (),
     seeds: Annotated[int, Within(2)] = 16,
     steps: Count = 200,
     tail: Count = 50,
-    discount: Probability = 0.95,
+    discount: Probability | None = None,
     step: Positive = 5.0,
     every: tuple[Count, ...] = (),
+    horizon: Count | None = None,
+    error: Probability = 0.0,
+    misperception: Probability = 0.0,
     plot: Annotated[Path, FileToWrite(PICTURES)] | None = None,
+    invasion: Annotated[Path, FileToWrite(PICTURES)] | None = None,
+    population: Annotated[int, Within(2)] = 100,
+    intensity: Annotated[float, Within(0)] = 0.1,
     seed: Seed = 0,
     json: bool = False,
 ) -> None:
-    """Let learning rules play each other and solve the game between them.
+    """Let learning rules, or fixed strategies, play each other and say who is ahead.
 
-    Every rule meets every rule, itself included, from the same random first policies. The table holds what the
-    row's rule earns a step against the column's after learning, with the standard error over seeds; where the game
-    looks different from its two sides there is one table for each player. Nash equilibria of that table are certified
-    by their best-response gap; replicator dynamics from equal shares say who survives. Rules that report in most of
-    their pairs that they are unconverged or not finite are marked and take no part in either.
+    Rules (--rules, or nothing): every rule meets every rule, itself included, from the same random first policies. The
+    table holds what the row's rule earns a step against the column's after learning, with the standard error over
+    seeds; where the game looks different from its two sides there is one table for each player. Nash equilibria of that
+    table are certified by their best-response gap; replicator dynamics from equal shares say who survives. Rules that
+    report in most of their pairs that they are unconverged or not finite are marked and take no part in either.
+
+    Strategies (--strategies): every match is solved exactly, so there are no seeds. The ranking is by payoff a step
+    over all opponents, itself included, with matches won, who is evolutionarily stable among these, and who survives.
+    Example: ipd-theory tournament --strategies stewart-plotkin "punish(2)" --game axelrod --horizon 200 --plot sp.png
 
     Args:
         rules: Which rules, NAME or NAME(argument, …), e.g. naive "lola(20)" "lola-dice(3, 6)"; what is left out is as
             the rule's paper published it. Twelve if none are given; also consensus, sga, cgd, symplectic-surgery, cola
             and pola (slower).
-        game: The repeated game.
+        strategies: Which strategies: names with numbers where they take some (TFT "gtft(0.3)" "extort(3)" TF2T),
+            automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), and the line-ups axelrod-1980 and
+            stewart-plotkin.
+        game: The repeated game; axelrod has the payoffs of his tournaments.
         payoffs: Eight numbers, for a game of one's own: what player 1 gets after CC, CD, DC, DD (own action first),
             then what player 2 gets after the same outcomes.
-        seeds: How many random first policies (N(0, 1) logits), 2 or more.
-        steps: Learning steps of each match.
-        tail: Scores average the returns after the last so many steps.
-        discount: γ of the repeated game; returns are averages a step.
-        step: Size of every player's own gradient step; what a rule assumes of the other's is the rule's setting.
-        every: For each rule, move at every so manieth step only (frozen in between); 1 for all if not given.
-        plot: Where to draw the payoff matrix with its equilibria, e.g. meta-game.png.
-        seed: Seed of the first policies.
+        seeds: Of rules: how many random first policies (N(0, 1) logits), 2 or more.
+        steps: Of rules: learning steps of each match.
+        tail: Of rules: scores average the returns after the last so many steps.
+        discount: γ of the repeated game; returns are averages a step. 0.95 if neither it nor --horizon is given.
+        step: Of rules: size of every player's own gradient step; what a rule assumes of the other's is the rule's
+            setting.
+        every: Of rules: for each rule, move at every so manieth step only (frozen in between); 1 for all if not given.
+        horizon: Of strategies: matches end after so many rounds.
+        error: Of strategies: probability that an intended action is flipped (trembling hand).
+        misperception: Of strategies: probability to take the other's action for the opposite, which the other does
+            not see.
+        plot: Where to draw the payoff matrix, with its equilibria (rules) or scores (strategies), e.g. meta-game.png.
+        invasion: Of strategies: where to draw which mutants take over a population of which strategy.
+        population: Of the invasion graph: how many imitate each other by pairwise comparison (Fermi).
+        intensity: Of the invasion graph: how much payoffs decide who is imitated.
+        seed: Of rules: seed of the first policies.
         json: Print JSON instead of tables.
     """
+    stated = {"seeds": seeds, "steps": steps, "tail": tail, "step": step, "every": every, "seed": seed}
+    of_strategies = {"horizon": horizon, "error": error, "misperception": misperception, "invasion": invasion}
+    of_strategies |= {"population": population, "intensity": intensity}
+    if strategies is not None:
+        _only_for("rules", stated | {"rules": rules})
+        if not strategies:
+            raise ValueError("--strategies must name one strategy or more; got none")
+    else:
+        _only_for("strategies", of_strategies)
     if rules is not None and not rules:
         raise ValueError("--rules must name one rule or more; got none")
     if payoffs and len(payoffs) != 8:
         raise ValueError(f"--payoffs must be eight numbers, four for each player; got {len(payoffs)}")
     if tail > steps:
         raise ValueError(f"--tail must lie in 1 to --steps, {steps}; got {tail}")
+    gamma = 0.95 if discount is None and horizon is None else discount
+    if strategies is not None:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        conditions = strategy_tournament.Conditions(gamma, horizon, error, misperception)
+        pictures = strategy_tournament.Pictures(plot, invasion, population, intensity)
+        name = "of one's own" if payoffs else game
+        strategy_tournament.play(strategies, _stage(game, payoffs), name, conditions, pictures, json)
+        return
+    discount = 0.95 if discount is None else discount
     if plot is not None:
         from ipd_theory.drawing import meta_game as drawing
         from ipd_theory.drawing import style
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    from ipd_theory import games
     from ipd_theory.learning import tournament as learning
 
-    stage = _custom(payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
+    stage = _stage(game, payoffs)
     entered = _entrants(rules, discount)
     if every and len(every) != len(entered):
         raise ValueError(f"--every must be one number for each of {len(entered)} rules; got {len(every)}")
@@ -97,12 +140,23 @@ def tournament(
         _print_tables(names, setting, table, solved, played.problems)
 
 
-def _custom(payoffs: tuple[float, ...]) -> Any:
+def _only_for(side: str, given: dict[str, Any]) -> None:
+    """Raise `ValueError` for an option of the other side that is not as it stands by default."""
+    defaults = inspect.signature(tournament).parameters
+    for name, value in given.items():
+        if value != defaults[name].default:
+            other = "rules" if side == "strategies" else "strategies"
+            raise ValueError(f"--{name} is an option of tournaments of {side}; this one is of {other}")
+
+
+def _stage(game: str, payoffs: tuple[float, ...]) -> Any:
     import jax.numpy as jnp
 
-    from ipd_theory.games import MatrixGame
+    from ipd_theory import games
 
-    return MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
+    if payoffs:
+        return games.MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
+    return getattr(games, game.replace("-", "_"))()
 
 
 def _entrants(texts: tuple[str, ...] | None, discount: float) -> list[Any]:

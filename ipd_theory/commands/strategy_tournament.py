@@ -1,0 +1,119 @@
+"""The part of `ipd-theory tournament` that lets strategies meet, exactly, where the other part lets rules learn."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ipd_theory.commands.console import messages, print_json, print_table, results
+
+MOST_SHOWN = 24  # strategies whose every match is printed
+
+
+class Conditions(NamedTuple):
+    """Under which strategies meet; `discount` and `horizon` are None where not given."""
+
+    discount: float | None
+    horizon: int | None
+    error: float
+    misperception: float
+
+    def words(self) -> str:
+        """Return them as one reads them."""
+        parts = [] if self.horizon is None else [f"{self.horizon} rounds"]
+        if self.discount is not None:
+            parts.append("limit of means" if self.discount == 1 else f"γ = {self.discount:g}")
+        parts += [f"error {self.error:g}"] * (self.error > 0)
+        parts += [f"misperception {self.misperception:g}"] * (self.misperception > 0)
+        return ", ".join(parts)
+
+
+class Pictures(NamedTuple):
+    """What to draw, None where not asked for, and how those in the graph of invasions imitate each other."""
+
+    plot: Path | None
+    invasion: Path | None
+    population: int
+    intensity: float
+
+
+def play(texts: tuple[str, ...], stage: Any, game: str, conditions: Conditions, pictures: Pictures, json: bool) -> None:
+    """Let the strategies that texts name meet each other, and print, draw or write what comes of it."""
+    from ipd_theory import tournaments
+    from ipd_theory.games import is_symmetric
+
+    try:
+        entered = tournaments.line_up(texts, game=stage, discount=conditions.discount or 1.0)
+    except ValueError as error:
+        raise ValueError(f"--strategies: {str(error).removeprefix('texts ')}") from None
+    if pictures.invasion is not None and not is_symmetric(stage):
+        raise ValueError("--invasion needs a game that is the same from both sides")
+    found = tournaments.tournament(stage, entered, **conditions._asdict())
+    setting = {
+        "game": game,
+        "payoffs": stage.outcome_payoffs.tolist(),
+        **conditions._asdict(),
+        "left out": {
+            name: tournaments.LEFT_OUT[name] for t in texts if (name := t.strip().lower()) in tournaments.LEFT_OUT
+        },
+    }
+    rows = ", ".join(f"({', '.join(f'{x:g}' for x in row)})" for row in setting["payoffs"])
+    caption = f"payoffs after CC, CD, DC, DD {rows}; {conditions.words()}"
+    _draw(found, pictures, caption)
+    if json:
+        print_json({"setting": setting, "ranking": [found.names[i] for i in found.ranking], **found._asdict()})
+    else:
+        _print(found, setting, caption)
+
+
+def _draw(found: Any, pictures: Pictures, caption: str) -> None:
+    if pictures.plot is not None:
+        from ipd_theory.drawing import round_robin, style
+
+        style.save(round_robin.heat_map(found, caption), pictures.plot)
+        messages.print(f"drew {pictures.plot}", soft_wrap=True)
+    if pictures.invasion is not None:
+        from ipd_theory import evolution
+        from ipd_theory.drawing import invasion as drawing
+        from ipd_theory.drawing import style
+
+        n, beta = pictures.population, pictures.intensity
+        fixation = evolution.fixation_matrix(found.payoffs, n, beta, process="fermi")
+        shares = evolution.rare_mutation(found.payoffs, n, beta, process="fermi")
+        words = f"{caption}; pairwise comparison among {n}, intensity {beta:g}"
+        graph = drawing.invasion_graph(found.names, fixation, population=n, shares=shares, caption=words)
+        style.save(graph, pictures.invasion)
+        messages.print(f"drew {pictures.invasion}", soft_wrap=True)
+
+
+def _print(found: Any, setting: dict[str, Any], caption: str) -> None:
+    header = ["strategy", "score", "wins", "against itself"]
+    columns: tuple[list[str], ...] = (
+        [f"{x:z.4f}" for x in found.scores],
+        [str(x) for x in found.wins],
+        [f"{x:z.4f}" for x in found.payoffs.diagonal()],
+    )
+    if found.stable is not None:
+        header += ["stable", "survives"]
+        shares = [f"{100 * x:.1f} %" if x > 0 else "" for x in found.survivors]
+        columns = *columns, ["yes" if x else "" for x in found.stable], shares
+    rows = [
+        (f"{place} {found.names[i]}", *(column[i] for column in columns)) for place, i in enumerate(found.ranking, 1)
+    ]
+    print_table(header, rows, title="payoff a step, mean over all opponents, itself included")
+    order = found.ranking
+    if len(order) <= MOST_SHOWN:
+        print_table(
+            ("", *(str(place) for place in range(1, len(order) + 1))),
+            [
+                (f"{place} {found.names[i]}", *(f"{x:z.2f}" for x in found.payoffs[i, order]))
+                for place, i in enumerate(order, 1)
+            ],
+            title="row against column" if found.stable is not None else "row, as player 1, against column",
+        )
+    lines = [caption]
+    if found.stable is not None:
+        lines.append("stable: evolutionarily, among these; survives: share after replicator dynamics from equal ones")
+    lines += [
+        f"{name}: {', '.join(left)} cannot be written as tables or small automata and are not among these"
+        for name, left in setting["left out"].items()
+    ]
+    results.print("\n".join(lines), soft_wrap=True)
