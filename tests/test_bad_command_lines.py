@@ -59,6 +59,7 @@ ALLOWED = {
 GOOD: dict[str, dict[str, list[str]]] = {
     "returns": {"p": ["TFT"], "q": ["TFT"]},
     "strategy": {"name": ["TFT"]},
+    "classify": {"memory": ["--memory", "1"]},
     "derive": {"quantity": ["return"], "q": ["--q", "1,1,0,1,0"], "p": ["--p", "1,1,0,1,0"]},
     "tournament": {"rules": ["--rules", "naive"], **{x: [f"--{x}", "2"] for x in ("seeds", "steps", "tail")}},
     "phase": {"size": ["quick"], "x": ["--x", "p_naive:0:1:2"], "y": ["--y", "T:1.5:2:2"]}

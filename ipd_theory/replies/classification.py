@@ -316,4 +316,4 @@ def _efficient(columns: Float[np.ndarray, "h n"] | Flags, memory: int) -> Bool[n
     share = np.zeros((size, columns.shape[1]), np.int32)
     for k in range(1, size):
         share[k] = (share[:k] + into[k]).min(0)
-    return ~np.any(share[1:] == 0, 0)
+    return ~np.any(share[1:] <= 0, 0)
