@@ -13,6 +13,7 @@ from ipd_theory import strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.replies.best import best_responses, gap, roundings
+from ipd_theory.replies.witnesses import mistaken
 
 
 def _slack(game: MatrixGame) -> Array:
@@ -45,10 +46,7 @@ def is_subgame_perfect(
 
     Arguments and errors are those of `is_nash`.
     """
-    others = (strategy,) * (game.num_players - 1)
-    optimal = best_responses(game, *others, discount=discount).optimal
-    table = jnp.asarray(strategy)
-    return ((optimal[..., 0] | (table == 0)) & (optimal[..., 1] | (table == 1))).all(-1)
+    return ~mistaken(game, strategy, discount=discount).any(-1)
 
 
 @checked
@@ -77,6 +75,17 @@ def is_rival(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount:
     ahead = game.payoffs[..., 1, :, :] - game.payoffs[..., 0, :, :]  # of player 2
     race = MatrixGame(jnp.stack([-ahead, ahead], -3))
     return best_responses(race, strategy, discount=discount, player=1).value <= _slack(game)
+
+
+@checked
+def is_friendly_rival(
+    game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: ArrayLike = 1.0
+) -> Bool[Array, "..."]:
+    """Return whether a strategy is a partner and a rival at once (Murase & Baek 2020).
+
+    Arguments and errors are those of `is_nash`, for two players.
+    """
+    return is_partner(game, strategy, discount=discount) & is_rival(game, strategy, discount=discount)
 
 
 @checked

@@ -12,6 +12,10 @@ Thunk = Callable[[], Any]
 OWN: dict[str, dict[str, Thunk]] = {
     "replies.classification.classify": {"tables": lambda: ipd.strategies.all_pure(1)},
     "replies.exact.best_responses": {"discount": lambda: 0.9},
+    "replies.witnesses.path": {
+        "first": ipd.strategies.tit_for_tat,
+        "second": ipd.strategies.win_stay_lose_shift,
+    },
     "strategies.longer.memory_n": {"p": lambda: np.ones(4)},
 }
 

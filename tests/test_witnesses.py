@@ -1,0 +1,52 @@
+"""Witnesses against verdicts: that they earn what they are said to, and that there is one exactly where it is no."""
+
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+from ipd_theory import replies, strategies
+
+AXELROD = ipd.games.axelrod()
+
+
+@pytest.mark.parametrize("discount", [0.8, 1.0])
+def test_there_is_a_witness_exactly_where_the_verdict_is_no(rng: np.random.Generator, discount: float) -> None:
+    tables = np.concatenate([rng.integers(0, 2, (20, 5)), rng.random((5, 5)), [strategies.tit_for_tat()]]).astype(float)
+    for verdict, witness, own in (
+        (replies.is_nash, replies.challenger, False),
+        (replies.is_rival, replies.overtaker, True),
+    ):
+        found = witness(AXELROD, tables, discount=discount)
+        np.testing.assert_array_equal(found.lead > 1e-9, ~verdict(AXELROD, tables, discount=discount))
+        earned = np.asarray(ipd.expected_returns(AXELROD, found.strategy, tables, discount=discount))
+        np.testing.assert_allclose(np.stack([found.earns, found.other_earns], -1), earned, atol=1e-12)
+        itself = ipd.expected_returns(AXELROD, tables, tables, discount=discount)[..., 0]
+        np.testing.assert_allclose(found.lead, earned[:, 0] - (earned[:, 1] if own else itself), atol=1e-11)
+    friendly = replies.is_friendly_rival(AXELROD, tables, discount=1.0)
+    pair = replies.is_partner(AXELROD, tables, discount=1.0), replies.is_rival(AXELROD, tables, discount=1.0)
+    np.testing.assert_array_equal(friendly, pair[0] & pair[1])
+
+
+def test_the_contexts_in_which_tit_for_tat_is_mistaken() -> None:
+    """At 0.8 it should keep the peace after CD and DC alike, as its copy will answer defection with defection."""
+    found = replies.mistaken(AXELROD, strategies.tit_for_tat(), discount=0.8)
+    np.testing.assert_array_equal(found, [False, False, True, False, True])
+    assert not np.asarray(replies.mistaken(AXELROD, strategies.grim(), discount=0.8)).any()
+
+
+def test_the_play_of_pure_strategies() -> None:
+    named = strategies.named
+    assert replies.path(named("ALLD"), named("TFT")) == (("DC",), ("DD",))
+    assert replies.path(named("STFT"), named("TFT")) == ((), ("DC", "CD"))
+    assert replies.path(named("TFT"), named("TFT")) == ((), ("CC",))
+    assert replies.path(named("ALLD"), named("TF2T")) == (("DC", "DC"), ("DD",))
+    assert replies.path(named("ALLD"), named("AON(3)")) == ((), ("DC", "DD", "DD", "DD"))
+    with pytest.raises(ValueError, match="second must be a pure strategy"):
+        replies.path(named("TFT"), named("GTFT"))
+
+
+def test_only_games_for_two_have_overtakers() -> None:
+    game = ipd.games.public_goods(3, 2.0)
+    for witness in (replies.challenger, replies.overtaker):
+        with pytest.raises(ValueError, match="game has 3 players"):
+            witness(game, strategies.proportional_tit_for_tat(3))
