@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "returns": GAME | {"_engine", "_discount"},
     "replies": EXACT | {"_fractions"},
     "automata": EXACT | {"replies"},
+    "alternating": EXACT | {"automata"},
     "equilibria": EXACT | {"replies"},
     "tournaments": EXACT | {"automata", "equilibria"},
     "evolution": EXACT | {"equilibria"},

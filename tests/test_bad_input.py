@@ -8,7 +8,7 @@ import sys
 
 ROOMS = (
     *("games", "strategies", "returns", "zero_determinant", "equilibria"),
-    *("replies", "evolution", "automata", "tournaments", "sampling"),
+    *("replies", "evolution", "automata", "alternating", "tournaments", "sampling"),
 )
 
 

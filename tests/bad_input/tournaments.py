@@ -1,4 +1,4 @@
-"""Good values for the walk over automata and tournaments."""
+"""Good values for the walk over automata, players who move in turn, and tournaments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +12,7 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "automata.classics.punishment": {"length": lambda: 2},
     "automata.minimal.padded": {"num_states": lambda: 3},
     "automata.naming.named": {"text": lambda: "grim-automaton"},
+    "alternating.expected_returns": dict.fromkeys(("p", "q"), ipd.strategies.tit_for_tat),
     "tournaments.pairs.round_robin": {"tables": lambda: [ipd.strategies.tit_for_tat()], "discount": lambda: 0.9},
     "tournaments.standings.tournament": {"entrants": lambda: {"TFT": ipd.strategies.tit_for_tat()}},
     "tournaments.line_ups.line_up": {"texts": lambda: ["TFT"]},
