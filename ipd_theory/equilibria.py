@@ -18,11 +18,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import nashpy
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
-from scipy.integrate import solve_ivp
-from scipy.special import softmax
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
@@ -174,6 +171,8 @@ def _from_one_to_two(payoffs: Matrix) -> Matrix:
 
 def _proposals(A: Matrix, B: Matrix, by_vertices: bool) -> list[tuple[Any, Any]]:
     """Return nashpy's candidate equilibria; its warnings about degenerate games are answered by the gap."""
+    import nashpy  # here, and scipy below: they take longer to load than best replies, which need neither
+
     game = nashpy.Game(A, B)
     n, m = A.shape
     pure = [(np.eye(n)[i], np.eye(m)[j]) for i, j in itertools.product(range(n), range(m))]
@@ -294,6 +293,8 @@ def replicator(
     if A.shape[0] != A.shape[1]:
         raise ValueError(f"A must be square; got the shape {A.shape}")
     shares, t = distribution("start", start, len(A)), rising("times", times)
+    from scipy.special import softmax
+
     alive = np.flatnonzero(shares)
     payoffs = (A - A.min(0))[np.ix_(alive, alive)]
     least = ROUNDING_OF_PAYOFFS * max(np.abs(A).max(), np.finfo(float).tiny)
@@ -322,6 +323,8 @@ def integrated(
     """
     if times.size == 1:
         return start[None]
+    from scipy.integrate import solve_ivp
+
     done = solve_ivp(rate, (times[0], times[-1]), start, "LSODA", times, rtol=1e-10, atol=1e-10)
     if not done.success or not np.isfinite(done.y).all():
         raise FloatingPointError(f"the dynamics could not be integrated: {done.message}")

@@ -40,7 +40,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
-from scipy.stats import norm, qmc
+from scipy.special import ndtri
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
@@ -114,8 +114,10 @@ def sobol_learners(log2_count: int, std: float = 1.0, seed: int = 0) -> Float[Ar
     _checks.whole("log2_count", log2_count, 0, 30)
     _checks.number("std", std, 0)
     _checks.whole("seed", seed, 0)
+    from scipy.stats import qmc  # which takes half a second to load
+
     points = qmc.Sobol(5, rng=np.random.default_rng(seed)).random_base2(log2_count)
-    return jnp.asarray(std * norm.ppf(np.clip(points, 1e-12, 1 - 1e-12)))
+    return jnp.asarray(std * ndtri(np.clip(points, 1e-12, 1 - 1e-12)))
 
 
 class _Play(NamedTuple):

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy import stats
+from scipy.special import ndtri
 
 from ipd_theory import _checks, games, strategies
 from ipd_theory.sampling import fractions, learners
@@ -192,7 +192,7 @@ def verify(
     _checks.whole("num_meta_episodes", num_meta_episodes, LEAST)
     check_each("held", held, Estimator)
     check_each("tried", tried, Trial)
-    z_limit = float(stats.norm.isf(FALSE_ALARM / (2 * len(held) * sum(p.ego_logits.size for p in tried))))
+    z_limit = -float(ndtri(FALSE_ALARM / (2 * len(held) * sum(p.ego_logits.size for p in tried))))
     out = []
     for number, (problem, k) in enumerate(zip(tried, jax.random.split(key, len(tried)), strict=True)):
         out += _try(held, problem, num_meta_episodes, k, z_limit)
@@ -294,7 +294,7 @@ def _verdict(
         error=error,
         z=z,
         z_limit=z_limit,
-        detectable=_over(float((z_limit + stats.norm.ppf(POWER)) * standard_error.max()), size),
+        detectable=_over(float((z_limit + ndtri(POWER)) * standard_error.max()), size),
         exact_holds=error <= rounding if claims else None,
         sampled_holds=z <= z_limit if claims else None,
         gradient=np.asarray(truth.total),

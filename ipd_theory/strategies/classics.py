@@ -22,7 +22,8 @@ def memory_one(start: ArrayLike, cc: ArrayLike, cd: ArrayLike, dc: ArrayLike, dd
     named = {"start": start, "cc": cc, "cd": cd, "dc": dc, "dd": dd}
     columns = [_checks.hold_probabilities(name, _checks.floating(x)) for name, x in named.items()]
     xp: Any = jnp if any(isinstance(x, jax.Array) for x in columns) else np
-    return jnp.asarray(xp.stack(xp.broadcast_arrays(*(x.astype(float) for x in columns)), -1), float)
+    default = jnp.result_type(float)
+    return jnp.asarray(xp.stack(xp.broadcast_arrays(*(x.astype(default) for x in columns)), -1))
 
 
 @checked
