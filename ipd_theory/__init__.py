@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ipd_theory._lazy import loading
 
 if TYPE_CHECKING:
+    from ipd_theory import adapters as adapters
     from ipd_theory import alternating as alternating
     from ipd_theory import automata as automata
     from ipd_theory import compilation_cache as compilation_cache

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "alternating": EXACT | {"automata"},
     "equilibria": EXACT | {"replies"},
     "tournaments": EXACT | {"automata", "equilibria"},
+    "adapters": GAME | {"automata", "tournaments"},
     "evolution": EXACT | {"equilibria"},
     "learning": EXACT | {"equilibria"},
     "phases": EXACT | {"learning", "symbolic"},

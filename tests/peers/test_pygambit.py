@@ -29,3 +29,19 @@ def test_extreme_equilibria_of_random_games_degenerate_ones_included(rng: np.ran
             for e in found
         }
         assert sides == enumerated(A, B), (A, B)
+
+
+def test_games_there_and_back() -> None:
+    import ipd_theory as ipd
+    from ipd_theory.adapters import pygambit as adapter
+
+    for game in (ipd.games.chicken(), ipd.games.public_goods(3, 2.0), ipd.games.battle_of_the_sexes()):
+        assert adapter.from_pygambit(adapter.to_pygambit(game)) == game
+    three = ipd.games.public_goods(3, 2.0)
+    pure = gambit.nash.enumpure_solve(adapter.to_pygambit(three)).equilibria
+    assert len(pure) == 1  # all defect, as 2 / 3 < 1
+    make = getattr(gambit, "StrategicGame", gambit.Game).from_arrays
+    with pytest.raises(ValueError, match="every player must have 2"):
+        adapter.from_pygambit(make(np.ones((2, 3)), np.ones((2, 3))))
+    with pytest.raises(TypeError, match="game must be a game of Gambit's"):
+        adapter.from_pygambit(3)

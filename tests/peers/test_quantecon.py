@@ -32,3 +32,16 @@ def test_pairs_that_end_where_they_began_stay_in_a_recurrent_class() -> None:
         pair = [np.array([start, *tft[1:]]) for start in (mine, theirs)]
         found = np.asarray(ipd.state_occupancy(*pair, discount=1.0))
         assert min(np.abs(found - one).max() for one in listed) < 1e-12
+
+
+def test_games_there_and_back(rng: np.random.Generator) -> None:
+    from ipd_theory.adapters import quantecon as adapter
+
+    for game in (ipd.games.chicken(), ipd.games.public_goods(3, 2.0), ipd.games.battle_of_the_sexes()):
+        assert adapter.from_quantecon(adapter.to_quantecon(game)) == game
+    ours = ipd.games.public_goods(3, 2.0)
+    theirs = adapter.to_quantecon(ours)
+    for actions in np.ndindex(2, 2, 2):
+        np.testing.assert_array_equal(theirs[actions], ours.payoffs[(slice(None), *actions)])
+    with pytest.raises(ValueError, match=r"cells has shape \(3, 3, 2\)"):
+        adapter.from_quantecon(quantecon.game_theory.NormalFormGame((3, 3)))
