@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ipd_theory import automata, strategies, tournaments
+from ipd_theory import _checks, automata, strategies, tournaments
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.automata import Automaton
@@ -205,8 +205,10 @@ def round_robin(
         ValueError: if numbers are out of range.
         TypeError: if something is no player.
     """
-    if turns < 1 or repetitions < 2:
-        raise ValueError(f"turns must be 1 or more and repetitions 2 or more; got {turns} and {repetitions}")
+    if not np.iterable(players) or not all(isinstance(player, axl.Player) for player in players):
+        raise TypeError(f"players must be a list of players of the Axelrod library; got {players!r}")
+    for name, number, least in (("turns", turns, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):
+        _checks.whole(name, number, least)
     found: list[Array | Automaton | None] = []
     for player in players:
         try:
@@ -240,6 +242,7 @@ def sampled(
     return np.array(scores, float)
 
 
+@checked
 def to_axelrod(game: MatrixGame) -> Any:
     """Return a symmetric game, no batch, as the library's.
 

@@ -17,8 +17,25 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "tournaments.standings.tournament": {"entrants": lambda: {"TFT": ipd.strategies.tit_for_tat()}},
     "tournaments.line_ups.line_up": {"texts": lambda: ["TFT"]},
 }
-INSIDE = {"automata.matches.two_players": "the check itself"}
+
+
+def _player() -> Any:
+    import axelrod
+
+    return axelrod.TitForTat()
+
+
+OWN |= {
+    "adapters.axelrod.from_axelrod": {"player": _player},
+    "adapters.axelrod.round_robin": {"players": lambda: [_player()], "turns": lambda: 3},
+}
+INSIDE = {
+    "automata.matches.two_players": "the check itself",
+    "adapters.axelrod.cooperation": "asks a player that was looked at",
+    "adapters.axelrod.sampled": "lets players meet that were looked at",
+    "adapters.axelrod.StrategyPlayer": "the library makes copies of it",
+}
 MEANT = dict.fromkeys(
     ("tournaments.line_ups.line_up discount [ni]*", "automata.naming.named discount [ni]*"),
     "only zero-determinant strategies read the discount",
-)
+) | {"adapters.pygambit.to_pygambit title another word": "a title is shown as it is"}
