@@ -2,8 +2,10 @@
 
 `birth_death`: two strategies in a finite population. `invasions`: any set of strategies while mutants are rare.
 `infinite`: any set of strategies in a population without chance. `heterogeneous`: many reactive strategies in it.
+`adaptive`: one population that follows its mutants through a space of strategies; `resting`: where it comes to rest.
 """
 
+from ipd_theory.evolution.adaptive import donation_gradient, rewards_cooperation, selection_gradient, trajectory
 from ipd_theory.evolution.birth_death import (
     count_distribution,
     fixation_probability,
@@ -13,10 +15,13 @@ from ipd_theory.evolution.birth_death import (
 from ipd_theory.evolution.heterogeneous import Succession, random_reactive, succession
 from ipd_theory.evolution.infinite import ecological, replicator_mutator
 from ipd_theory.evolution.invasions import fixation_matrix, rare_mutation, stationary
+from ipd_theory.evolution.resting import RestPoints, rest_points, stability
 
 __all__ = [
+    "RestPoints",
     "Succession",
     "count_distribution",
+    "donation_gradient",
     "ecological",
     "fixation_matrix",
     "fixation_probability",
@@ -24,7 +29,12 @@ __all__ = [
     "random_reactive",
     "rare_mutation",
     "replicator_mutator",
+    "rest_points",
+    "rewards_cooperation",
+    "selection_gradient",
+    "stability",
     "stationary",
     "succession",
+    "trajectory",
     "transition_probabilities",
 ]

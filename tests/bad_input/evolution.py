@@ -25,10 +25,23 @@ OWN: dict[str, dict[str, Thunk]] = {
     },
 }
 
+TABLE = {"x": lambda: np.full(5, 0.5)}
+OWN |= {
+    "evolution.adaptive.any_table": TABLE,
+    "evolution.adaptive.selection_gradient": TABLE,
+    "evolution.adaptive.rewards_cooperation": TABLE,
+    "evolution.adaptive.donation_gradient": {"responses": lambda: np.array([0.5, 0.2])},
+    "evolution.adaptive.trajectory": {"start": lambda: np.full(5, 0.5), "times": lambda: np.array([0.0, 0.1])},
+    "evolution.resting.stability": TABLE,
+    "evolution.resting.rest_points": {"dimension": lambda: 5, "starts": lambda: 1},
+}
+
 INSIDE = {
     "evolution.birth_death.square": "the check itself, shared inside the room",
     "evolution.birth_death.check_population": "the check itself, shared inside the room",
     "evolution.infinite.mutation_matrix": "the check itself, shared inside the room",
+    "evolution.adaptive.any_table": "the identity",
+    "evolution.adaptive.held_coordinates": "the check itself, shared inside the room",
     "equilibria.distribution": "the check itself, shared by rooms",
     "equilibria.rising": "the check itself, shared by rooms",
     "equilibria.integrated": "takes a rate of change and a start that rooms have made and checked",

@@ -4,6 +4,7 @@ from tests.mutants import Mutant
 
 BIRTH_DEATH, INVASIONS = "ipd_theory/evolution/birth_death.py", "ipd_theory/evolution/invasions.py"
 INFINITE, HETEROGENEOUS = "ipd_theory/evolution/infinite.py", "ipd_theory/evolution/heterogeneous.py"
+ADAPTIVE, RESTING = "ipd_theory/evolution/adaptive.py", "ipd_theory/evolution/resting.py"
 
 MUTANTS = (
     Mutant(
@@ -90,5 +91,61 @@ MUTANTS = (
         "pairs[..., 1]",
         "test_evolution_infinite.py",
         "products",
+    ),
+    Mutant(
+        "the population moves as residents, not as mutants gain",
+        ADAPTIVE,
+        "return back(return_gradient(game, tables, tables, discount=discount))",
+        "return back(return_gradient(game, tables, tables, discount=discount, wrt=1))",
+        "test_evolution_adaptive.py",
+        "closed_form",
+    ),
+    Mutant(
+        "the closed form has p and q exchanged",
+        ADAPTIVE,
+        "jnp.stack([q, 1 - p], -1)",
+        "jnp.stack([1 - p, q], -1)",
+        "test_evolution_adaptive.py",
+        "published_gradient",
+    ),
+    Mutant(
+        "a coordinate at 1 is held where the gradient points inwards",
+        ADAPTIVE,
+        "np.where(x >= 1, gradient, -np.inf)",
+        "np.where(x >= 1, -gradient, -np.inf)",
+        "test_evolution_adaptive.py",
+        "bounds",
+    ),
+    Mutant(
+        "coordinates that are held are never let go",
+        ADAPTIVE,
+        "events=(leaves, returns)",
+        "events=(leaves,)",
+        "test_evolution_adaptive.py",
+        "bounds",
+    ),
+    Mutant(
+        "convergence stability looks at mutants alone",
+        RESTING,
+        "np.linalg.eigvals((H + C)[i][block])",
+        "np.linalg.eigvals(H[i][block])",
+        "test_evolution_adaptive.py",
+        "chicken or finite",
+    ),
+    Mutant(
+        "curvature is that of the population's own payoff",
+        RESTING,
+        "np.linalg.eigvalsh(H[i][block])",
+        "np.linalg.eigvalsh((H + C)[i][block])",
+        "test_evolution_adaptive.py",
+        "chicken or finite",
+    ),
+    Mutant(
+        "rest points at a bound may be pulled inside",
+        RESTING,
+        "& still & held &",
+        "& still &",
+        "test_evolution_adaptive.py",
+        "rest_points or chicken",
     ),
 )
