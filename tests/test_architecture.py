@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "zero_determinant",
         "equilibria",
         "evolution",
+        "automata",
         "tournaments",
         "learning",
         "phases",

@@ -1,5 +1,6 @@
 """`ipd-theory`: help and version load nothing; endings are one line and a status; text is never markup."""
 
+import json
 import os
 import subprocess
 import sys
@@ -59,3 +60,14 @@ def test_a_command_s_help_loads_no_jax(name: str):
     assert ended.returncode == 0
     assert "usage: ipd-theory " + name in ended.stdout
     assert not {"jax", "numpy", "sympy", "matplotlib"} & set(ended.stderr.split())
+
+
+def test_automata_and_misperception_are_read_by_returns(capsys: pytest.CaptureFixture[str]) -> None:
+    """One half each once either sees a defection: tit for tat against its like, by any misperception at all."""
+    cli.main(["returns", "TFT", "TFT", "--misperception", "0.01", "--discount", "1", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert said["returns"] == [pytest.approx(0.5), pytest.approx(0.5)]  # the mean of 1, −1, 2 and 0
+    assert said["occupancy"][0] == [pytest.approx(0.5), pytest.approx(0.5)]
+    cli.main(["returns", "grim-automaton", "ALLD"])
+    out = capsys.readouterr().out
+    assert "grim-automaton earns -0.050000 a step" in out

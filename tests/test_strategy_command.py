@@ -25,6 +25,19 @@ def test_an_extortioner_in_words_and_as_a_picture(tmp_path: Path, capsys: pytest
     assert (tmp_path / "extort.png").stat().st_size > 5000
 
 
+def test_an_automaton_state_by_state_and_as_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["strategy", "punish(2)", "--payoffs", "3,0,4,1", "--discount", "0.5"]
+    cli.main([*line, "--plot", str(tmp_path / "punish.png")])
+    said = capsys.readouterr().out
+    assert "0.366 to 1" in said  # (√3 − 1)/2
+    assert all(len(row) <= 80 for row in said.splitlines() if row.startswith("│"))
+    assert (tmp_path / "punish.png").stat().st_size > 5000
+    cli.main([*line, "--json"])
+    stated = json.loads(capsys.readouterr().out)
+    assert stated["discounts"]["subgame perfect"] == [[pytest.approx((3**0.5 - 1) / 2, abs=1e-9), 1.0]]
+    assert stated["optimal"] == [[True, False], [False, True], [False, True]]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from ipd_theory.commands import automaton_tables
 from ipd_theory.commands.console import print_json, print_table, results
 from ipd_theory.commands.options import Probability
-from ipd_theory.commands.strategy_argument import listed, number, strategy
+from ipd_theory.commands.strategy_argument import listed, number, table_or_automaton
 
 
 def returns(
@@ -15,6 +16,7 @@ def returns(
     discount: Probability = 0.95,
     payoffs: str = "1,-1,2,0",
     error: Probability = 0.0,
+    misperception: Probability = 0.0,
     json: bool = False,
 ) -> None:
     """Print what two strategies earn from each other: returns, occupancy, values and the gradient, exactly.
@@ -24,11 +26,13 @@ def returns(
     Args:
         p: Player 1's strategy: a name (TFT, WSLS, GRIM, GTFT, TF2T, ALLC, ALLD, …), a name with numbers (gtft(0.3),
             extort(3)), or five probabilities of cooperation, at the start and after CC, CD, DC, DD (own action first),
-            e.g. 1,0.9,0.1,0.9,1/3; 21 for memory two.
+            e.g. 1,0.9,0.1,0.9,1/3; 21 for memory two; or an automaton (grim-automaton, punish(2), contrite-tft).
         q: Player 2's strategy, likewise, in its own view.
         discount: γ from 0 to 1; 1 is the limit of means.
         payoffs: R,S,T,P with commas.
         error: Probability that an intended action is flipped (trembling hand).
+        misperception: Probability to take the other's action for the opposite, which the other does not see. With it,
+            and for automata, tables are by state instead of by what happened.
         json: Print JSON.
     """
     R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
@@ -39,13 +43,20 @@ def returns(
     import ipd_theory as ipd
 
     game = ipd.games.symmetric_game(R=R, S=S, T=T, P=P)
-    meant = [strategy(name, text, game, discount) for name, text in (("P", p), ("Q", q))]
+    meant = [table_or_automaton(name, text, game, discount) for name, text in (("P", p), ("Q", q))]
+    settings = {"p": p, "q": q, "discount": discount, "payoffs": [R, S, T, P], "error": error}
+    machines = _machines(meant, error, misperception)
+    if machines:
+        met = automaton_tables.meeting(game, machines, discount)
+        stated = {"settings": settings | {"misperception": misperception}, **met}
+        print_json(stated) if json else automaton_tables.print_meeting(stated)
+        return
     memory = max(map(ipd.strategies.memory_of, meant))
     tables = [ipd.strategies.tremble(ipd.strategies.extend(x, memory), error) for x in meant]
     # The game looks the same to both, so each is the first player of one pair of a batch: compiled once.
     sides = np.stack(tables), np.stack(tables[::-1])
     result = {
-        "settings": {"p": p, "q": q, "discount": discount, "payoffs": [R, S, T, P], "error": error},
+        "settings": settings,
         "strategies": sides[0],
         "returns": np.asarray(ipd.expected_returns(game, *tables, discount=discount)),
         "occupancy": np.asarray(ipd.state_occupancy(*tables, discount=discount)),
@@ -56,6 +67,19 @@ def returns(
         print_json(result)
     else:
         _print_tables(result, memory)
+
+
+def _machines(meant: list[Any], error: float, misperception: float) -> list[Any]:
+    """Return both strategies with their errors as automata of few states, none if tables do."""
+    from ipd_theory import automata
+    from ipd_theory.automata import Automaton
+    from ipd_theory.automata.minimal import minimal
+
+    if misperception == 0 and not any(isinstance(x, Automaton) for x in meant):
+        return []
+    known = [x if isinstance(x, Automaton) else automata.of_table(x) for x in meant]
+    erring = {"defecting": error, "cooperating": error, "perceiving": misperception}
+    return [minimal(automata.with_errors(x, **erring)) for x in known]
 
 
 def _print_tables(result: dict[str, Any], memory: int) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from ipd_theory.commands import strategy_argument
+from ipd_theory.commands import automaton_tables, strategy_argument
 from ipd_theory.commands.console import print_json, print_table, results
 from ipd_theory.commands.options import PICTURES, FileToWrite, Probability
 from ipd_theory.commands.strategy_argument import listed, number
@@ -27,7 +27,8 @@ def strategy(
 
     Args:
         name: A name (TFT, WSLS, GRIM, TF2T, …), a name with numbers (gtft(0.3), extort(3)), or all entries of a table
-            with commas between them: at the start and after CC, CD, DC, DD, own action first.
+            with commas between them: at the start and after CC, CD, DC, DD, own action first; or an automaton
+            (grim-automaton, punish(2), contrite-tft).
         discount: γ from 0 to 1; 1 is the limit of means.
         payoffs: R,S,T,P with commas, by default Axelrod's.
         error: Probability that an intended action is flipped (trembling hand).
@@ -41,13 +42,18 @@ def strategy(
     import ipd_theory as ipd
 
     game = ipd.games.symmetric_game(R=R, S=S, T=T, P=P)
-    table = ipd.strategies.tremble(strategy_argument.strategy("NAME", name, game, discount or 1.0), error)
+    meant = strategy_argument.table_or_automaton("NAME", name, game, discount or 1.0)
     settings = {"strategy": name, "discount": discount, "payoffs": [R, S, T, P], "error": error}
-    result = {"settings": settings, **_facts(game, table, discount)}
+    if isinstance(meant, ipd.automata.Automaton):
+        table: Any = ipd.automata.with_errors(meant, defecting=error, cooperating=error)
+        result = {"settings": settings, **automaton_tables.facts(game, table, discount)}
+    else:
+        table = ipd.strategies.tremble(meant, error)
+        result = {"settings": settings, **_facts(game, table, discount)}
     if json:
         print_json(result)
     else:
-        _print_facts(result)
+        (_print_facts if "table" in result else automaton_tables.print_facts)(result)
     if plot is not None:
         from ipd_theory.drawing import payoffs as drawing
         from ipd_theory.drawing import style

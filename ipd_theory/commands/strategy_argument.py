@@ -29,6 +29,19 @@ def strategy(option: str, text: str, game: Any, discount: float) -> Any:
         raise ValueError(f"{option}: {error}") from None
 
 
+def table_or_automaton(option: str, text: str, game: Any, discount: float) -> Any:
+    """Return the strategy that `text` names, an automaton or a table [h] (see `ipd_theory.automata.named`).
+
+    Arguments and errors are those of `strategy`.
+    """
+    from ipd_theory import automata
+
+    try:
+        return automata.named(text, game=game, discount=discount)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
 def number(option: str, text: str) -> Fraction:
     """Return a number or a fraction (1/3, 0.5, 1e-3), exactly.
 

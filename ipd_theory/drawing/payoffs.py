@@ -3,8 +3,9 @@
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ipd_theory import strategies, zero_determinant
+from ipd_theory import automata, strategies, zero_determinant
 from ipd_theory._extras import needs
+from ipd_theory.automata import Automaton
 from ipd_theory.drawing import style
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
@@ -16,7 +17,7 @@ with needs("figures"):
 
 def payoff_polygon(
     game: MatrixGame,
-    strategy: Float[ArrayLike, " h"],
+    strategy: Float[ArrayLike, " h"] | Automaton,
     *,
     discount: float,
     name: str = "strategy",
@@ -29,7 +30,7 @@ def payoff_polygon(
 
     Args:
         game: the stage game for two.
-        strategy: [h] player 1's, memory 0 to 3.
+        strategy: [h] player 1's, memory 0 to 3, or its automaton.
         discount: γ in [0, 1].
         name: what it is called in the picture.
         opponents: how many random ones, their probabilities drawn from Beta(½, ½).
@@ -41,7 +42,11 @@ def payoff_polygon(
     rng = np.random.default_rng(seed)
     random = rng.beta(0.5, 0.5, (opponents, 5))
     earned = [
-        np.asarray(expected_returns(game, strategy, others, discount=discount))
+        np.asarray(
+            automata.expected_returns(game, strategy, automata.of_table(others), discount=discount)
+            if isinstance(strategy, Automaton)
+            else expected_returns(game, strategy, others, discount=discount)
+        )
         for others in (random, strategies.all_pure(1))
     ]
     corners = np.asarray(game.outcome_payoffs).T  # [CC, CD, DC, DD; own, other]
@@ -52,7 +57,7 @@ def payoff_polygon(
         axes.fill(*hull.T, color=style.PALE, linewidth=0, zorder=0)
         axes.plot(*earned[0].T, ".", color=style.SKY, markersize=2, label=f"{opponents} random opponents")
         axes.plot(*earned[1].T, "o", color=style.BLUE, markersize=3, label="32 pure opponents")
-        line = enforced_line(game, strategy, discount)
+        line = None if isinstance(strategy, Automaton) else enforced_line(game, strategy, discount)
         if line is not None:
             slope, baseline = line
             ends = np.array([corners[:, 0].min(), corners[:, 0].max()])

@@ -14,6 +14,7 @@ from ipd_theory.replies.verdicts import (
     is_partner,
     is_rival,
     is_subgame_perfect,
+    windows,
 )
 from ipd_theory.replies.witnesses import Path, Witness, challenger, mistaken, overtaker, path
 
@@ -41,4 +42,5 @@ __all__ = [
     "overtaker",
     "path",
     "roundings",
+    "windows",
 ]

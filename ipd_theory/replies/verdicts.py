@@ -108,15 +108,31 @@ def discount_windows(
     Raises:
         ValueError: if there are fewer than two points, and as `holds`.
     """
+    return windows(lambda discount: holds(game, strategy, discount=discount), points=points)
+
+
+@checked
+def windows(
+    holds: Callable[[Float[np.ndarray, " points"]], Bool[ArrayLike, " points"]], *, points: int = 401
+) -> list[tuple[float, float]]:
+    """Return the intervals of the discount in which something holds, their ends to 1e-12.
+
+    Args:
+        holds: whether it does at each of an array of discounts.
+        points: as for `discount_windows`.
+
+    Raises:
+        ValueError: if there are fewer than two points.
+    """
     if points < 2:
         raise ValueError(f"points must be 2 or more; got {points}")
     grid = np.linspace(0.0, 1.0, points)
-    here = np.asarray(holds(game, strategy, discount=grid))
+    here = np.asarray(holds(grid))
     changes = np.flatnonzero(here[1:] != here[:-1])
     low, high = grid[changes], grid[changes + 1]
     for _ in range(40 if changes.size else 0):
         middle = (low + high) / 2
-        as_below = np.asarray(holds(game, strategy, discount=middle)) == here[changes]
+        as_below = np.asarray(holds(middle)) == here[changes]
         low, high = np.where(as_below, middle, low), np.where(as_below, high, middle)
     # The end that belongs to the window is the one on its side.
     ends = list(np.where(here[changes], low, high))

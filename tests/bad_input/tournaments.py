@@ -13,6 +13,7 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "automata.minimal.padded": {"num_states": lambda: 3},
     "automata.naming.named": {"text": lambda: "grim-automaton"},
     "alternating.expected_returns": dict.fromkeys(("p", "q"), ipd.strategies.tit_for_tat),
+    "replies.verdicts.windows": {"holds": lambda: lambda discount: discount > 0.5},
     "tournaments.pairs.round_robin": {"tables": lambda: [ipd.strategies.tit_for_tat()], "discount": lambda: 0.9},
     "tournaments.standings.tournament": {"entrants": lambda: {"TFT": ipd.strategies.tit_for_tat()}},
     "tournaments.line_ups.line_up": {"texts": lambda: ["TFT"]},
