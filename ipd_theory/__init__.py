@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ipd_theory import evolution as evolution
     from ipd_theory import games as games
     from ipd_theory import learning as learning
+    from ipd_theory import payoff_sets as payoff_sets
     from ipd_theory import phases as phases
     from ipd_theory import replies as replies
     from ipd_theory import returns as returns

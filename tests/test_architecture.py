@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_engine": {"strategies"},
     "returns": GAME | {"_engine", "_discount"},
     "replies": EXACT | {"_fractions"},
+    "payoff_sets": EXACT | {"replies"},
     "automata": EXACT | {"replies"},
     "alternating": EXACT | {"automata"},
     "equilibria": EXACT | {"replies"},

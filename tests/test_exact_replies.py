@@ -52,6 +52,7 @@ def test_all_ties_of_tit_for_tat_and_the_limit_of_means() -> None:
     limit = exact.best_responses(AXELROD, tft)
     assert limit.optimal.tolist() == [COOPERATE] * 5
     assert limit.value == 3
+    assert exact.best_responses(donation(99, 100), tft).optimal.tolist() == [COOPERATE] * 5  # from γ = 0.99 on
     # Against WSLS of the donation game c/(b − c) = 1 only in the limit: peace and exploitation earn the same average.
     even = exact.best_responses(donation(1, 2), [1, 1, 0, 0, 1])
     assert even.value == 1

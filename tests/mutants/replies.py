@@ -3,6 +3,7 @@
 from tests.mutants import Mutant
 
 EXACT, CLASSES = "ipd_theory/replies/exact.py", "ipd_theory/replies/classification.py"
+SETS = "ipd_theory/payoff_sets.py"
 LONGER = "ipd_theory/strategies/longer.py"
 
 MUTANTS = (
@@ -19,6 +20,8 @@ MUTANTS = (
         "stays = 1 / (1 - rows[k].pop(k, Fraction(0)))",
         "stays = 1 + 0 * rows[k].pop(k, Fraction(0))",
         "test_exact_replies.py",
+        "finite or indifferent",
+        never_ends=True,
     ),
     Mutant(
         "ties in fractions are no ties",
@@ -68,10 +71,10 @@ MUTANTS = (
         "counts",
     ),
     Mutant(
-        "values of the first order are not relative to the average",
+        "values of the first order are only those of the opening",
         CLASSES,
-        "sums, jump = u - mean, follows",
-        "sums, jump = u, follows",
+        "return mean, sums + settled",
+        "return mean, sums",
         "test_classification.py",
         "counts",
     ),
@@ -98,6 +101,37 @@ MUTANTS = (
         "follows, weight = np.take_along_axis(follows, follows, 0), weight * gamma",
         "test_classification.py",
         "single",
+    ),
+    Mutant(
+        "deviations are punished by what the other gets least",
+        SETS,
+        "least + h / gamma",
+        "least[::-1] * 0 + least.max() + h / gamma * 0.5",
+        "test_payoff_sets.py",
+        "grim or thresholds",
+    ),
+    Mutant(
+        "a player secures what it gets if the other does not mix",
+        SETS,
+        "candidates.append(",
+        "[].append(",
+        "test_payoff_sets.py",
+        "feasible",
+    ),
+    Mutant(
+        "new corners are looked for in the first directions alone",
+        SETS,
+        "directions = np.array(normals)",
+        "directions = np.array(normals)[:0]",
+        "test_payoff_sets.py",
+        "hull",
+    ),
+    Mutant(
+        "an overtaker is whoever earns most",
+        "ipd_theory/replies/witnesses.py",
+        "best = best_responses(race, strategy, discount=discount)",
+        "best = best_responses(game, strategy, discount=discount)",
+        "test_witnesses.py",
     ),
     Mutant(
         "CAPRI punishes for ever",
