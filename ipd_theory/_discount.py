@@ -44,4 +44,5 @@ def rate_for_compiled(discount: ArrayLike, dtype: np.dtype) -> Float[Array | np.
 @functools.partial(jax.jit, static_argnames="dtype", inline=True)
 def _of_array(discount: Array, dtype: np.dtype) -> Array:
     delta, least = jnp.asarray(1 - discount, dtype), vanishing_delta(dtype)
-    return jnp.maximum(delta, jnp.asarray(least, dtype))
+    kept = jnp.maximum(delta, jnp.asarray(least, dtype))
+    return delta + jax.lax.stop_gradient(kept - delta)  # a derivative at γ = 1 is that of the returns there

@@ -36,12 +36,16 @@ from ipd_theory._discount import rate_for_compiled, vanishing_delta
 from ipd_theory._discount import stopping_rate as stopping_rate
 from ipd_theory._engine import (
     Columns,
+    argument_of_jumps,
     chains,
     compiled,
     computed_once,
     in_cached_blocks,
+    jump_scale,
     memory_one_occupancy,
     memory_one_return,
+    once_differentiable,
+    result_of_jumps,
 )
 from ipd_theory.games import MatrixGame
 
@@ -76,9 +80,12 @@ def _columns(x: Array, order: Sequence[int] | None = None) -> Columns:
     return tuple(x[..., i] for i in order or range(x.shape[-1]))
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "normalized"))
-def _returns_of_game(game: MatrixGame, tables: list[Array], delta: Array, memory: int, normalized: bool) -> Array:
-    returns = _discounted_returns(game.outcome_payoffs.astype(delta.dtype), tables, delta, memory)
+@functools.partial(jax.jit, static_argnames=("memory", "normalized", "may_jump"))
+def _returns_of_game(
+    game: MatrixGame, tables: list[Array], delta: Array, memory: int, normalized: bool, may_jump: bool
+) -> Array:
+    payoffs = game.outcome_payoffs.astype(delta.dtype)
+    returns = (_jumping_returns if may_jump else _discounted_returns)(payoffs, tables, delta, memory)
     return returns if normalized else returns / delta[..., None]
 
 
@@ -90,6 +97,15 @@ def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memor
     # One more axis, over the players whose returns are asked for, keeps all of it one elementwise loop.
     p, q = _columns(tables[0][..., None, :]), _columns(tables[1][..., None, :], strategies.CONTEXT_SWAP)
     return memory_one_return(p, q, delta[..., None], _columns(payoffs))
+
+
+def _jumping_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
+    """Return `_discounted_returns` whose derivatives are infinite or NaN where they do not exist."""
+    payoffs, unit = _in_ordinary_units(payoffs)
+    one = once_differentiable(tables, delta, memory)
+    tables = [argument_of_jumps(x, jump_scale(x, delta[..., None], unit[..., None])) for x in tables]
+    returns = _discounted_returns(payoffs, tables, delta, memory)
+    return result_of_jumps(returns, jump_scale(returns, delta[..., None], 1.0), one[..., None]) * unit[..., None]
 
 
 @functools.partial(jax.jit, static_argnames="memory")
@@ -133,8 +149,9 @@ def expected_returns(
         normalized: return the average a step, Σ γ^t r / Σ γ^t; otherwise the sum Σ γ^t r.
 
     Returns:
-        [..., n] returns, one for each player, differentiable to any order in everything. At γ = 1 a return may jump;
-        `jax.grad` then gives a vast number or NaN, `return_gradient` infinity.
+        [..., n] returns, one for each player, differentiable to any order in everything. At γ = 1 a derivative is
+        infinite where the return jumps, as that of `return_gradient`; higher ones are NaN where the limit of means is
+        not the same from every context.
 
     Raises:
         ValueError: if a probability or discount leaves [0, 1], a shape is wrong, or the sum is infinite.
@@ -145,7 +162,8 @@ def expected_returns(
     _fitting(tables, gamma, game)
     delta = rate_for_compiled(gamma, arrays[0].dtype)
     if horizon is None:
-        return _returns_of_game(game, arrays, delta, memory=memory, normalized=normalized)
+        asked = {"memory": memory, "normalized": normalized, "may_jump": _may_vanish(gamma)}
+        return _returns_of_game(game, arrays, delta, **asked)
     return _finite_returns(game, arrays, delta, memory=memory, horizon=horizon, normalized=normalized)
 
 

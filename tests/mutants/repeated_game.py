@@ -4,6 +4,7 @@ from tests.mutants import Mutant
 
 GAMES, RETURNS, DISCOUNT = "ipd_theory/games.py", "ipd_theory/returns.py", "ipd_theory/_discount.py"
 TABLES, CLASSICS = "ipd_theory/strategies/tables.py", "ipd_theory/strategies/classics.py"
+JUMPS = "ipd_theory/_engine/jumps.py"
 ELIMINATION, FOLDING = "ipd_theory/_engine/elimination.py", "ipd_theory/_engine/folding.py"
 CHAINS, MEMORY_ONE = "ipd_theory/_engine/chains.py", "ipd_theory/_engine/memory_one.py"
 ZERO_DETERMINANT, SYMBOLIC = "ipd_theory/zero_determinant.py", "ipd_theory/symbolic.py"
@@ -67,16 +68,48 @@ MUTANTS = (
     Mutant(
         "the stopping rate of a traced discount is not kept above zero",
         DISCOUNT,
-        "return jnp.maximum(delta, jnp.asarray(least, dtype))",
-        "return delta",
+        "kept = jnp.maximum(delta, jnp.asarray(least, dtype))",
+        "kept = delta",
         "test_returns_arguments.py",
         "limit_of_means",
     ),
     Mutant(
+        "the return at a traced γ = 1 has no slope in the discount",
+        DISCOUNT,
+        "return delta + jax.lax.stop_gradient(kept - delta)",
+        "return kept",
+        "test_jumps.py",
+        "discount_at_one",
+    ),
+    Mutant(
+        "a vast derivative of an argument stays a number",
+        JUMPS,
+        "(tangents[0] / scale) * scale",
+        "tangents[0]",
+        "test_jumps.py",
+        "infinite",
+    ),
+    Mutant(
+        "a vast derivative of a result stays a number",
+        JUMPS,
+        "(tangents[0] * scale) / scale * one",
+        "tangents[0] * one",
+        "test_jumps.py",
+        "infinite",
+    ),
+    Mutant(
+        "second derivatives are numbers where the limit of means depends on the context",
+        JUMPS,
+        "jnp.where(undefined, jnp.nan, jnp.zeros_like(one))",
+        "jnp.zeros_like(one)",
+        "test_jumps.py",
+        "second",
+    ),
+    Mutant(
         "the stopping rate of a number is not kept above zero",
         DISCOUNT,
-        "return jnp.asarray(np.maximum(1 - concrete, least), dtype)",
-        "return jnp.asarray(1 - concrete, dtype)",
+        "return np.asarray(np.maximum(1 - concrete, vanishing_delta(dtype)), dtype)",
+        "return np.asarray(1 - concrete, dtype)",
         "test_returns.py",
         "automata",
     ),

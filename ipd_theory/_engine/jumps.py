@@ -1,0 +1,86 @@
+"""Derivatives that do not exist are infinite or NaN, never a number.
+
+In the limit of means a return may jump where a probability leaves 0 or 1. With a vanishing δ in place of zero, its
+derivative is then of the size of the payoffs over δ: vast, where any derivative that exists is far from it.
+Multiplied by a power of two that only what is vast cannot bear, and divided by it again, every other number stays what
+it is to the last bit. Both are linear, so that this holds under `vmap` and in both modes: tangents meet them in this
+order at the results, cotangents at the arguments.
+
+Second derivatives are differences of such vast numbers, whose rounding may leave any number. They are good where the
+limit of means is the same from every context, and NaN elsewhere.
+"""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ipd_theory._discount import vanishing_delta
+from ipd_theory._engine import chains
+
+
+def jump_scale(x: Array, delta: Array, unit: Array | float) -> Array:
+    """Return the power of two by which derivatives of x are multiplied and divided: 1 where δ does not vanish.
+
+    Args:
+        x: [...] an argument or a result.
+        delta: [...] stopping rates.
+        unit: [...] the size of what is differentiated, powers of two.
+    """
+    least = vanishing_delta(x.dtype)
+    borne = 2.0 ** math.floor(math.log2(float(np.finfo(x.dtype).max)) + 0.75 * math.log2(least))
+    # It asks x as well: a compiler that knew the scale would cancel it.
+    return jnp.where((delta <= least) & (x == x), borne / unit, 1)
+
+
+@jax.custom_jvp
+def argument_of_jumps(x: Array, scale: Array) -> Array:
+    """Return x; cotangents that are vast become infinite."""
+    return x
+
+
+@argument_of_jumps.defjvp
+def _argument_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    x, scale = primals
+    return x, (tangents[0] / scale) * scale
+
+
+@jax.custom_jvp
+def result_of_jumps(x: Array, scale: Array, one: Array) -> Array:
+    """Return x; tangents that are vast become infinite, and are multiplied by `once_differentiable`."""
+    return x
+
+
+@result_of_jumps.defjvp
+def _result_jvp(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    x, scale, one = primals
+    return x, (tangents[0] * scale) / scale * one
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
+def once_differentiable(tables: list[Array], delta: Array, memory: int) -> Array:
+    """Return 1 for each chain [...], whose derivative is NaN where the limit of means is not the same from everywhere.
+
+    Args:
+        tables: each player's strategy [..., h], in its own view.
+        delta: [...] stopping rates.
+        memory: of the strategies.
+    """
+    return jnp.ones(jnp.broadcast_shapes(delta.shape, *(x.shape[:-1] for x in tables)), delta.dtype)
+
+
+@once_differentiable.defjvp
+def _once_differentiable_jvp(
+    memory: int, primals: tuple[list[Array], Array], tangents: tuple[list[Array], Array]
+) -> tuple[Array, Array]:
+    one = once_differentiable(*primals, memory)
+    tables, delta = jax.lax.stop_gradient(primals)
+    generic = jnp.cos(jnp.arange(2 ** len(tables), dtype=delta.dtype))[None]  # no two ways of playing earn the same
+    values, _ = chains.values(generic, tables, delta, memory, 0)
+    least, eps = vanishing_delta(delta.dtype), float(jnp.finfo(delta.dtype).eps)
+    undefined = (delta <= least) & (jnp.ptp(values, -1) > eps**0.5)
+    slope = jnp.where(undefined, jnp.nan, jnp.zeros_like(one))
+    return one, slope * functools.reduce(jnp.add, [x.sum(-1) for x in tangents[0]])

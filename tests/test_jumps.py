@@ -1,0 +1,77 @@
+"""Derivatives in the limit of means, where they exist and where they do not, over all pairs of pure strategies."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+from ipd_theory import games, strategies
+
+AXELROD = games.axelrod()
+PURE = np.array(list(itertools.product([0.0, 1.0], repeat=5)))
+P, Q = (np.ascontiguousarray(x).reshape(-1, 5) for x in np.broadcast_arrays(PURE[:, None], PURE[None]))
+
+
+def returns(z, discount=1.0):
+    return ipd.expected_returns(AXELROD, z[..., :5], z[..., 5:], discount=discount)
+
+
+PAIRS = np.concatenate([P, Q], -1)
+REVERSE = jax.jit(jax.vmap(jax.jacrev(returns)))
+FORWARD = jax.jit(jax.vmap(jax.jacfwd(returns)))
+TRACED = jax.jit(lambda z, discount: jax.vmap(jax.jacrev(returns), (0, None))(z, discount))
+
+
+def moved(entries, steps):
+    """Return player 1's returns of all pairs with these entries moved into the cube."""
+    z = PAIRS.copy()
+    for entry, step in zip(entries, steps, strict=True):
+        z[:, entry] += step * (1 - 2 * PAIRS[:, entry])
+    return np.asarray(returns(z))[..., 0]
+
+
+@pytest.mark.parametrize("jacobian", [REVERSE, FORWARD, lambda z: TRACED(z, 1.0)], ids=["reverse", "forward", "traced"])
+def test_derivatives_are_infinite_where_returns_jump_and_slopes_elsewhere(jacobian):
+    got = np.asarray(jacobian(PAIRS))[:, 0]
+    at = moved((), ())
+    for entry in range(10):
+        near = moved((entry,), (1e-6,)) - at
+        jumps = np.abs(near) > 1e-3
+        inwards = 1 - 2 * PAIRS[:, entry]
+        np.testing.assert_array_equal(got[jumps, entry], np.copysign(np.inf, near * inwards)[jumps])
+        np.testing.assert_allclose(got[~jumps, entry], (near * inwards)[~jumps] / 1e-6, rtol=1e-4, atol=1e-4)
+
+
+def test_second_derivatives_are_right_or_no_number():
+    """Of the entries that are numbers each is the second difference; none is where the limit depends on the start."""
+    got = np.asarray(jax.jit(jax.vmap(jax.hessian(lambda z: returns(z)[0])))(PAIRS))
+    assert 0.5 < np.isfinite(got).mean() < 0.6
+    step, at = 1e-4, moved((), ())
+    once = [moved((i,), (step,)) for i in range(10)]
+    for i, j in itertools.combinations(range(10), 2):
+        bent = (moved((i, j), (step, step)) - once[i] - once[j] + at) / step**2
+        bent = bent * (1 - 2 * PAIRS[:, i]) * (1 - 2 * PAIRS[:, j])
+        known = np.isfinite(got[:, i, j])
+        np.testing.assert_allclose(got[known, i, j], bent[known], rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e6])
+def test_jumps_do_not_depend_on_units_or_precision(unit):
+    game = games.prisoners_dilemma(3 * unit, 0.0, 5 * unit, unit)
+    for dtype in (np.float32, np.float64):
+        tit_for_tat = jnp.asarray(strategies.tit_for_tat(), dtype)
+        for jacobian in (jax.jacrev, jax.jacfwd):
+            slope = jacobian(lambda p: ipd.expected_returns(game, p, p, discount=1.0)[0])(tit_for_tat)
+            np.testing.assert_array_equal(np.isinf(slope), [False, True, False, False, False])
+
+
+@pytest.mark.parametrize("memory", [1, 2])
+def test_the_derivative_in_the_discount_at_one(memory, rng):
+    p, q = rng.random((2, strategies.num_contexts(memory, 2)))
+    got = jax.grad(lambda d: ipd.expected_returns(AXELROD, p, q, discount=d)[0])(jnp.asarray(1.0))
+    step = 1e-5
+    one, near, far = (float(ipd.expected_returns(AXELROD, p, q, discount=1 - k * step)[0]) for k in range(3))
+    assert float(got) == pytest.approx((3 * one - 4 * near + far) / (2 * step), rel=1e-5)
