@@ -102,10 +102,11 @@ def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memor
 def _jumping_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
     """Return `_discounted_returns` whose derivatives are infinite or NaN where they do not exist."""
     payoffs, unit = _in_ordinary_units(payoffs)
-    one = once_differentiable(tables, delta, memory)
-    tables = [argument_of_jumps(x, jump_scale(x, delta[..., None], unit[..., None])) for x in tables]
+    least, rate = vanishing_delta(delta.dtype), delta[..., None]
+    one = once_differentiable(tables, delta, memory, least)
+    tables = [argument_of_jumps(x, jump_scale(x, rate, least, unit[..., None])) for x in tables]
     returns = _discounted_returns(payoffs, tables, delta, memory)
-    return result_of_jumps(returns, jump_scale(returns, delta[..., None], 1.0), one[..., None]) * unit[..., None]
+    return result_of_jumps(returns, jump_scale(returns, rate, least, 1.0), one[..., None]) * unit[..., None]
 
 
 @functools.partial(jax.jit, static_argnames="memory")

@@ -18,19 +18,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ipd_theory._discount import vanishing_delta
 from ipd_theory._engine import chains
 
 
-def jump_scale(x: Array, delta: Array, unit: Array | float) -> Array:
+def jump_scale(x: Array, delta: Array, least: float, unit: Array | float) -> Array:
     """Return the power of two by which derivatives of x are multiplied and divided: 1 where δ does not vanish.
 
     Args:
         x: [...] an argument or a result.
         delta: [...] stopping rates.
+        least: the vanishing one, in place of zero.
         unit: [...] the size of what is differentiated, powers of two.
     """
-    least = vanishing_delta(x.dtype)
     borne = 2.0 ** math.floor(math.log2(float(np.finfo(x.dtype).max)) + 0.75 * math.log2(least))
     # It asks x as well: a compiler that knew the scale would cancel it.
     return jnp.where((delta <= least) & (x == x), borne / unit, 1)
@@ -60,27 +59,27 @@ def _result_jvp(primals: tuple[Array, Array, Array], tangents: tuple[Array, Arra
     return x, (tangents[0] * scale) / scale * one
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def once_differentiable(tables: list[Array], delta: Array, memory: int) -> Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
+def once_differentiable(tables: list[Array], delta: Array, memory: int, least: float) -> Array:
     """Return 1 for each chain [...], whose derivative is NaN where the limit of means is not the same from everywhere.
 
     Args:
         tables: each player's strategy [..., h], in its own view.
         delta: [...] stopping rates.
         memory: of the strategies.
+        least: the vanishing stopping rate, in place of zero.
     """
     return jnp.ones(jnp.broadcast_shapes(delta.shape, *(x.shape[:-1] for x in tables)), delta.dtype)
 
 
 @once_differentiable.defjvp
 def _once_differentiable_jvp(
-    memory: int, primals: tuple[list[Array], Array], tangents: tuple[list[Array], Array]
+    memory: int, least: float, primals: tuple[list[Array], Array], tangents: tuple[list[Array], Array]
 ) -> tuple[Array, Array]:
-    one = once_differentiable(*primals, memory)
+    one = once_differentiable(*primals, memory, least)
     tables, delta = jax.lax.stop_gradient(primals)
     generic = jnp.cos(jnp.arange(2 ** len(tables), dtype=delta.dtype))[None]  # no two ways of playing earn the same
     values, _ = chains.values(generic, tables, delta, memory, 0)
-    least, eps = vanishing_delta(delta.dtype), float(jnp.finfo(delta.dtype).eps)
-    undefined = (delta <= least) & (jnp.ptp(values, -1) > eps**0.5)
+    undefined = (delta <= least) & (jnp.ptp(values, -1) > float(jnp.finfo(delta.dtype).eps) ** 0.5)
     slope = jnp.where(undefined, jnp.nan, jnp.zeros_like(one))
     return one, slope * functools.reduce(jnp.add, [x.sum(-1) for x in tangents[0]])
