@@ -148,6 +148,37 @@ def test_stewart_and_plotkin_generous_first_extortion_last() -> None:
     assert "EXTORT-2" in [name for _, name in by_wins[:3]]
 
 
+@pytest.mark.parametrize(
+    ("name", "opponent", "play"),
+    [
+        # What Axelrod's library plays, its own action first.
+        ("FRIEDMAN", "CCDCCCC", "CCCDDDD"),
+        ("DAVIS", "DCCCCCCCCCCCC", "CCCCCCCCCCDDD"),
+        ("PROBE", "CCCCCC", "DCCDDD"),
+        ("PROBE", "CDCDCC", "DCCCDC"),
+        ("PROBE2", "CDCDDD", "DCCCCC"),
+        ("PROBE2", "CCCDDC", "DCCCDD"),
+        ("PROBE3", "DCCDCC", "DCDDDD"),
+        ("PROBE3", "CDCDDC", "DCDCDD"),
+        ("HARD_PROBE", "CCCDCC", "DDCCDD"),
+        ("HARD_PROBE", "CCDDCC", "DDCCDC"),
+        ("HARD_TFT", "CDCCCC", "CCDDDC"),
+        ("HARD_TF2T", "DDCCCC", "CCDDCC"),
+        ("NYDEGGER", "DCDCDCC", "CDDDDDD"),
+        ("NYDEGGER", "DDDDDDD", "CDDCCCC"),
+    ],
+)
+def test_entrants_play_what_is_known_after_a_course_of_play(name: str, opponent: str, play: str) -> None:
+    strategy = next(line[name]() for line in tournaments.LINE_UPS.values() if name in line)
+    machine = strategy if isinstance(strategy, Automaton) else automata.of_table(strategy)
+    state, played = int(machine.start.argmax()), ""
+    for theirs in opponent:
+        own = int(machine.cooperate[state] == 0)
+        played += "CD"[own]
+        state = int(machine.moves[state, 2 * own + "CD".index(theirs)].argmax())
+    assert played == play
+
+
 def test_line_ups_and_names_enter_together() -> None:
     entered = tournaments.line_up(["axelrod-1980", "ALLC", "punish(2)"])
     assert list(entered) == ["TFT", "NYDEGGER", "GROFMAN", "FRIEDMAN", "DAVIS", "JOSS", "RANDOM", "ALLC", "punish(2)"]
