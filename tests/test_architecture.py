@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "automata": EXACT | {"replies"},
     "alternating": EXACT | {"automata"},
     "equilibria": EXACT | {"replies"},
-    "tournaments": EXACT | {"automata", "equilibria"},
+    "tournaments": EXACT | {"alternating", "automata", "equilibria"},
     "adapters": GAME | {"automata", "tournaments"},
     "evolution": EXACT | {"equilibria"},
     "learning": EXACT | {"equilibria"},

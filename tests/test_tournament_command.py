@@ -39,6 +39,8 @@ def test_rules_that_fail_are_marked_and_no_number_is_cut(capsys: pytest.CaptureF
         (["--step", "nan"], "--step must be a finite number; got nan"),
         (["--plot", "x.foo"], "--plot 'x.foo' must end in .png"),
         (["--plot", "nowhere/x.png"], "--plot 'nowhere/x.png' lies in no folder"),
+        (["--in-turn"], "--in-turn is an option of tournaments of strategies"),
+        (["--strategies", "TFT", "--in-turn", "--horizon", "9"], "--horizon is not for players who move in turn"),
         (["--strategies"], "--strategies must name one strategy or more"),
         (["--strategies", "foo"], "--strategies: strategy 'foo' is not known"),
         (["--strategies", "TFT", "TFT"], "--strategies: must name each strategy once; TFT stands there twice"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory import automata, strategies, tournaments
+from ipd_theory import alternating, automata, strategies, tournaments
 from ipd_theory.automata import Automaton
 from ipd_theory.automata.minimal import minimal, padded
 from ipd_theory.tournaments import pairs
@@ -38,6 +38,18 @@ def test_each_cell_is_the_match_of_its_pair(
         for j, theirs in enumerate(line_up):
             pair = [as_automaton(x, error, misperception) for x in (mine, theirs)]
             assert float(whole[i, j]) == pytest.approx(by_hand.returns(game, *pair, **settings)[0], abs=1e-12)
+
+
+def test_each_cell_is_the_match_of_its_pair_where_players_take_turns(rng: np.random.Generator) -> None:
+    line_up = [rng.random(5), strategies.tit_for_two_tats(), automata.forgiver()]
+    whole = tournaments.round_robin(GAME, line_up, discount=0.9, error=0.02, in_turn=True)
+    for i, mine in enumerate(line_up):
+        for j, theirs in enumerate(line_up):
+            pair = [padded(minimal(as_automaton(x, 0.02, 0.0)), 5) for x in (mine, theirs)]
+            both = [alternating.automata_returns(GAME, *pair, discount=0.9, next_mover=k)[0] for k in (0, 1)]
+            assert float(whole[i, j]) == pytest.approx(float(both[0] + both[1]) / 2, abs=1e-12)
+    with pytest.raises(ValueError, match="horizon must be None"):
+        tournaments.round_robin(GAME, line_up, horizon=5, in_turn=True)
 
 
 def test_blocks_are_put_together(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ class Conditions(NamedTuple):
     horizon: int | None
     error: float
     misperception: float
+    in_turn: bool
 
     def words(self) -> str:
         """Return them as one reads them."""
@@ -23,6 +24,7 @@ class Conditions(NamedTuple):
             parts.append("limit of means" if self.discount == 1 else f"γ = {self.discount:g}")
         parts += [f"error {self.error:g}"] * (self.error > 0)
         parts += [f"misperception {self.misperception:g}"] * (self.misperception > 0)
+        parts += ["players move in turn"] * self.in_turn
         return ", ".join(parts)
 
 

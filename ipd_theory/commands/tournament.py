@@ -25,6 +25,7 @@ def tournament(
     horizon: Count | None = None,
     error: Probability = 0.0,
     misperception: Probability = 0.0,
+    in_turn: bool = False,
     plot: Annotated[Path, FileToWrite(PICTURES)] | None = None,
     invasion: Annotated[Path, FileToWrite(PICTURES)] | None = None,
     population: Annotated[int, Within(2)] = 100,
@@ -65,6 +66,7 @@ def tournament(
         error: Of strategies: probability that an intended action is flipped (trembling hand).
         misperception: Of strategies: probability to take the other's action for the opposite, which the other does
             not see.
+        in_turn: Of strategies: players move one at a time, in turn, and γ counts moves.
         plot: Where to draw the payoff matrix, with its equilibria (rules) or scores (strategies), e.g. meta-game.png.
         invasion: Of strategies: where to draw which mutants take over a population of which strategy.
         population: Of the invasion graph: how many imitate each other by pairwise comparison (Fermi).
@@ -74,6 +76,7 @@ def tournament(
     """
     stated = {"seeds": seeds, "steps": steps, "tail": tail, "step": step, "every": every, "seed": seed}
     of_strategies = {"horizon": horizon, "error": error, "misperception": misperception, "invasion": invasion}
+    of_strategies |= {"in_turn": in_turn}
     of_strategies |= {"population": population, "intensity": intensity}
     if strategies is not None:
         _only_for("rules", stated | {"rules": rules})
@@ -87,12 +90,14 @@ def tournament(
         raise ValueError(f"--payoffs must be eight numbers, four for each player; got {len(payoffs)}")
     if tail > steps:
         raise ValueError(f"--tail must lie in 1 to --steps, {steps}; got {tail}")
+    if in_turn and horizon is not None:
+        raise ValueError("--horizon is not for players who move in turn (--in-turn)")
     gamma = 0.95 if discount is None and horizon is None else discount
     if strategies is not None:
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        conditions = strategy_tournament.Conditions(gamma, horizon, error, misperception)
+        conditions = strategy_tournament.Conditions(gamma, horizon, error, misperception, in_turn)
         pictures = strategy_tournament.Pictures(plot, invasion, population, intensity)
         name = "of one's own" if payoffs else game
         strategy_tournament.play(strategies, _stage(game, payoffs), name, conditions, pictures, json)
@@ -146,7 +151,9 @@ def _only_for(side: str, given: dict[str, Any]) -> None:
     for name, value in given.items():
         if value != defaults[name].default:
             other = "rules" if side == "strategies" else "strategies"
-            raise ValueError(f"--{name} is an option of tournaments of {side}; this one is of {other}")
+            raise ValueError(
+                f"--{name.replace('_', '-')} is an option of tournaments of {side}; this one is of {other}"
+            )
 
 
 def _stage(game: str, payoffs: tuple[float, ...]) -> Any:

@@ -6,16 +6,17 @@ over pairs of states. An automaton is first reduced to as few states as behave t
 one has a handful), then filled up to one of a few sizes.
 """
 
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ipd_theory import _checks, automata, strategies
+from ipd_theory import _checks, alternating, automata, strategies
 from ipd_theory._arguments import checked
 from ipd_theory.automata import Automaton
 from ipd_theory.automata.minimal import minimal, padded
@@ -37,6 +38,7 @@ def round_robin(
     horizon: int | None = None,
     error: float = 0.0,
     misperception: float = 0.0,
+    in_turn: bool = False,
 ) -> Float[Array, "n n"]:
     """Return what each strategy earns, a step, as player 1 against each other one.
 
@@ -47,10 +49,12 @@ def round_robin(
         horizon: if given, play ends after this many steps.
         error: the probability with which any intended action is flipped; both players see what was done.
         misperception: the probability with which a player takes the other's action for the opposite, unknown to it.
+        in_turn: whether players move in turn (see `alternating`), γ then from move to move; each moves first, once both
+            have opened, in half of the matches.
 
     Raises:
-        ValueError: if there are no strategies, one is no table of probabilities, or γ, errors or horizon are out of
-            range.
+        ValueError: if there are no strategies, one is no table of probabilities, γ, errors or horizon are out of
+            range, or players move in turn in a finite game.
     """
     if isinstance(tables, str | Automaton) or not np.iterable(tables):
         raise TypeError(f"tables must be an array [n, h] or a list of strategies; got {tables!r}")
@@ -59,8 +63,35 @@ def round_robin(
         raise ValueError("tables is empty; a tournament needs one strategy or more")
     for name, chance in (("error", error), ("misperception", misperception)):
         _checks.probabilities(name, chance)
-    settings = {"discount": discount, "horizon": horizon}
-    return jnp.asarray(_all_pairs(game, [_entrant(x, error, misperception) for x in given], settings))
+    if in_turn and (horizon is not None or discount is None):
+        raise ValueError(f"horizon must be None, and discount given, where players move in turn; got {horizon}")
+    of_tables, of_automata = (_tables_in_turn, _automata_in_turn) if in_turn else (expected_returns, _automata_at_once)
+    settings: dict[str, Any] = {"discount": discount} if in_turn else {"discount": discount, "horizon": horizon}
+    rules = _Rules(game, functools.partial(of_tables, **settings), functools.partial(of_automata, **settings))
+    entered = [_entrant(x, error, misperception, 1 if in_turn else strategies.MAX_MEMORY) for x in given]
+    return jnp.asarray(_all_pairs(rules, entered))
+
+
+class _Rules(NamedTuple):
+    """The game, and what gives both players' returns of a batch of pairs [..., 2], from it and from both sides."""
+
+    game: MatrixGame
+    of_tables: Callable[..., Array]
+    of_automata: Callable[..., Array]
+
+
+def _tables_in_turn(game: MatrixGame, p: Array, q: Array, *, discount: ArrayLike) -> Array:
+    both = [alternating.expected_returns(game, p, q, discount=discount, next_mover=i) for i in (0, 1)]
+    return (both[0] + both[1]) / 2
+
+
+def _automata_in_turn(game: MatrixGame, first: Automaton, second: Automaton, *, discount: ArrayLike) -> Array:
+    both = [alternating.automata_returns(game, first, second, discount=discount, next_mover=i) for i in (0, 1)]
+    return (both[0] + both[1]) / 2
+
+
+def _automata_at_once(game: MatrixGame, first: Automaton, second: Automaton, **settings: Any) -> Array:
+    return automata.expected_returns(game, first, second, **settings)
 
 
 def _given(name: str, strategy: Any) -> Array | Automaton:
@@ -73,14 +104,14 @@ def _given(name: str, strategy: Any) -> Array | Automaton:
     return table
 
 
-def _all_of_memory_one(game: MatrixGame, every: Array, settings: dict[str, Any]) -> np.ndarray:
+def _all_of_memory_one(rules: _Rules, every: Array) -> np.ndarray:
     block = max(1, MOST_PAIRS // len(every))
     parts = (every[i : i + block, None] for i in range(0, len(every), block))
-    return np.concatenate([np.asarray(expected_returns(game, part, every, **settings)[..., 0]) for part in parts])
+    return np.concatenate([np.asarray(rules.of_tables(rules.game, part, every)[..., 0]) for part in parts])
 
 
-def _entrant(strategy: Array | Automaton, error: float, misperception: float) -> Array | Automaton:
-    """Return the strategy with its errors as it is solved: a table of memory 1 to 3, or an automaton filled up."""
+def _entrant(strategy: Array | Automaton, error: float, misperception: float, longest: int) -> Array | Automaton:
+    """Return the strategy with its errors as it is solved: a table of memory 1 to `longest`, or an automaton."""
     if isinstance(strategy, Automaton) or misperception > 0:
         automaton = strategy if isinstance(strategy, Automaton) else automata.of_table(strategy)
         erring = {"defecting": error, "cooperating": error, "perceiving": misperception}
@@ -88,7 +119,8 @@ def _entrant(strategy: Array | Automaton, error: float, misperception: float) ->
     table = strategies.tremble(strategy, error)
     if strategies.memory_of(table) > 1:
         reduced = minimal(automata.of_table(table))
-        return _filled(reduced) if reduced.num_states <= FEW_STATES else table
+        few = reduced.num_states <= FEW_STATES or strategies.memory_of(table) > longest
+        return _filled(reduced) if few else table
     return strategies.extend(table, 1)
 
 
@@ -97,8 +129,8 @@ def _filled(automaton: Automaton) -> Automaton:
     return padded(automaton, next(size for size in (*SIZES, n) if size >= n))
 
 
-def _all_pairs(game: MatrixGame, entered: list[Array | Automaton], settings: dict[str, Any]) -> np.ndarray:
-    n, mirrored = len(entered), is_symmetric(game)
+def _all_pairs(rules: _Rules, entered: list[Array | Automaton]) -> np.ndarray:
+    n, mirrored = len(entered), is_symmetric(rules.game)
     tables = {i: x for i, x in enumerate(entered) if not isinstance(x, Automaton)}
     machines = (
         {i: x if isinstance(x, Automaton) else automata.of_table(x) for i, x in enumerate(entered)}
@@ -109,14 +141,14 @@ def _all_pairs(game: MatrixGame, entered: list[Array | Automaton], settings: dic
     of_one = [i for i, x in tables.items() if x.shape[-1] == 5]
     if of_one:
         every = jnp.stack([tables[i] for i in of_one])
-        earned[np.ix_(of_one, of_one)] = _all_of_memory_one(game, every, settings)
+        earned[np.ix_(of_one, of_one)] = _all_of_memory_one(rules, every)
     for size, pairs in _alike(entered, of_one, mirrored).items():
         as_tables = all(k in tables for k in pairs[0])
         for some in _blocks(pairs, size[0] ** 2 if as_tables else (size[0] * size[1]) ** 2):
             returns = (
-                _of_tables(game, [(tables[i], tables[j]) for i, j in some], settings)
+                _of_tables(rules, [(tables[i], tables[j]) for i, j in some])
                 if as_tables
-                else _of_automata(game, [(machines[i], machines[j]) for i, j in some], settings)
+                else _of_automata(rules, [(machines[i], machines[j]) for i, j in some])
             )
             for (i, j), (mine, theirs) in zip(some, returns, strict=False):
                 earned[i, j] = mine
@@ -153,12 +185,12 @@ def _blocks(pairs: list[tuple[int, int]], numbers: int) -> Iterator[list[tuple[i
         yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
 
 
-def _of_tables(game: MatrixGame, pairs: list[tuple[Array, Array]], settings: dict[str, Any]) -> np.ndarray:
+def _of_tables(rules: _Rules, pairs: list[tuple[Array, Array]]) -> np.ndarray:
     memory = max(strategies.memory_of(table) for pair in pairs for table in pair)
     p, q = (jnp.stack([strategies.extend(table, memory) for table in side]) for side in zip(*pairs, strict=True))
-    return np.asarray(expected_returns(game, p, q, **settings))
+    return np.asarray(rules.of_tables(rules.game, p, q))
 
 
-def _of_automata(game: MatrixGame, pairs: list[tuple[Automaton, Automaton]], settings: dict[str, Any]) -> np.ndarray:
+def _of_automata(rules: _Rules, pairs: list[tuple[Automaton, Automaton]]) -> np.ndarray:
     first, second = (jax.tree.map(lambda *parts: jnp.stack(parts), *side) for side in zip(*pairs, strict=True))
-    return np.asarray(automata.expected_returns(game, first, second, **settings))
+    return np.asarray(rules.of_automata(rules.game, first, second))

@@ -47,13 +47,14 @@ def tournament(
     horizon: int | None = None,
     error: float = 0.0,
     misperception: float = 0.0,
+    in_turn: bool = False,
 ) -> Standings:
     """Let every strategy meet every strategy, itself included, and say who is ahead.
 
     Args:
         game: the stage game for two.
         entrants: tables [h] and automata by name, see `line_up`.
-        discount, horizon, error, misperception: as for `round_robin`.
+        discount, horizon, error, misperception, in_turn: as for `round_robin`.
 
     Raises:
         ValueError: as `round_robin`.
@@ -70,6 +71,7 @@ def tournament(
             horizon=horizon,
             error=error,
             misperception=misperception,
+            in_turn=in_turn,
         )
         return np.asarray(table)
 
