@@ -147,6 +147,14 @@ def test_who_corrects_errors_in_turn_and_who_does_not() -> None:
     assert float(ipd.expected_returns(donation, together, together, discount=1.0)[0]) > 1 - 10 * error
 
 
+def test_a_forgiver_pays_for_an_error_with_three_defections() -> None:
+    """The error, its answer, and the answer to that; then both forgive, whatever the other did."""
+    error = 1e-6
+    own = automata.with_errors(automata.forgiver(), defecting=error, cooperating=error)
+    share = alternating.automata_returns(ipd.games.donation_game(1.0, 0.0), own, own, discount=1.0)[0]
+    assert float(1 - share) / error == pytest.approx(3, abs=1e-4)
+
+
 def test_reactive_strategies_cooperate_as_often_as_at_the_same_time(rng: np.random.Generator) -> None:
     """x = q + r y and y = q' + r' x whoever moves when: (q + r q') / (1 − r r')."""
     donation = ipd.games.donation_game(3.0, 1.0)

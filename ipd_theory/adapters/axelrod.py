@@ -7,7 +7,9 @@ writes as a machine becomes an automaton; some others are known to be small auto
 histories at random, and refused if one answer is another. The rest can only be sampled.
 """
 
+import difflib
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -101,6 +103,24 @@ def from_axelrod(player: Any) -> Array | Automaton:
         raise NotExactError(f"player {player} remembers {memory} rounds; tables remember {strategies.MAX_MEMORY}")
     _hold(player, found)
     return found
+
+
+@checked
+def named(name: str) -> Array | Automaton:
+    """Return the player of a class of the library, `TitForTat` say, with its usual settings, as `from_axelrod` does.
+
+    Raises:
+        ValueError: if there is no such class.
+        NotExactError: as `from_axelrod`.
+    """
+    classes = {kind.__name__.lower(): kind for kind in axl.strategies}
+    kind = classes.get(re.sub(r"[-_\s]", "", name).lower())
+    if kind is None:
+        close = difflib.get_close_matches(name.lower(), classes, 3)
+        raise ValueError(
+            f"name {name!r} is no player of the Axelrod library; close to it: {', '.join(close) or 'none'}"
+        )
+    return from_axelrod(kind())
 
 
 def _of_answers(player: Any, memory: int) -> Array:

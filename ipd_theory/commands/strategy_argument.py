@@ -6,6 +6,7 @@ from keyword import iskeyword
 from typing import Any
 
 DECIMAL = r"([\d]+\.?\d*|\.\d+)(e[-+]?\d{1,2})?"
+AXELROD = "axelrod:"
 NUMBER = re.compile(rf"(?P<top>[-+]?{DECIMAL})(/(?P<bottom>{DECIMAL}))?")
 
 
@@ -32,11 +33,16 @@ def strategy(option: str, text: str, game: Any, discount: float) -> Any:
 def table_or_automaton(option: str, text: str, game: Any, discount: float) -> Any:
     """Return the strategy that `text` names, an automaton or a table [h] (see `ipd_theory.automata.named`).
 
+    `axelrod:NAME` is a player of the Axelrod library by the name of its class, where it is one or the other.
     Arguments and errors are those of `strategy`.
     """
     from ipd_theory import automata
 
     try:
+        if text.lower().startswith(AXELROD):
+            from ipd_theory.adapters import axelrod
+
+            return axelrod.named(text[len(AXELROD) :])
         return automata.named(text, game=game, discount=discount)
     except ValueError as error:
         raise ValueError(f"{option}: {error}") from None

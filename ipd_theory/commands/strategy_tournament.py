@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipd_theory.commands.console import messages, print_json, print_table, results
+from ipd_theory.commands.strategy_argument import table_or_automaton
 
 MOST_SHOWN = 24  # strategies whose every match is printed
 
@@ -42,10 +43,7 @@ def play(texts: tuple[str, ...], stage: Any, game: str, conditions: Conditions, 
     from ipd_theory import tournaments
     from ipd_theory.games import is_symmetric
 
-    try:
-        entered = tournaments.line_up(texts, game=stage, discount=conditions.discount or 1.0)
-    except ValueError as error:
-        raise ValueError(f"--strategies: {str(error).removeprefix('texts ')}") from None
+    entered = _entered(texts, stage, conditions.discount or 1.0)
     if pictures.invasion is not None and not is_symmetric(stage):
         raise ValueError("--invasion needs a game that is the same from both sides")
     found = tournaments.tournament(stage, entered, **conditions._asdict())
@@ -64,6 +62,26 @@ def play(texts: tuple[str, ...], stage: Any, game: str, conditions: Conditions, 
         print_json({"setting": setting, "ranking": [found.names[i] for i in found.ranking], **found._asdict()})
     else:
         _print(found, setting, caption)
+
+
+def _entered(texts: tuple[str, ...], stage: Any, discount: float) -> dict[str, Any]:
+    """Return the strategies by name, line-ups spelled out."""
+    from ipd_theory import tournaments
+
+    entered: dict[str, Any] = {}
+    for text in texts:
+        if text.strip().lower() in tournaments.LINE_UPS:
+            more = tournaments.line_up([text])
+        else:
+            try:
+                more = {text: table_or_automaton("--strategies", text, stage, discount)}
+            except ValueError as error:
+                known = f"; line-ups are {', '.join(tournaments.LINE_UPS)}" if "is not known" in str(error) else ""
+                raise ValueError(f"{error}{known}") from None
+        if twice := more.keys() & entered.keys():
+            raise ValueError(f"--strategies must name each strategy once; {min(twice)} stands there twice")
+        entered |= more
+    return entered
 
 
 def _draw(found: Any, pictures: Pictures, caption: str) -> None:

@@ -50,8 +50,8 @@ def tournament(
             the rule's paper published it. Twelve if none are given; also consensus, sga, cgd, symplectic-surgery, cola
             and pola (slower).
         strategies: Which strategies: names with numbers where they take some (TFT "gtft(0.3)" "extort(3)" TF2T),
-            automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), and the line-ups axelrod-1980 and
-            stewart-plotkin.
+            automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), players of the Axelrod library
+            that are one or the other (axelrod:Winner12), and the line-ups axelrod-1980 and stewart-plotkin.
         game: The repeated game; axelrod has the payoffs of his tournaments.
         payoffs: Eight numbers, for a game of one's own: what player 1 gets after CC, CD, DC, DD (own action first),
             then what player 2 gets after the same outcomes.

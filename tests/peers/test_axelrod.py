@@ -137,3 +137,18 @@ def test_games_of_the_library() -> None:
     assert [float(x) for x in game.RPST()] == [1.0, 0.0, -1.0, 2.0]
     with pytest.raises(ValueError, match="the same from both sides"):
         adapter.to_axelrod(ipd.games.matching_pennies())
+
+
+def test_players_by_name_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from ipd_theory import cli
+
+    cli.main(["returns", "axelrod:TitForTat", "axelrod:grudger", "--discount", "1", "--payoffs", "3,0,5,1"])
+    assert capsys.readouterr().out.count("earns 3.000000") == 2
+    for name, words in (
+        ("TitForTatt", "close to it: titfortat"),
+        ("Tullock", "firstbytullock"),
+        ("CyclerCCD", "does not"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main(["tournament", "--strategies", f"axelrod:{name}", "--json"])
+        assert words in capsys.readouterr().err

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
+from ipd_theory import automata
+from ipd_theory.automata import Automaton
+from tests import automata_by_hand as by_hand
 
 quantecon = pytest.importorskip("quantecon")
 
@@ -32,6 +35,27 @@ def test_pairs_that_end_where_they_began_stay_in_a_recurrent_class() -> None:
         pair = [np.array([start, *tft[1:]]) for start in (mine, theirs)]
         found = np.asarray(ipd.state_occupancy(*pair, discount=1.0))
         assert min(np.abs(found - one).max() for one in listed) < 1e-12
+
+
+def test_longer_memories_and_automata(rng: np.random.Generator) -> None:
+    p, q = rng.random((2, 21))
+    contexts = ipd.strategies.contexts(2)
+    full = contexts[5:]
+    moves = np.zeros((16, 16))
+    for i, context in enumerate(full):
+        mirrored = "·".join(outcome[::-1] for outcome in context.split("·"))
+        a, b = p[contexts.index(context)], q[contexts.index(mirrored)]
+        for outcome, chance in (("CC", a * b), ("CD", a * (1 - b)), ("DC", (1 - a) * b), ("DD", (1 - a) * (1 - b))):
+            moves[i, full.index(f"{context.split('·')[1]}·{outcome}")] = chance
+    expected = quantecon.MarkovChain(moves).stationary_distributions[0]
+    found = np.asarray(ipd.state_occupancy(p, q, discount=1.0))
+    np.testing.assert_allclose(found[4:], expected, rtol=1e-10)
+
+    pair = [Automaton(rng.random(n), rng.dirichlet(np.ones(n), (n, 4))) for n in (3, 4)]
+    chain_of_pairs, _, _ = by_hand.chain(ipd.games.axelrod(), *pair)
+    expected = quantecon.MarkovChain(chain_of_pairs).stationary_distributions[0]
+    shares = np.asarray(automata.occupancy(*pair, discount=1.0))
+    np.testing.assert_allclose(shares.reshape(-1), expected, rtol=1e-10)
 
 
 def test_games_there_and_back(rng: np.random.Generator) -> None:
