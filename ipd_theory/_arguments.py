@@ -14,19 +14,24 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Check = Callable[[str, Any], Any]
+KINDS = ("ipd_theory", "matplotlib", "sympy", "xarray")  # whose classes say what a thing must be
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function with its arguments held to their annotations; what has no annotation known here passes."""
     signature = inspect.signature(function)
     found = {name: _check_for(p.annotation) for name, p in signature.parameters.items()}
+    for name, p in signature.parameters.items():
+        if p.annotation is float and p.default == math.inf:
+            found[name] = _number_or_infinite
     checks = {name: check for name, check in found.items() if check is not None}
     positional = [n for n, p in signature.parameters.items() if p.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD]
     spread = next((n for n, p in signature.parameters.items() if p.kind == inspect.Parameter.VAR_POSITIONAL), None)
@@ -55,28 +60,85 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 def _check_for(annotation: Any) -> Check | None:
     """Return the check that goes with an annotation, None where there is nothing to hold."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        parts = [part for part in typing.get_args(annotation) if part is not type(None)]
-        arrays = [part for part in parts if _is_array(part)]
-        if set(parts) == {str, os.PathLike[str]}:
-            check: Check | None = _path
-        elif arrays and all(part in arrays or _is_scalar(part) for part in parts):
-            check = _array_check(arrays[0])
-        else:
-            check = _check_for(parts[0]) if len(parts) == 1 else None
-        optional = len(parts) < len(typing.get_args(annotation))
-        return _or_none(check) if check is not None and optional else check
+        return _union_check(annotation)
+    if _is_key(annotation):
+        return _key
     if _is_array(annotation):
         return _array_check(annotation)
-    if typing.get_origin(annotation) is typing.Literal:
-        return functools.partial(_one_of, typing.get_args(annotation))
-    if typing.get_origin(annotation) in (Callable, types.FunctionType) or annotation is Callable:
+    origin, entries = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return functools.partial(_one_of, entries)
+    if origin in (Callable, types.FunctionType) or annotation is Callable:
         return _callable
-    simple: dict[Any, Check] = {int: _whole, float: _number, bool: _flag, str: functools.partial(_instance, str)}
+    if origin in (tuple, list, Sequence, Iterable):
+        return _entries_check(origin, entries)
+    if origin is Mapping:
+        return functools.partial(_instance, Mapping)
+    simple: dict[Any, Check] = {
+        int: _whole,
+        float: _number,
+        bool: _flag,
+        str: functools.partial(_instance, str),
+        Path: _path,
+    }
     if annotation in simple:
         return simple[annotation]
-    if inspect.isclass(annotation) and annotation.__module__.startswith("ipd_theory"):
-        return None if getattr(annotation, "_is_protocol", False) else functools.partial(_instance, annotation)
+    if inspect.isclass(annotation) and annotation.__module__.split(".")[0] in KINDS:
+        held = not getattr(annotation, "_is_protocol", False) or getattr(annotation, "_is_runtime_protocol", False)
+        return functools.partial(_instance, annotation) if held else None
     return None
+
+
+def _union_check(annotation: Any) -> Check | None:
+    parts = [part for part in typing.get_args(annotation) if part is not type(None)]
+    arrays = [part for part in parts if _is_array(part)]
+    check: Check | None = None
+    if arrays and all(part in arrays or _is_scalar(part) for part in parts):
+        check = _array_check(arrays[0])
+    elif len(parts) == 1:
+        check = _check_for(parts[0])
+    elif set(parts) == {int, float}:
+        check = _whole_or_number
+    elif set(parts) in ({str, Path}, {str, os.PathLike[str]}):
+        check = _text_or_path
+    optional = len(parts) < len(typing.get_args(annotation))
+    return _or_none(check) if check is not None and optional else check
+
+
+def _entries_check(origin: Any, entries: tuple[Any, ...]) -> Check:
+    """Return the check of a tuple or list, which arrives as the one that is annotated; of others only that it is one.
+
+    What it means by entries that have no check here is the function's to say.
+    """
+    whole = bool(entries) and (origin is not tuple or entries[1:] == (...,) or len(set(entries)) == 1)
+    entry = _check_for(entries[0]) if whole else None
+    count = len(entries) if origin is tuple and ... not in entries else None
+
+    def check(name: str, x: Any) -> Any:
+        if isinstance(x, str | bytes | Mapping) or not isinstance(x, Iterable) or hasattr(x, "_fields"):
+            raise TypeError(f"{name} must be a {_word(origin)}; got {_got(x)}{_hint(x)}")
+        if entry is None or origin is Iterable:
+            return x
+        x_entries = tuple(x)
+        if count is not None and len(x_entries) != count:
+            raise ValueError(f"{name} must be {count}; got {len(x_entries)}: {_got(x)}")
+        held = [entry(f"{name}[{i}]", y) for i, y in enumerate(x_entries)]
+        return (
+            x
+            if isinstance(x, origin) and all(map(operator.is_, held, x))
+            else (list if origin is list else tuple)(held)
+        )
+
+    return check
+
+
+def _word(origin: Any) -> str:
+    return {tuple: "tuple", list: "list"}.get(origin, "sequence")
+
+
+def _is_key(annotation: Any) -> bool:
+    dtypes = getattr(annotation, "dtypes", ())
+    return isinstance(dtypes, list | tuple) and list(dtypes) == ["prng_key"]
 
 
 def _is_array(annotation: Any) -> bool:
@@ -127,6 +189,14 @@ def _whole(name: str, x: Any) -> int:
     raise TypeError(f"{name} must be a whole number; got {_got(x)}")
 
 
+def _number_or_infinite(name: str, x: Any) -> Any:
+    return x if isinstance(x, float) and x == math.inf else _number(name, x)
+
+
+def _whole_or_number(name: str, x: Any) -> Any:
+    return operator.index(x) if isinstance(x, int) and not isinstance(x, bool) else _number(name, x)
+
+
 def _is_traced(x: Any) -> bool:
     if "jax" not in sys.modules:
         return False
@@ -152,14 +222,17 @@ def _flag(name: str, x: Any) -> bool:
     raise TypeError(f"{name} must be True or False; got {_got(x)}")
 
 
-def _path(name: str, x: Any) -> Any:
+def _text_or_path(name: str, x: Any) -> Any:
     if not isinstance(x, str | os.PathLike):
         raise TypeError(f"{name} must be a path; got {_got(x)}")
     return x
 
 
 def _one_of(allowed: tuple[Any, ...], name: str, x: Any) -> Any:
-    if not isinstance(x, str | int) or x not in allowed:
+    if getattr(x, "ndim", None) == 0 and x.dtype.kind in "iu" and not _is_traced(x):
+        x = int(x)
+    kinds = {type(choice) for choice in allowed}
+    if not isinstance(x, tuple(kinds)) or (isinstance(x, bool) and bool not in kinds) or x not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {_got(x)}")
     return x
 
@@ -170,11 +243,27 @@ def _callable(name: str, x: Any) -> Any:
     return x
 
 
-def _instance(kind: type, name: str, x: Any) -> Any:
+def _instance(kind: type | tuple[type, ...], name: str, x: Any) -> Any:
     if not isinstance(x, kind):
-        uncalled = callable(x) and not isinstance(x, type) and hasattr(x, "__name__")
-        hint = f"; did you mean {x.__name__}(…)?" if uncalled else ""
-        raise TypeError(f"{name} must be a {kind.__name__}; got {_got(x)}{hint}")
+        kinds = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        article = "an" if kinds[0] in "AEIOU" else "a"
+        raise TypeError(f"{name} must be {article} {kinds}; got {_got(x)}{_hint(x)}")
+    return x
+
+
+def _hint(x: Any) -> str:
+    return f"; did you mean {x.__name__}(…)?" if callable(x) and hasattr(x, "__name__") else ""
+
+
+def _path(name: str, x: Any) -> Path:
+    return x if isinstance(x, Path) else Path(_instance((str, Path), name, x))
+
+
+def _key(name: str, x: Any) -> Any:
+    import jax
+
+    if not (isinstance(x, jax.Array) and jax.numpy.issubdtype(x.dtype, jax.dtypes.prng_key)):
+        raise TypeError(f"{name} must be a random key, such as jax.random.key(0); got {_got(x)}")
     return x
 
 
@@ -184,6 +273,8 @@ def _array_check(annotation: Any) -> Check:
         return _array
     if any("float" in str(dtype) for dtype in dtypes) and not any("int" in str(dtype) for dtype in dtypes):
         return lambda name, x: _as_float(_array(name, x))
+    if dtypes and all("bool" in str(dtype) for dtype in dtypes):
+        return _truth_values
     whole = any("int" in str(dtype) for dtype in dtypes) and not any("float" in str(dtype) for dtype in dtypes)
     return _whole_array if whole else _array
 
@@ -194,9 +285,16 @@ def _as_float(x: Any) -> Any:
     return x.astype(float) if kind in "iub" else x
 
 
+def _truth_values(name: str, x: Any) -> Any:
+    array = _array(name, x)
+    if getattr(getattr(array, "dtype", None), "kind", "b" if isinstance(array, bool) else "") != "b":
+        raise TypeError(f"{name} must be an array of truth values; got {_got(x)}")
+    return array
+
+
 def _whole_array(name: str, x: Any) -> Any:
     array = _array(name, x)
-    if getattr(array, "dtype", None) is not None and array.dtype.kind == "f":
+    if isinstance(array, float) or (getattr(array, "dtype", None) is not None and array.dtype.kind == "f"):
         raise TypeError(f"{name} must be an array of whole numbers; got {_got(x)}")
     return array
 

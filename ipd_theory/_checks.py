@@ -190,8 +190,12 @@ def batch(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"batch axes must broadcast; they do not fit here: {listed}") from None
 
 
-def to_float(x: Any) -> Array:
+def to_float(x: Any, name: str = "") -> Array:
     """Return `x` as an array of its own floating dtype; integers, bools, lists and fractions in the default one.
+
+    Args:
+        x: numbers of any kind.
+        name: of the argument, for the message.
 
     Raises:
         ValueError: if it holds anything but real numbers.
@@ -205,9 +209,9 @@ def to_float(x: Any) -> Array:
             entries = np.asarray(x, object)
             array = jnp.asarray([number("x", entry) for entry in entries.flat], float).reshape(entries.shape)
         except ValueError:
-            raise ValueError(f"expected real numbers in an array of one shape; got {x!r}") from error
+            raise ValueError(f"{_must_be(name)} real numbers in an array of one shape; got {x!r}") from error
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise ValueError(f"expected real numbers; got {x!r}")
+        raise ValueError(f"{_must_be(name)} real numbers; got {x!r}")
     return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
 
 
@@ -223,6 +227,10 @@ def floating(x: Any) -> Array | np.ndarray:
         with np.errstate(over="ignore"):  # to infinity, as jax does
             return x if x.dtype == dtype else x.astype(dtype)
     return to_float(x)
+
+
+def _must_be(name: str) -> str:
+    return f"{name} must be" if name else "expected"
 
 
 def last_axis(name: str, x: ArrayLike, allowed: tuple[int, ...], meaning: str) -> None:

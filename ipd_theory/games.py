@@ -230,7 +230,7 @@ def public_goods(num_players: int, multiplication: float, cost: float = 1.0) -> 
     Raises:
         ValueError: if there are fewer than two players, or a number is not finite.
     """
-    num_players = _checks.whole("num_players", num_players, 2)
+    num_players = _checks.whole("num_players", num_players, 2, 20)
     contributes = 1.0 - jnp.indices((2,) * num_players).astype(float)
     share = multiplication * cost * contributes.sum(0) / num_players
     return MatrixGame(share - cost * contributes, num_players=num_players)

@@ -122,9 +122,12 @@ def _may_vanish(discount: ArrayLike) -> bool:
     return isinstance(discount, jax.core.Tracer) or bool(np.any(np.asarray(discount) == 1))
 
 
+LONGEST_HORIZON = 10**7
+
+
 def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
     if horizon is not None:
-        _checks.whole("horizon", horizon, 1)
+        _checks.whole("horizon", horizon, 1, LONGEST_HORIZON)
     elif discount is None:
         raise ValueError("discount is None; give a discount in [0, 1], a horizon, or both")
     elif not normalized and not isinstance(discount, jax.core.Tracer) and np.any(np.asarray(discount) == 1):

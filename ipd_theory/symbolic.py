@@ -37,6 +37,7 @@ import numpy as np
 import sympy
 from sympy import Determinant, Expr, ImmutableMatrix, Integer, Rational, Symbol
 
+from ipd_theory._arguments import checked
 from ipd_theory._fractions import fraction
 
 P_SYMBOLS: tuple[Symbol, ...] = sympy.symbols("p_0:5")
@@ -66,9 +67,20 @@ def exact(x: Any) -> Expr:
         return x
     try:
         meant = fraction(x)
-    except ValueError as error:
-        raise ValueError(f"{x!r} is neither a finite number nor a sympy expression") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"x must be a finite number or a sympy expression; got {x!r}") from error
     return Rational(meant.numerator, meant.denominator)
+
+
+def _entries(name: str, table: Any) -> Column:
+    """Return numbers and expressions as `exact` does, with errors that name what they are entries of."""
+    if isinstance(table, str) or not isinstance(table, Iterable):
+        raise TypeError(f"{name} must be a sequence of numbers and sympy expressions; got {table!r}")
+    try:
+        return tuple(map(exact, table))
+    except ValueError as error:
+        got = str(error).partition("; got ")[2]
+        raise ValueError(f"{name} must hold finite numbers or sympy expressions; got {got}") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,11 +103,11 @@ class Pairing:
 
     def __post_init__(self) -> None:
         for name, length in (("p", 5), ("q", 5), ("payoffs", 4)):
-            entries = tuple(map(exact, getattr(self, name)))
+            entries = _entries(name, getattr(self, name))
             if len(entries) != length:
                 raise ValueError(f"{name} has {len(entries)} entries, {entries}; it must have {length}")
             object.__setattr__(self, name, entries)
-        object.__setattr__(self, "discount", exact(self.discount))
+        object.__setattr__(self, "discount", _entries("discount", (self.discount,))[0])
         for name, numbers in (("p", self.p), ("q", self.q), ("discount", (self.discount,))):
             for x in numbers:
                 if x.is_number and not 0 <= x <= 1:
@@ -157,6 +169,7 @@ def _in_limit(pairing: Pairing, quantity: Quantity) -> Expr:
     return sympy.cancel(towards).subs(DISCOUNT, 1)
 
 
+@checked
 def expected_return(pairing: Pairing, player: Player = 0) -> Expr:
     """Return a player's normalised return as a quotient of two determinants.
 
@@ -170,11 +183,13 @@ def expected_return(pairing: Pairing, player: Player = 0) -> Expr:
     return _in_limit(pairing, lambda pair: _average(pair, pair.payoffs_of(player)))
 
 
+@checked
 def occupancy(pairing: Pairing) -> tuple[Expr, ...]:
     """Return the shares of (discounted) time in CC, CD, DC, DD, player 1's action first: four quotients."""
     return tuple(_in_limit(pairing, functools.partial(_average, f=f)) for f in UNITS[1:])
 
 
+@checked
 def gradient(pairing: Pairing, player: Player = 0, wrt: Player = 0) -> tuple[Expr, ...]:
     """Return the five derivatives of a player's return in a player's probabilities: visits times advantage.
 
@@ -193,6 +208,7 @@ def gradient(pairing: Pairing, player: Player = 0, wrt: Player = 0) -> tuple[Exp
     return tuple(_in_limit(pairing, functools.partial(entry, s=s)) for s in _order(wrt))
 
 
+@checked
 def hessian(pairing: Pairing, player: Player = 0, wrt: tuple[Player, Player] = (0, 0)) -> ImmutableMatrix:
     """Return the 5 × 5 second derivatives of a player's return, rows in one strategy, columns in one.
 
@@ -225,6 +241,7 @@ def _order(player: Player) -> tuple[int, ...]:
     return (0, 1, 2, 3, 4) if player == 0 else OTHERS_VIEW
 
 
+@checked
 def shorthand(expression: Expr, pairing: Pairing, player: Player = 0) -> tuple[Expr, dict[str, Column]]:
     """Return an expression with its determinants written by their columns, |c p̃ q̃ f|, and those columns.
 
@@ -251,11 +268,13 @@ def shorthand(expression: Expr, pairing: Pairing, player: Player = 0) -> tuple[E
     return short, {name: used[name] for name in names if name in used}
 
 
+@checked
 def evaluated(expression: Expr) -> Expr:
     """Return the expression with its determinants multiplied out by rows, nothing expanded or cancelled."""
     return expression.replace(Determinant, lambda matrix: matrix.det(method="laplace"))
 
 
+@checked
 def rational(expression: Expr) -> Expr:
     """Return the expression as a factored fraction in lowest terms.
 
@@ -287,6 +306,7 @@ def _signs_gathered(product: Expr) -> Expr:
     return gathered
 
 
+@checked
 def by_payoff(expression: Expr, payoffs: Iterable[Expr] = PAYOFFS) -> Expr:
     """Return a fraction with its numerator sorted by payoff, each coefficient factored."""
     numerator, denominator = sympy.fraction(sympy.together(expression))
@@ -294,6 +314,7 @@ def by_payoff(expression: Expr, payoffs: Iterable[Expr] = PAYOFFS) -> Expr:
     return sympy.collect(sympy.expand(numerator), present, sympy.factor) / sympy.factor(denominator)
 
 
+@checked
 def simplest(expression: Expr, most_symbols: int = 6, most_operations: int = 150) -> Expr:
     """Return the form to print: the shortest fraction, or the determinants where fractions are no use.
 
@@ -301,7 +322,13 @@ def simplest(expression: Expr, most_symbols: int = 6, most_operations: int = 150
         expression: a form derived from a pairing.
         most_symbols: how many probabilities and discounts may be free in a fraction.
         most_operations: a longer sum is only put over its common denominator, its terms factored.
+
+    Raises:
+        ValueError: if one of the numbers is below 0.
     """
+    for name, number in (("most_symbols", most_symbols), ("most_operations", most_operations)):
+        if number < 0:
+            raise ValueError(f"{name} must be 0 or more; got {number}")
     if len(expression.free_symbols - set(PAYOFFS)) > most_symbols:
         return expression
     terms = sympy.Add.make_args(expression)
@@ -320,6 +347,7 @@ def _vanishes(fraction: Expr) -> bool:
     return bool(fraction.subs(point) == 0)
 
 
+@checked
 def latex(expression: Expr) -> str:
     """Return LaTeX, determinants in shorthand included."""
 
@@ -335,6 +363,7 @@ def latex(expression: Expr) -> str:
     return text
 
 
+@checked
 def as_function(
     expressions: Sequence[Expr],
 ) -> Callable[[Sequence[Any], Sequence[Any], Any, Sequence[Any]], list[Any]]:

@@ -165,7 +165,7 @@ def _range(direction: Array, discount: ArrayLike, start: ArrayLike) -> PhiRange:
 
 def _along(direction: Array, phi: ArrayLike, discount: ArrayLike, start: ArrayLike) -> Array:
     """Return the strategy with p̃ = φ · direction [..., 4]."""
-    scale = jnp.asarray(phi, direction.dtype)
+    scale = _checks.finite("phi", jnp.asarray(phi, direction.dtype))
     low, high = _range(direction, discount, start)
     slack = _rounding(direction.dtype)
     fits = (scale != 0) & (scale >= low - slack * jnp.abs(low)) & (scale <= high + slack * jnp.abs(high))
@@ -263,7 +263,7 @@ def generous(
 
 def _press_dyson(game: MatrixGame, chi: ArrayLike, baseline: Array, unit: Array) -> Array:
     """Return [(A − l) − χ (B − l)] / unit [..., 4]."""
-    factor = jnp.asarray(chi, unit.dtype)
+    factor = _checks.finite("chi", jnp.asarray(chi, unit.dtype))
     if not isinstance(factor, jax.core.Tracer) and not bool((factor >= 1).all()):
         raise ValueError(f"chi holds {chi}; every entry must be 1 or more")
     return _surplus(game, 1 / factor, baseline) * (factor / unit)[..., None]

@@ -193,7 +193,6 @@ def test_untrained_pools_are_measured_as_the_exact_core_does(whole, tmp_path):
         ({"block": 24}, "block must be a multiple of 16; got 24"),
         ({"seed": -1}, "seed must be a whole number from 0"),
         ({"meta_rate": 0.0}, "meta_rate must be a finite number above 0; got 0"),
-        ({"cell": Cell(T=float("nan"))}, "T must be a finite number; got nan"),
         ({"start": 1.0}, r"start must lie in \(0, 1\); got 1\.0"),
         ({"dtype": "float16"}, "dtype must be float32 or float64"),
         ({"num_agents": 1}, "num_agents must be 2 or more; got 1"),
@@ -202,6 +201,8 @@ def test_untrained_pools_are_measured_as_the_exact_core_does(whole, tmp_path):
 def test_bad_settings_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(SMALL, **changes)
+    with pytest.raises(ValueError, match="T must be a finite number; got nan"):
+        Cell(T=float("nan"))
 
 
 def test_the_shaping_part_is_weighed_by_one_over_the_batch():

@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ipd_theory import automata, strategies, zero_determinant
+from ipd_theory import _checks, automata, strategies, zero_determinant
+from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.automata import Automaton
 from ipd_theory.drawing import style
@@ -15,6 +16,7 @@ with needs("figures"):
     from scipy.spatial import ConvexHull
 
 
+@checked
 def payoff_polygon(
     game: MatrixGame,
     strategy: Float[ArrayLike, " h"] | Automaton,
@@ -39,7 +41,10 @@ def payoff_polygon(
     Raises:
         ValueError: as `returns.expected_returns`.
     """
-    rng = np.random.default_rng(seed)
+    _checks.whole("opponents", opponents, 0)
+    if not isinstance(strategy, Automaton):
+        strategies.memory_of(strategy)
+    rng = np.random.default_rng(_checks.whole("seed", seed, 0))
     random = rng.beta(0.5, 0.5, (opponents, 5))
     earned = [
         np.asarray(
@@ -81,12 +86,13 @@ def payoff_polygon(
     return figure
 
 
+@checked
 def enforced_line(game: MatrixGame, strategy: Float[ArrayLike, " h"], discount: float) -> tuple[float, float] | None:
     """Return s and l of the line s (π_1 − l) = π_2 − l that a memory-one strategy enforces, None if it does not.
 
     Where s = 1 any l says the same, and the payoff of mutual defection is taken.
     """
-    if np.shape(strategy)[-1] != 5 or discount == 0:
+    if strategies.memory_of(strategy) != 1 or discount == 0:
         return None
     relation = zero_determinant.relation(game, strategy, discount)
     scale = float(np.ptp(np.asarray(game.outcome_payoffs)))

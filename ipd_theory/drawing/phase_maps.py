@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
+from ipd_theory.drawing._axes import check_axes
 from ipd_theory.phases.outcomes import Outcome, majority
 
 with needs("phases"):
@@ -15,7 +16,7 @@ with needs("phases"):
 with needs("figures"):
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.colors import to_rgb
+    from matplotlib.colors import is_color_like, to_rgb
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -23,9 +24,18 @@ with needs("figures"):
 PREDICTED = Line2D([], [], color="black", label="defection unstable (theory)")
 
 
-def _checked_values(values: np.ndarray) -> None:
+def _checked_values(values: np.ndarray, name: str = "values") -> None:
     if np.ndim(values) != 1 or np.size(values) == 0 or not np.isfinite(values).all():
-        raise ValueError(f"values must be [n] finite numbers, one or more; got {values}")
+        raise ValueError(f"{name} must be [n] finite numbers, one or more; got {values}")
+
+
+def _checked_cells(x: np.ndarray, y: np.ndarray, name: str, cells: np.ndarray) -> None:
+    _checked_values(x, "x")
+    _checked_values(y, "y")
+    if np.shape(cells)[:2] != (len(x), len(y)):
+        raise ValueError(
+            f"{name} has shape {np.shape(cells)}; its first axes must be those of x and y, ({len(x)}, {len(y)})"
+        )
 
 
 @checked
@@ -65,6 +75,7 @@ def draw_outcomes(
         y: [m] values of the vertical axis.
         outcomes: [n, m, seeds] of `Outcome`; cells that are not computed (−1) stay white.
     """
+    _checked_cells(x, y, "outcomes", outcomes)
     kinds, agreement = majority(outcomes)
     palette = np.array([to_rgb(style.OUTCOMES[kind.label]) for kind in Outcome])
     shade = (1 - (1 - agreement) * 0.8)[..., None]
@@ -86,6 +97,9 @@ def outline(
     color: str = "black",
 ) -> None:
     """Outline the cells [n, m] in which something is predicted, along the cells' borders."""
+    _checked_cells(x, y, "inside", inside)
+    if not is_color_like(color):
+        raise ValueError(f"color must be one that matplotlib knows; got {color!r}")
     x_edges, y_edges = edges(x, is_log(x)), edges(y, is_log(y))
     across, along = inside[1:] != inside[:-1], inside[:, 1:] != inside[:, :-1]
     for i, j in zip(*np.nonzero(across), strict=True):
@@ -99,6 +113,8 @@ def name_outcomes(
     figure: Figure, outcomes: Int[np.ndarray, "*cells seeds"], *, ncol: int = 3, extra: Sequence[Artist] = ()
 ) -> None:
     """Put a legend of the outcomes that some cell is drawn in, and of extra handles, below the figure."""
+    if ncol < 1:
+        raise ValueError(f"ncol must be 1 or more; got {ncol}")
     kinds, _ = majority(outcomes)
     present = [kind for kind in Outcome if (kinds == int(kind)).any()]
     handles = [Patch(color=style.OUTCOMES[kind.label], label=kind.label) for kind in present]
@@ -124,11 +140,11 @@ def phase_diagram(
     Raises:
         ValueError: if the grid has no such axes, or more than these two.
     """
-    if {x_name, y_name} != {str(name) for name in grid.outcome.dims} - {"seed"} or x_name == y_name:
-        there = ", ".join(str(name) for name in grid.outcome.dims if name != "seed")
-        raise ValueError(f"x_name and y_name must be the two axes of the grid, {there}; got {x_name!r}, {y_name!r}")
+    check_axes(grid, x_name, y_name)
     x, y = grid[x_name].values, grid[y_name].values
     outcomes = grid.outcome.transpose(x_name, y_name, "seed").values
+    if unstable is not None:
+        _checked_cells(x, y, "unstable", unstable)
     with style.sheet():
         figure = Figure(figsize=(6.8, 3.0))
         left, right = figure.subplots(1, 2)

@@ -3,6 +3,7 @@
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
+from ipd_theory.drawing._axes import check_axes
 from ipd_theory.phases.outcomes import Outcome, majority
 
 with needs("phases"):
@@ -28,7 +29,11 @@ def preview(grid: xr.Dataset, x_name: str, y_name: str) -> Text:
         grid: what `phases.sweep.run` and `phases.store.load` return.
         x_name: the setting on the horizontal axis.
         y_name: the setting on the vertical axis.
+
+    Raises:
+        ValueError: if the grid has no such axes, or more than these two.
     """
+    check_axes(grid, x_name, y_name)
     y = grid[y_name].values
     kinds, agreement = majority(grid.outcome.transpose(y_name, x_name, "seed").values)
     wide = len(grid[x_name]) <= 32

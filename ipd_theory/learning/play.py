@@ -47,8 +47,11 @@ class Learning(NamedTuple):
         ]
 
 
+@checked
 def describe_problems(problem: Int[Array, "*pairs"], problem_step: Int[Array, "*pairs"]) -> list[str]:
     """Return one line for each kind of problem among pairs: what, in how many of them, from which step."""
+    if problem.shape != problem_step.shape:
+        raise ValueError(f"problem_step has shape {problem_step.shape}; it must be that of problem, {problem.shape}")
     lines = []
     for kind in Problem:
         met = problem == kind

@@ -12,6 +12,7 @@ Source: Meulemans et al., ICLR 2025, section 3. The paper adds up the M + 1 epis
 default, so its p_naive corresponds to a larger one here; `sum_episodes=True` is the paper's weighting.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,12 +23,17 @@ import optax
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from ipd_theory import _checks
+from ipd_theory._arguments import checked, hold_fields
 from ipd_theory._engine import compiled, memory_one_return
 from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.naive_path import cooperation, naive_path_returns, naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
 from ipd_theory.returns import stopping_rate
 from ipd_theory.strategies import CONTEXT_SWAP
+
+
+def _numbers(name: str) -> Callable[[Any], Array]:
+    return functools.partial(_checks.to_float, name=name)
 
 
 class Pool(eqx.Module):
@@ -55,16 +61,16 @@ class Pool(eqx.Module):
         ValueError: if a setting is out of range, or there is no opponent (one agent without self-play).
     """
 
-    p_naive: Float[Array, "..."] = eqx.field(converter=_checks.to_float)
+    p_naive: Float[Array, "..."] = eqx.field(converter=_numbers("p_naive"))
     discount: Float[ArrayLike, "..."] = 0.95
-    learning_rate: Float[Array, "..."] = eqx.field(converter=_checks.to_float, default=5.0)
+    learning_rate: Float[Array, "..."] = eqx.field(converter=_numbers("learning_rate"), default=5.0)
     num_inner_episodes: int = eqx.field(static=True, default=20)
     inner_episodes: Int[Array, "..."] | None = None
     shaping_weight: Float[Array, "..."] | None = None
     tremble: Float[Array, "..."] | None = None
     num_agents: int = eqx.field(static=True, default=2)
     num_learners: int = eqx.field(static=True, default=16)
-    learner_std: Float[Array, "..."] = eqx.field(converter=_checks.to_float, default=1.0)
+    learner_std: Float[Array, "..."] = eqx.field(converter=_numbers("learner_std"), default=1.0)
     self_play: bool = eqx.field(static=True, default=False)
     normalized: bool = eqx.field(static=True, default=True)
     sum_episodes: bool = eqx.field(static=True, default=False)
@@ -72,6 +78,7 @@ class Pool(eqx.Module):
     optimizer: Optimizer = eqx.field(static=True, converter=checked_optimizer, default=optax.adamw(0.005))
 
     def __check_init__(self) -> None:
+        hold_fields(self)
         _checks.in_range("p_naive", self.p_naive, 0.0, 1.0)
         for name, value, least in (
             ("num_inner_episodes", self.num_inner_episodes, 0),
@@ -90,7 +97,7 @@ class Pool(eqx.Module):
             ("tremble", self.tremble, 0.5),
         ):
             if array is not None:
-                _checks.in_range(name, array, 0.0, most)
+                _checks.in_range(name, _checks.finite(name, array), 0.0, most)
         if self.inner_episodes is not None:
             _checks.in_range("inner_episodes", self.inner_episodes.astype(float), 0.0, float(self.num_inner_episodes))
         stopping_rate(self.discount, self.p_naive.dtype)
@@ -128,6 +135,7 @@ class PoolReturns(NamedTuple):
     self_play: Float[Array, "*batch agents"]
 
 
+@checked
 def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... agents 5"] | None = None) -> PoolState:
     """Return the state before training.
 
@@ -137,7 +145,7 @@ def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... ag
         logits: [..., agents, 5] to start from; standard normal if not given.
 
     Raises:
-        ValueError: if `logits` does not end in (agents, 5).
+        ValueError: if `logits` does not end in (agents, 5), or is not finite.
     """
     batch = jnp.broadcast_shapes(key.shape, pool.batch_shape)
     agents, dtype = pool.num_agents, pool.p_naive.dtype
@@ -146,18 +154,26 @@ def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... ag
     if logits is None:
         drawn = jax.vmap(lambda k: jax.random.normal(k, (agents, 5), dtype))(first.reshape(-1))
         logits = drawn.reshape(*key.shape, agents, 5)
-    logits = jnp.asarray(logits, dtype)
-    if logits.shape[-2:] != (agents, 5):
-        raise ValueError(f"logits has shape {logits.shape}; its last axes must be ({agents}, 5): agents, contexts")
+    logits = _checked_logits("logits", jnp.asarray(logits, dtype), agents, 5)
     logits = jnp.broadcast_to(logits, (*batch, agents, 5))
     optimizer_state = jax.vmap(pool.optimizer.init)(logits.reshape(-1, 5))
     return PoolState(logits, optimizer_state, jnp.broadcast_to(rest, batch))
+
+
+def _checked_logits(name: str, x: Array, *last: int | None) -> Array:
+    """Return logits, or raise `ValueError` unless they are finite and have these last axes; None is any length."""
+    ends = jnp.shape(x)[-len(last) :]
+    if len(ends) < len(last) or any(want not in (None, length) for want, length in zip(last, ends, strict=True)):
+        meant = ", ".join("learners" if want is None else str(want) for want in last)
+        raise ValueError(f"{name} has shape {jnp.shape(x)}; its last axes must be ({meant}): agents, …, contexts")
+    return _checks.finite(name, x)
 
 
 def _columns(x: Array, order: tuple[int, ...] = (0, 1, 2, 3, 4)) -> tuple[Array, ...]:
     return tuple(x[..., i] for i in order)
 
 
+@checked
 def draw_learners(pool: Pool, key: Key[Array, "*batch"]) -> Float[Array, "*batch agents learners 5"]:
     """Return fresh naive learners [..., agents, learners, 5] from a key [...]."""
     shape = (pool.num_agents, pool.num_learners, 5)
@@ -237,8 +253,10 @@ def objective(
     return weight * naive + (1 - weight) * meta
 
 
+@checked
 def update(pool: Pool, state: PoolState) -> PoolState:
     """Take one step with every agent of every pool."""
+    _checked_logits("logits of state", state.logits, pool.num_agents, 5)
     return advance(pool, _delta(pool, state.logits), state, 1)
 
 
@@ -257,6 +275,7 @@ def _update(pool: Pool, delta: Array, state: PoolState) -> PoolState:
     return PoolState(optax.apply_updates(flat, step).reshape(state.logits.shape), optimizer_state, rest)
 
 
+@checked
 def evaluate(pool: Pool, logits: Float[Array, "*batch agents 5"], key: Key[Array, "*batch"]) -> PoolReturns:
     """Return exact returns of every agent against freshly drawn naive learners, the other agents and itself.
 
@@ -264,13 +283,17 @@ def evaluate(pool: Pool, logits: Float[Array, "*batch agents 5"], key: Key[Array
         pool: the settings.
         logits: [..., agents, 5].
         key: [...] for drawing the learners.
+
+    Raises:
+        ValueError: if `logits` does not end in (agents, 5), or is not finite.
     """
+    logits = _checked_logits("logits", logits, pool.num_agents, 5)
     return _evaluate(pool, _delta(pool, logits), logits, key)
 
 
 @compiled()
 def _evaluate(pool: Pool, delta: Array, logits: Array, key: Array) -> PoolReturns:
-    path = episode_mean(pool, _naive_path(pool, delta, logits, draw_learners(pool, key))).mean(-2)
+    path = episode_mean(pool, path_of_learners(pool, delta, logits, draw_learners(pool, key))).mean(-2)
     meetings = _meetings(pool, logits, logits, delta)
     return PoolReturns(path[..., 0], path[..., 1], _among(meetings, False), _among(meetings, True))
 
@@ -286,11 +309,11 @@ def episode_mean(
     return jnp.where(episode <= M, path, jnp.zeros_like(path)).sum(0) / (M + 1).astype(path.dtype)
 
 
+@checked
 def naive_path(
     pool: Pool,
     logits: Float[Array, "*batch agents 5"],
     learner_logits: Float[Array, "*batch agents learners 5"],
-    delta: Float[Array, "*batch"] | None = None,
 ) -> Float[Array, "episodes *batch agents learners 2"]:
     """Return both players' exact returns in each episode while naive learners learn against fixed agents.
 
@@ -298,17 +321,24 @@ def naive_path(
         pool: the settings; a learner takes `num_inner_episodes` steps.
         logits: [..., agents, 5].
         learner_logits: [..., agents, learners, 5] before the first step.
-        delta: [...] stopping rates 1 − γ for compiled code; those of the pool's discount if None.
 
     Returns:
         [M + 1, ..., agents, learners, 2] the agent's and its learner's return, averages a step. Where a pool's own
         M is smaller, its last episode is repeated.
+
+    Raises:
+        ValueError: if logits do not end in (agents, 5) and (agents, learners, 5), or are not finite.
     """
-    return _naive_path(pool, _delta(pool, logits) if delta is None else delta, logits, learner_logits)
+    logits = _checked_logits("logits", logits, pool.num_agents, 5)
+    learner_logits = _checked_logits("learner_logits", learner_logits, pool.num_agents, None, 5)
+    return path_of_learners(pool, _delta(pool, logits), logits, learner_logits)
 
 
 @compiled()
-def _naive_path(pool: Pool, delta: Array, logits: Array, learner_logits: Array) -> Array:
+def path_of_learners(
+    pool: Pool, delta: Array, logits: Array, learner_logits: Array
+) -> Float[Array, "episodes *batch agents learners 2"]:
+    """Return `naive_path` at stopping rates [...], for compiled code: the pool's `discount` is not read."""
     return naive_path_returns(learner_logits=learner_logits, **_with_learners(pool, logits, delta))
 
 
@@ -333,6 +363,7 @@ class History(NamedTuple):
     logits: Float[Array, "records *batch agents 5"]
 
 
+@checked
 def train(
     pool: Pool,
     state: PoolState,
@@ -353,6 +384,7 @@ def train(
         ValueError: if `num_steps` is not a multiple of `record_every`.
         FloatingPointError: if logits stop being finite; the message names the step.
     """
+    _checks.whole("num_steps", num_steps, 0)
     if record_every < 1 or num_steps % record_every:
         raise ValueError(f"num_steps must be a multiple of record_every={record_every}; got {num_steps}")
     records = []

@@ -90,17 +90,18 @@ def checked_shaping_arguments(
     discount: ArrayLike,
     learning_rate: ArrayLike,
     num_inner_episodes: int,
+    other_name: str = "learner_logits",
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype."""
     if game.num_players != 2:
         raise ValueError(f"game must have two players; it has {game.num_players}")
     _checks.whole("num_inner_episodes", num_inner_episodes, 0)
-    ego, learner = checked_logits(logits=logits, learner_logits=learner_logits)
+    ego, learner = checked_logits(**{"logits": logits, other_name: learner_logits})
     step = checked_step("learning_rate", learning_rate, ego.dtype)
     payoffs, delta = game.outcome_payoffs.astype(ego.dtype), stopping_rate(discount, ego.dtype)
     _checks.batch(
         logits=ego.shape[:-1],
-        learner_logits=learner.shape[:-1],
+        **{other_name: learner.shape[:-1]},
         game=payoffs.shape[:-2],
         discount=delta.shape,
         learning_rate=step.shape,
@@ -143,7 +144,7 @@ def weighted_shaping_return(
 
     Source: Foerster et al. 2018 (LOLA-DiCE), Cooijmans et al. 2023 (meta-value), Meulemans et al. 2025 (λ, section 2).
     """
-    w = _checks.to_float(weights)
+    w = _checks.finite("weights", _checks.to_float(weights))
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must be a list of one or more; got shape {w.shape}")
     view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, w.size - 1)
@@ -156,6 +157,7 @@ def weighted_shaping_return(
     return _finite(returns) @ w.astype(returns.dtype)
 
 
+@checked
 def meta_mapg_return(
     game: MatrixGame,
     logits: Float[ArrayLike, "... _"],
@@ -188,7 +190,7 @@ def meta_mapg_return(
     num_inner_episodes = _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     if not isinstance(learning_rates, tuple | list) or len(learning_rates) != 2:
         raise ValueError(f"learning_rates must be two, the ego's and the other's; got {learning_rates!r}")
-    view, x, y = _checked_view(game, logits, other_logits, discount, 0.0, num_inner_episodes)
+    view, x, y = _checked_view(game, logits, other_logits, discount, 0.0, num_inner_episodes, "other_logits")
     step, other_step = (checked_step(f"learning_rates[{i}]", rate, x.dtype) for i, rate in enumerate(learning_rates))
     return _finite(_both_returns(view, x, y, step, other_step, pair, num_inner_episodes)).mean(-1)
 
@@ -257,9 +259,15 @@ def _shepherd(
 
 
 def _checked_view(
-    game: MatrixGame, logits: ArrayLike, other: ArrayLike, discount: ArrayLike, rate: ArrayLike, episodes: int
+    game: MatrixGame,
+    logits: ArrayLike,
+    other: ArrayLike,
+    discount: ArrayLike,
+    rate: ArrayLike,
+    episodes: int,
+    other_name: str = "learner_logits",
 ) -> tuple[RepeatedGame, Array, Array]:
-    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes)
+    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes, other_name)
     return repeated_game(game, discount, x.dtype), x, y
 
 

@@ -179,6 +179,7 @@ class MetaGame(NamedTuple):
     disowned: Bool[np.ndarray, " n"]
 
 
+@checked
 def meta_game(game: MatrixGame, tournament: Tournament) -> MetaGame:
     """Return the game between rules; in a symmetric stage game the two roles of a seed are averaged first.
 
@@ -200,6 +201,7 @@ def meta_game(game: MatrixGame, tournament: Tournament) -> MetaGame:
     return MetaGame(means[0], means[1].T, errors[0], errors[1].T, broken.mean((0, 2, 3)) > 0.5)
 
 
+@checked
 def nash_equilibria(table: MetaGame) -> list[equilibria.Equilibrium]:
     """Return the Nash equilibria of the game between the rules that are not disowned, as shares [n] of all of them.
 
@@ -214,6 +216,7 @@ def nash_equilibria(table: MetaGame) -> list[equilibria.Equilibrium]:
     return [e._replace(row=_spread(e.row, table.disowned), column=_spread(e.column, table.disowned)) for e in found]
 
 
+@checked
 def survivors(table: MetaGame) -> Float[np.ndarray, " n"]:
     """Return the shares [n] that replicator dynamics reach from equal ones of the rules that are not disowned.
 
@@ -225,8 +228,11 @@ def survivors(table: MetaGame) -> Float[np.ndarray, " n"]:
     return _spread(shares, table.disowned)
 
 
+@checked
 def disowned_remarks(names: Sequence[str], table: MetaGame) -> dict[str, str]:
     """Return for each disowned rule, by name, why its payoffs are not to be taken at their face."""
+    if len(names) != len(table.disowned):
+        raise ValueError(f"names must be {len(table.disowned)}, one for each rule of the table; got {len(names)}")
     why = "unconverged or not finite in most pairs; not ranked"
     return {name: why for name, disowned in zip(names, table.disowned, strict=True) if disowned}
 
@@ -287,6 +293,7 @@ def tournament(
         ValueError: if an entrant is unknown or entered twice, or a number is out of range.
     """
     number("step", step, above=True)
+    _checks.whole("seed", seed, 0, 2**32 - 1)
     number("discount", discount, 0.0, 1.0)
     _checks.whole("seeds", seeds, 2)
     entered = tuple(e if isinstance(e, Entrant) else entrant(e, discount) for e in entrants)

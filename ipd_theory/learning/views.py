@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory._engine import Columns, computed_once, memory_one_return
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import stopping_rate
@@ -108,6 +109,7 @@ def as_repeated_game(view: View) -> RepeatedGame:
     raise TypeError(f"view must be of a repeated game, whose values this rule reads; got {type(view).__name__}")
 
 
+@checked
 def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normalized: bool = True) -> RepeatedGame:
     """Return player 1's view of a game, every field with the game's and the discount's batch axes first.
 
@@ -120,6 +122,8 @@ def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normal
     Raises:
         ValueError: if the game has not two players, a discount leaves [0, 1], or sums are infinite.
     """
+    if not isinstance(dtype, np.dtype | type) or not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"dtype must be a floating one, such as that of jnp.zeros(()); got {dtype!r}")
     if game.num_players != 2:
         raise ValueError(f"game must have two players; it has {game.num_players}")
     if not normalized and not isinstance(discount, jax.core.Tracer) and bool((np.asarray(discount) == 1).any()):

@@ -61,9 +61,15 @@ def _newton(
     return found.x if np.isfinite(found.x).all() and np.abs(found.fun).max() < tolerance else None
 
 
-def _checked_start(start: np.ndarray) -> None:
+def _checked_start(field: VectorField, start: np.ndarray, parameter: float) -> None:
     if np.ndim(start) != 1 or np.size(start) == 0 or not np.isfinite(start).all():
         raise ValueError(f"start must be [n] finite numbers, one or more; got {start}")
+    try:
+        length = len(field(start, parameter).value)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"field is not defined at start = {start}: {error}") from error
+    if length != len(start):
+        raise ValueError(f"start has {len(start)} entries; it must have those of the field, {length}")
 
 
 @checked
@@ -79,7 +85,7 @@ def fixed_point(
         tolerance: the largest entry of F that counts as 0.
     """
 
-    _checked_start(start)
+    _checked_start(field, start, parameter)
 
     def function(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         here = field(x, parameter)
@@ -93,7 +99,7 @@ def settled(
     field: VectorField, start: Float[np.ndarray, " n"], parameter: float, duration: float
 ) -> Float[np.ndarray, " n"]:
     """Return where dx/dt = F(x; p) leads from `start` [n] in a time, in units of 1 / payoff (stiff solver, BDF)."""
-    _checked_start(start)
+    _checked_start(field, start, parameter)
     if not duration >= 0:
         raise ValueError(f"duration must be 0 or more; got {duration}")
     end = solve_ivp(
@@ -109,6 +115,7 @@ def settled(
     return last
 
 
+@checked
 def distinct(points: Iterable[Float[np.ndarray, " n"] | None], apart: float = 1e-3) -> list[Float[np.ndarray, " n"]]:
     """Return the points found, of those closer than `apart` in every coordinate only the first."""
     found: list[np.ndarray] = []
@@ -145,7 +152,7 @@ def follow(
         max_points: the curve also ends after this many, or where no step of step / 1000 succeeds.
         tolerance: the largest entry of F that counts as 0.
     """
-    _checked_start(start)
+    _checked_start(field, start, parameter)
     if direction not in (-1, 1):
         raise ValueError(f"direction must be 1 or -1; got {direction}")
     if max_points < 1:

@@ -9,7 +9,6 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
-from ipd_theory._arguments import hold_fields
 from ipd_theory.games import symmetric_game
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases.settings import ABOUT as ABOUT
@@ -36,10 +35,6 @@ class Sweep(Training):
     cell: Cell = dataclasses.field(default_factory=Cell)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.axes, tuple) or not all(isinstance(axis, Axis) for axis in self.axes):
-            raise TypeError(f"axes must be a tuple of Axis; got {self.axes!r}")
-        hold_fields(self)
-        hold_fields(self.cell)
         super().__post_init__()
         names = [axis.name for axis in self.axes]
         for axis in self.axes:

@@ -121,8 +121,8 @@ def measure(
         key: [...] for drawing the learners.
     """
     learners = pools.draw_learners(pool, key)
-    path = pools.naive_path(pool, logits, learners, delta)
-    defector = pools.naive_path(pool, jnp.full_like(logits, ALWAYS_DEFECT), learners, delta)
+    path = pools.path_of_learners(pool, delta, logits, learners)
+    defector = pools.path_of_learners(pool, delta, jnp.full_like(logits, ALWAYS_DEFECT), learners)
     whole, last = pools.episode_mean(pool, path).mean(-2), path[-1].mean(-2)
     error = None if pool.tremble is None else pool.tremble[..., None, None]
     table, rate = jax.nn.sigmoid(logits), delta[..., None, None]

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+from ipd_theory._arguments import hold_fields
+
 LANES = 16  # a block is a multiple of this many runs, so that every run meets the same vector instructions
 
 
@@ -41,6 +43,9 @@ class Cell:
     S: float = _setting(-1.0, "sucker's payoff S", "payoff")
     T: float = _setting(2.0, "temptation T", "payoff")
     P: float = _setting(0.0, "punishment P", "payoff")
+
+    def __post_init__(self) -> None:
+        hold_fields(self)
 
 
 ABOUT = {field.name: dict(field.metadata) for field in dataclasses.fields(Cell)}  # long name and units of each setting
@@ -88,6 +93,7 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        hold_fields(self)
         for name in ("seeds", "num_learners", "num_judges"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")

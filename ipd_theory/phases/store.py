@@ -197,6 +197,7 @@ def write(group: zarr.Group, sweep: Sweep, block: int, arrays: dict[str, Any]) -
     _array(group, "finished")[block] = 1
 
 
+@checked
 def load(path: Path) -> xr.Dataset:
     """Return a store's grid: measures and logits over (axes…, seed, agent), NaN where not yet computed.
 

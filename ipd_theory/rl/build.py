@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxtyping import Array, Key
 
+from ipd_theory._arguments import checked
 from ipd_theory.games import symmetric_game
 from ipd_theory.rl import cleanup
 from ipd_theory.rl.environment import Environment
@@ -38,6 +39,7 @@ def environment(settings: EnvironmentSettings) -> Environment:
     return built
 
 
+@checked
 def policy(settings: NetworkSettings, environment: Environment, key: Key[Array, ""]) -> Policy:
     """Return a fresh agent for an environment: logits of its actions and a value, both zero or small at first.
 

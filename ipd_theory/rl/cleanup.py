@@ -34,6 +34,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, UInt
 
+from ipd_theory._arguments import checked
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.environments import CleanUpLite
 
@@ -267,6 +268,7 @@ def measure(state: State, actions: Int[Array, "2 *batch"], next_state: State) ->
     return numbers
 
 
+@checked
 def environment(rules: CleanUpLite) -> Environment:
     """Return the game as an environment of the training pipeline."""
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from ipd_theory._arguments import checked
+from ipd_theory._checks import whole
 from ipd_theory._extras import needs
 from ipd_theory.rl.environments import CleanUpLite
 
@@ -26,6 +28,7 @@ RGB = UInt8[np.ndarray, "height width 3"]
 GROUND, ORCHARD, RIVER = (238, 232, 213), (205, 225, 185), (170, 212, 240)
 APPLE, DIRT, STEM = (200, 40, 40), (120, 85, 50), (70, 110, 50)
 PLAYERS = ((0, 114, 178), (230, 159, 0))  # Okabe and Ito's blue and orange
+LARGEST_CELL = 1000
 INK, PALE, ICE = (40, 40, 40), (200, 200, 200), (255, 255, 255)
 
 
@@ -38,6 +41,7 @@ class Scene(NamedTuple):
     dirt: Bool[np.ndarray, "rows columns"]
 
 
+@checked
 def scene(rules: CleanUpLite, observation: Bool[np.ndarray, " F"]) -> Scene:
     """Return what an observation of player 1 shows.
 
@@ -45,7 +49,6 @@ def scene(rules: CleanUpLite, observation: Bool[np.ndarray, " F"]) -> Scene:
         ValueError: if its length is not that of the rules' observations.
     """
     cells = rules.rows * rules.columns
-    observation = np.asarray(observation)
     if observation.shape != (5 * cells + 2,):
         raise ValueError(f"observation has shape {observation.shape}; these rules give {(5 * cells + 2,)}")
     own, other, apples, dirt, _ = observation[:-2].reshape(5, cells)
@@ -54,6 +57,7 @@ def scene(rules: CleanUpLite, observation: Bool[np.ndarray, " F"]) -> Scene:
     return Scene(where, observation[-2:], apples.reshape(grid), dirt.reshape(grid))
 
 
+@checked
 def frame(rules: CleanUpLite, observation: Bool[np.ndarray, " F"], cell: int = 48) -> RGB:
     """Return a picture [rows · cell, columns · cell, 3] of what player 1 sees, itself in blue.
 
@@ -62,6 +66,7 @@ def frame(rules: CleanUpLite, observation: Bool[np.ndarray, " F"], cell: int = 4
         observation: of player 1.
         cell: side of a cell in pixels.
     """
+    whole("cell", cell, 1, LARGEST_CELL)
     return np.asarray(_picture(rules, scene(rules, observation), cell))
 
 
@@ -96,6 +101,7 @@ def _picture(rules: CleanUpLite, at: Scene, cell: int) -> Image.Image:
     return image.resize((rules.columns * cell, rules.rows * cell), Image.Resampling.LANCZOS)
 
 
+@checked
 def episode(
     rules: CleanUpLite,
     observations: Bool[np.ndarray, "time F"],
@@ -104,7 +110,7 @@ def episode(
     highest: float | None = None,
     cell: int = 48,
 ) -> Iterator[RGB]:
-    """Yield a frame a step, with both players' returns so far below.
+    """Return the frames, one a step, with both players' returns so far below.
 
     Args:
         rules: of the game.
@@ -113,7 +119,29 @@ def episode(
         titles: a line of text for each step.
         highest: return at the top of the scale; the highest of this episode if not given.
         cell: side of a cell in pixels.
+
+    Raises:
+        ValueError: if the arrays are not of this game and of one length.
     """
+    steps, expected = np.size(observations, 0) if np.ndim(observations) else 0, 5 * rules.rows * rules.columns + 2
+    whole("cell", cell, 1, LARGEST_CELL)
+    if steps == 0 or np.shape(observations)[1:] != (expected,):
+        raise ValueError(f"observations has shape {observations.shape}; it must be (time, {expected})")
+    if np.shape(rewards) != (steps, 2) or not np.isfinite(rewards).all():
+        raise ValueError(f"rewards must be finite numbers of shape ({steps}, 2); got shape {np.shape(rewards)}, or NaN")
+    if len(titles) != steps:
+        raise ValueError(f"titles must be {steps}, one for each step; got {len(titles)}")
+    return _frames(rules, observations, rewards, titles, highest, cell)
+
+
+def _frames(
+    rules: CleanUpLite,
+    observations: Bool[np.ndarray, "time F"],
+    rewards: Float[np.ndarray, "time 2"],
+    titles: list[str],
+    highest: float | None,
+    cell: int,
+) -> Iterator[RGB]:
     returns = np.concatenate([np.zeros((1, 2)), rewards.cumsum(0)])
     font = ImageFont.load_default(13)
     width, grid_height, strip = max(rules.columns * cell, 200), rules.rows * cell, 92
@@ -149,6 +177,7 @@ def ffmpeg(path: Path) -> str:
     raise ValueError(f"{path.name} needs ffmpeg: pip install 'ipd-theory[video]', or write a .gif")
 
 
+@checked
 def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
     """Write frames as an animation; the ending of the name says which kind.
 
@@ -179,9 +208,10 @@ def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
             why = ended.stderr.decode(errors="replace").strip().splitlines()
             raise OSError(f"{path} cannot be written: {why[-1] if why else 'ffmpeg failed'}")
     else:
-        raise ValueError(f"{path.name} must end in .gif or .mp4")
+        raise ValueError(f"path {path.name} must end in .gif or .mp4")
 
 
+@checked
 def text(rules: CleanUpLite, observation: Bool[np.ndarray, " F"]) -> str:
     """Return a moment as lines for a terminal, in rich's markup: ● apple, ≈ dirt, 1 and 2 the players, boxed if
     frozen."""

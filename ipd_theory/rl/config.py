@@ -18,7 +18,7 @@ settings on the devices at hand. What playing takes is bounded by `co_players_at
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ipd_theory._arguments import hold_fields
+from ipd_theory._arguments import checked, hold_fields
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import HawkSettings, NetworkSettings
 
@@ -194,6 +194,7 @@ def _shares(settings: Any, *names: str) -> None:
             raise ValueError(f"{name} must lie in [0, 1]; got {getattr(settings, name)}")
 
 
+@checked
 def with_method(config: Config, method: Method) -> Config:
     """Return the same run with every meta agent learning by `method`."""
     return replace(config, methods=(method,) * len(config.methods))

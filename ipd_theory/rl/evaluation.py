@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, Int, Shaped
 
-from ipd_theory import strategies, zero_determinant
+from ipd_theory import _checks, strategies, zero_determinant
 from ipd_theory._arguments import checked
 from ipd_theory.games import symmetric_game
 from ipd_theory.rl import build, run_folder, runs, train
@@ -63,6 +63,7 @@ def evaluate(
     Raises:
         ValueError: if the folder holds no run or no such checkpoint, or there are no meta-episodes.
     """
+    _checks.whole("seed", seed, 0, 2**32 - 1)
     if meta_episodes < 1:
         raise ValueError(f"meta_episodes must be 1 or more; got {meta_episodes}")
     config, seeds = run_folder.read_config(Path(run))
@@ -89,6 +90,7 @@ def evaluate(
     return Evaluation(int(states.iteration[0]), meetings)
 
 
+@checked
 def by_hand(environment: EnvironmentSettings) -> dict[str, Policy]:
     """Return strategies that a trained agent has to do better than; none but in the iterated dilemma."""
     if not isinstance(environment, IteratedDilemma):
@@ -136,6 +138,7 @@ def watch(
     Raises:
         ValueError: if the folder holds no run or no such checkpoint, or there is no such agent or co-player.
     """
+    _checks.whole("seed", seed, 0, 2**32 - 1)
     config, _ = run_folder.read_config(Path(run))
     _in_pool(config, agent)
     if against == "meta" and len(config.methods) < 2:
@@ -158,6 +161,7 @@ class Player:
         discrete: whether its observations are integers rather than vectors of features.
     """
 
+    @checked
     def __init__(self, policy: Policy, discrete: bool = True) -> None:
         self._network = policy.ready()
         self._step = jax.jit(lambda *seen: self._network.step(*seen))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from ipd_theory._arguments import checked
 from ipd_theory._checks import whole
 
 Head = tuple[Float[Array, "width width"], Float[Array, "width outputs"]]
@@ -41,6 +42,7 @@ class GRU(eqx.Module):
     critic: Head
     discrete: bool = eqx.field(static=True)
 
+    @checked
     def __init__(
         self, key: Key[Array, ""], num_observations: int, num_outputs: int, width: int = 32, discrete: bool = True
     ) -> None:

@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
+from ipd_theory._arguments import checked
 from ipd_theory._checks import whole
 from ipd_theory.rl.hawk_layers import (
     DecayInitialization,
@@ -79,6 +80,7 @@ class Hawk(eqx.Module):
     decoder: Decoder
     discrete: bool = eqx.field(static=True)
 
+    @checked
     def __init__(
         self,
         key: Key[Array, ""],

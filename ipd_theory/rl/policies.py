@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ipd_theory._arguments import checked
-from ipd_theory._checks import in_range, last_axis
+from ipd_theory._arguments import checked, hold_fields
+from ipd_theory._checks import finite, in_range, last_axis
 
 
 @runtime_checkable
@@ -91,6 +91,12 @@ class TabularPolicy(eqx.Module):
     """A policy without memory beyond the observation: outputs [observations, A + 1], A logits and a value."""
 
     table: Float[Array, "*stack observations outputs"]
+
+    def __check_init__(self) -> None:
+        hold_fields(self)
+        if jnp.ndim(self.table) < 2 or self.table.shape[-1] < 2:
+            raise ValueError(f"table has shape {jnp.shape(self.table)}; it must be [observations, A + 1], A ≥ 1")
+        finite("table", self.table)
 
     def ready(self, steps: int = 1) -> "TabularPolicy":
         """Return itself: a table is ready to evaluate."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ipd_theory._arguments import checked
 from ipd_theory.rl.config import Config, Meta, Naive
 from ipd_theory.rl.environments import ENVIRONMENTS
 from ipd_theory.rl.networks import NETWORKS
@@ -132,6 +133,7 @@ def write_settings(path: Path, settings: dict[str, Any]) -> None:
     write_whole(path, json.dumps(settings, indent=2) + "\n")
 
 
+@checked
 def read_config(directory: Path) -> tuple[Config, tuple[int, ...]]:
     """Return the settings and the seeds of a run.
 
@@ -181,6 +183,7 @@ def _about(path: Path, read: Callable[[], T]) -> T:
         raise ValueError(f"{path} cannot be read: {error}") from error
 
 
+@checked
 def read_metrics(directory: Path) -> list[Line]:
     """Return the lines of a run's metrics; a last line cut short by a kill is dropped.
 
@@ -204,6 +207,7 @@ def _line(path: Path, number: int, text: str) -> Line:
     return line
 
 
+@checked
 def iterations_done(directory: Path) -> int:
     """Return the last iteration of a run's metrics, 0 if there is none."""
     lines = read_metrics(directory)

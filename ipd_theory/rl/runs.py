@@ -15,6 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Shaped
 
+from ipd_theory._arguments import checked
 from ipd_theory._checks import whole
 from ipd_theory.rl import run_folder
 from ipd_theory.rl.checkpoint import Checkpoints, drop_after
@@ -26,6 +27,7 @@ from ipd_theory.rl.run_folder import CHECKPOINTS, CONFIG, Line
 from ipd_theory.rl.train import Metrics, TrainState
 
 
+@checked
 def train(
     config: Config,
     directory: Path,
@@ -168,12 +170,15 @@ def _wait(arrays: Any) -> None:
             time.sleep(0.001)
 
 
+@checked
 def read_states(directory: Path, iteration: int | None = None) -> TrainState:
     """Return the states [seeds] of a run after an iteration, by default the latest checkpoint's that can be read.
 
     Raises:
         ValueError: if the directory holds no run, or no such checkpoint, or one that belongs to other settings.
     """
+    if iteration is not None:
+        whole("iteration", iteration, 0)
     config, seeds = run_folder.read_config(directory)
     checkpoints = Checkpoints(directory / CHECKPOINTS)
     there = checkpoints.iterations()

@@ -16,7 +16,7 @@ import jax
 import optax
 from jaxtyping import Array, Float, Key
 
-from ipd_theory._arguments import hold_fields
+from ipd_theory._arguments import checked, hold_fields
 from ipd_theory._checks import whole
 from ipd_theory._extras import needs
 from ipd_theory.rl import build
@@ -83,6 +83,7 @@ class Shaper(NamedTuple):
     policy: Callable[[ShaperState], Policy]
 
 
+@checked
 def shaper(config: Config, settings: ShaperSettings) -> Shaper:
     """Return the search for a shaping policy; `generation` gives the next state and every member's reward a step.
 
@@ -129,6 +130,7 @@ def _compiled(config: Config, settings: ShaperSettings) -> Shaper:
     return search._replace(init=jax.jit(search.init), generation=jax.jit(search.generation))
 
 
+@checked
 def evolve(
     config: Config,
     settings: ShaperSettings,

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ipd_theory._arguments import checked
+
 
 def to_tagged(name: str, settings: Any, known: tuple[type, ...]) -> dict[str, Any]:
     """Return settings as a dictionary for JSON from which `from_tagged` makes them again.
@@ -71,6 +73,7 @@ def from_tagged(name: str, described: Any, known: tuple[type, ...]) -> Any:
         raise ValueError(f"{name}: {error}") from error
 
 
+@checked
 def load_class(place: str) -> Any:
     """Return the frozen dataclass at FILE.py:CLASS or MODULE:CLASS; a file is run once.
 

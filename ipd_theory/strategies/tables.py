@@ -24,6 +24,7 @@ from ipd_theory import _checks
 from ipd_theory._arguments import checked
 
 MAX_MEMORY = 3
+MAX_PLAYERS, MAX_BITS = 20, 24  # longer tables of contexts are refused: they have more than 2²⁴ rows
 # Memory-one contexts, and outcomes, of two players as the other one names them: CD and DC exchanged.
 CONTEXT_SWAP = (0, 1, 3, 2, 4)
 OUTCOME_SWAP = (0, 2, 1, 3)
@@ -32,15 +33,16 @@ OUTCOME_SWAP = (0, 2, 1, 3)
 @checked
 def num_contexts(memory: int, num_players: int = 2) -> int:
     """Return h, the number of contexts of a memory-`memory` strategy among `num_players` players."""
-    _checks.whole("memory", memory, 0)
-    _checks.whole("num_players", num_players, 1)
+    _checks.whole("num_players", num_players, 1, MAX_PLAYERS)
+    _checks.whole("memory", memory, 0, MAX_BITS // num_players)
     return sum((2**num_players) ** length for length in range(memory + 1))
 
 
 @functools.cache
 def _lengths(num_players: int) -> tuple[int, ...]:
     """Return the number of contexts of each memory, 0 to the longest."""
-    return tuple(num_contexts(memory, num_players) for memory in range(MAX_MEMORY + 1))
+    longest = min(MAX_MEMORY, MAX_BITS // num_players)
+    return tuple(num_contexts(memory, num_players) for memory in range(longest + 1))
 
 
 @checked
@@ -50,8 +52,8 @@ def memory_of(strategy: Float[ArrayLike, "... h"], num_players: int = 2, name: s
     Raises:
         ValueError: naming `name`, if the last axis has no valid length.
     """
-    lengths = _lengths(num_players)
-    _checks.last_axis(name, strategy, lengths, f"the contexts of memory 0 to {MAX_MEMORY}")
+    lengths = _lengths(_checks.whole("num_players", num_players, 1, MAX_PLAYERS))
+    _checks.last_axis(name, strategy, lengths, f"the contexts of memory 0 to {len(lengths) - 1}")
     return lengths.index(jnp.shape(strategy)[-1])
 
 

@@ -1,7 +1,9 @@
 """`python -m tests.bad_input [ROOM …]`: prints every bad call without one clear error; exit status 1 if any."""
 
 import collections
+import os
 import sys
+import tempfile
 
 import jax
 
@@ -12,6 +14,7 @@ from tests.bad_input import walk  # noqa: E402
 
 def main() -> int:
     """Print findings and their count."""
+    os.chdir(tempfile.mkdtemp())
     count: collections.Counter[str] = collections.Counter()
     for call, judged in walk.findings(tuple(sys.argv[1:]) or ("",)):
         count[judged.split(":")[0]] += 1

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import sympy
 
 import ipd_theory as ipd
-from tests.bad_input import evolution, replies, sampling, tournaments
+from ipd_theory import symbolic
+from tests.bad_input import evolution, learning, phases, replies, rl, sampling, tournaments
 
 Thunk = Callable[[], Any]
 
@@ -50,6 +52,8 @@ GOOD: dict[str, Thunk] = {
     "payoff": lambda: 2.0,
     "phi": lambda: 0.03,
     "player": lambda: 0,
+    "pairing": symbolic.Pairing,
+    "expression": lambda: sympy.Symbol("p_0") + 1,
     "q": lambda: 0.5,
     "rewards": lambda: jnp.ones((2, 2, 2)),
     "rules": lambda: (ipd.learning.rules.naive(), ipd.learning.rules.naive()),
@@ -84,28 +88,29 @@ OWN: dict[str, dict[str, Thunk]] = {
     "equilibria.is_ess": {"i": lambda: 0},
     "equilibria.is_neutrally_stable": {"i": lambda: 0},
     "equilibria.replicator": {"start": lambda: np.array([0.5, 0.5]), "times": lambda: np.array([0.0, 1.0])},
+    "symbolic.as_function": {"expressions": lambda: (sympy.Symbol("p_0"),)},
+    "symbolic.exact": {"x": lambda: 0.5},
 }
 
-OWN |= sampling.OWN | evolution.OWN | replies.OWN | tournaments.OWN
+ROOMS = (sampling, evolution, replies, tournaments, learning, phases, rl)
+for room in ROOMS:
+    OWN |= room.OWN
+GOOD = rl.GOOD | phases.GOOD | learning.GOOD | GOOD
 
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 
-# Functions, or whole modules of them, that take what the package itself has made and checked, and why.
+# Functions that take what the package itself has made and checked, and why.
 INSIDE: dict[str, str] = {
-    **sampling.INSIDE,
-    **evolution.INSIDE,
-    **replies.INSIDE,
-    **tournaments.INSIDE,
+    **{name: why for room in ROOMS for name, why in room.INSIDE.items()},
     "compilation_cache.is_about": "takes a warning of jax's",
     "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
-    "returns.stopping_rate": "takes the dtype of a computation under way",
     "strategies.naming.made": "reads what `named` of any room was given",
     "strategies.naming.listed": "writes what `named` of any room can read",
 }
 
-# Arguments that are also tried inside jit and vmap, and the rooms whose functions work there.
-TRACED = {"strategy", "discount", "logits", "learner_logits", "other_logits", "error", "start"}
-TRACED_ROOMS = {"returns", "strategies", "zero_determinant"}
+# Rooms whose functions work inside jit and vmap, and those of their functions that do not, and why.
+TRACED_ROOMS = {"returns", "strategies", "zero_determinant", "learning", "phases"}
+NOT_TRACED: dict[str, str] = {}
 
 # What an error may call an argument: the strategies of a match are named by their number among the players.
 ALSO_CALLED = {
@@ -114,17 +119,20 @@ ALSO_CALLED = {
     "others": ("strategies",),
     "strategy": ("strategies[",),
     "cells": ("payoffs",),
-    "text": ("strategy",),
+    "text": ("strategy", "entrant"),
+    "place": ("a class",),
     "chi": ("phi",),
-    "payoff": ("baseline",),
+    "payoff": ("baseline", "phi"),
+    "slope": ("phi",),
+    "baseline": ("phi",),
+    **dict.fromkeys(("own", "other", "constant"), ("the table for these arguments",)),
 }
 
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
 MEANT: dict[str, str] = {
-    **sampling.MEANT,
-    **evolution.MEANT,
-    **replies.MEANT,
-    **tournaments.MEANT,
+    **{key: why for room in ROOMS for key, why in room.MEANT.items()},
+    "equilibria.survivors time huge": "the integrator says at which time it gives up",
+    "symbolic.exact x a number": "0.5 is one, exactly",
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
     "strategies.naming.named discount [ni]*": "only zero-determinant strategies read the discount",
     "strategies.tables.memory_of strategy *": "reads the shape alone",

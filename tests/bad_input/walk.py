@@ -7,10 +7,12 @@ raised by this package that names the argument. Everything else is a finding, un
 meant to work.
 """
 
+import contextlib
 import enum
 import importlib
 import inspect
 import pkgutil
+import signal
 import traceback
 import typing
 import warnings
@@ -32,13 +34,17 @@ PACKAGE = Path(ipd_theory.__file__).parent
 
 @dataclass(frozen=True)
 class Call:
-    """One call with one bad value: the function's full name, the argument, what is wrong with it, how it is run."""
+    """One call with one bad value: the function's full name, the argument, what is wrong with it, how it is run.
+
+    What stands `beside` is right in itself, but does not go with it.
+    """
 
     function: str
     argument: str
     sort: str
     value: Any
     way: str = "eager"
+    beside: tuple[tuple[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
@@ -63,23 +69,24 @@ def public_functions() -> dict[str, Callable[..., Any]]:
     return found
 
 
-def inside(name: str) -> bool:
-    """Whether a function is listed as one that takes what the package itself has made and checked."""
-    return any(name == key or name.startswith(f"{key}.") for key in recipes.INSIDE)
-
-
 def doors() -> dict[str, Callable[..., Any]]:
-    """Return the functions and classes that take what users write; named tuples are what functions return."""
+    """Return the functions and classes that take what users write; named tuples are what functions return.
+
+    One that takes what the package itself has made and checked is listed by its own name, so that whatever is written
+    later beside it is walked over.
+    """
     return {
         name: f
         for name, f in public_functions().items()
-        if not inside(name) and not _is_result(f) and inspect.signature(f).parameters
+        if name not in recipes.INSIDE and not _is_result(f) and inspect.signature(f).parameters
     }
 
 
 def _is_result(thing: Any) -> bool:
     return isinstance(thing, type) and (
-        issubclass(thing, tuple | enum.Enum | BaseException) or getattr(thing, "_is_protocol", False)
+        issubclass(thing, tuple | enum.Enum | BaseException)
+        or getattr(thing, "_is_protocol", False)
+        or inspect.isabstract(thing)
     )
 
 
@@ -90,7 +97,7 @@ def good_arguments(name: str, function: Callable[..., Any]) -> dict[str, Any]:
     for argument, parameter in inspect.signature(function).parameters.items():
         if argument in own:
             values[argument] = own[argument]()
-        elif parameter.default is parameter.empty:
+        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD:
             if argument not in recipes.GOOD:
                 raise LookupError(f"no good value for {argument!r} of {name}: give one in recipes, or list it INSIDE")
             values[argument] = recipes.GOOD[argument]()
@@ -114,6 +121,8 @@ def _kind(annotation: Any, good: Any) -> str:
         return "number"
     if annotation is str:
         return "text"
+    if isinstance(good, Path):
+        return "path"
     return "record"
 
 
@@ -122,12 +131,13 @@ def bad_values(kind: str, good: Any) -> dict[str, Any]:
     if kind == "array":
         return _bad_arrays(good)
     return {
-        "whole": {"half": 1.5, "a flag": True, "text": "3", "far below": -(10**6), "nan": float("nan")},
-        "number": {"nan": float("nan"), "infinite": float("inf"), "text": "x", "a list": [1.0, 2.0]},
+        "whole": {"half": 1.5, "a flag": True, "text": "3", "far below": -(10**6), "nan": float("nan"), "huge": 10**20},
+        "number": {"nan": float("nan"), "infinite": float("inf"), "text": "x", "a list": [1.0, 2.0], "huge": 1e300},
         "text": {"another word": "no such thing", "a number": 3},
         "choice": {"another word": "no such thing", "a number": 3.5},
         "flag": {},
         "function": {"a number": 3},
+        "path": {"a number": 3, "nothing": None},
         "record": {"a number": 3, "nothing": None, "text": "x"},
     }[kind]
 
@@ -137,6 +147,7 @@ def _bad_arrays(good: Any) -> dict[str, Any]:
     if array is None:
         return {"a number": 3, "text": "x"}
     bad = {"text": "x", "nothing": None, "nan": np.full_like(array, np.nan), "infinite": np.full_like(array, np.inf)}
+    bad["huge"] = np.full_like(array, 1e300)
     if array.ndim:
         bad["empty"] = np.zeros((*array.shape[:-1], 0))
         bad["another last axis"] = np.zeros((*array.shape[:-1], 3 if array.shape[-1] != 3 else 7))
@@ -148,13 +159,14 @@ def _is_key(x: Any) -> bool:
     return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
-def calls(name: str, function: Callable[..., Any]) -> Iterator[Call]:
-    """Yield every bad call of a function."""
+def calls(name: str, function: Callable[..., Any], everything: bool = True) -> Iterator[Call]:
+    """Yield every bad call of a function; if not everything, the first argument alone in jit and vmap."""
     good = good_arguments(name, function)
     for argument, parameter in inspect.signature(function).parameters.items():
         example = good.get(argument, parameter.default)
         if parameter.kind is parameter.VAR_POSITIONAL:
-            for sort, value in _bad_arrays(example[0]).items():
+            kind = _kind(parameter.annotation, example[0])
+            for sort, value in bad_values(kind, example[0]).items():
                 yield Call(name, argument, sort, (value, *example[1:]))
             continue
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -165,14 +177,46 @@ def calls(name: str, function: Callable[..., Any]) -> Iterator[Call]:
             if value is None and parameter.default is None:
                 continue
             yield Call(name, argument, sort, value)
-        if argument in recipes.TRACED and name.split(".")[0] in recipes.TRACED_ROOMS:
-            for way in ("jit", "vmap"):
-                yield Call(name, argument, "nan", np.full_like(np.asarray(example, float), np.nan), way)
+    yield from mismatched(name, function, good)
+    traced = [] if name in recipes.NOT_TRACED else traceable(name, function, good)
+    for argument in traced if everything else traced[:1]:
+        for way in ("jit", "vmap"):
+            yield Call(name, argument, "nan", np.full_like(np.asarray(good[argument], float), np.nan), way)
+
+
+def traceable(name: str, function: Callable[..., Any], good: dict[str, Any]) -> list[str]:
+    """Return the arguments that are tried inside jit and vmap: numbers and arrays of rooms that compute with jax."""
+    if name.split(".")[0] not in recipes.TRACED_ROOMS:
+        return []
+    parameters = inspect.signature(function).parameters
+    return [
+        argument
+        for argument, example in good.items()
+        if "jax" in str(parameters[argument].annotation)
+        and _kind(parameters[argument].annotation, example) == "array"
+        and not _is_key(example)
+        and parameters[argument].kind is not inspect.Parameter.VAR_POSITIONAL
+        and np.issubdtype(np.asarray(example).dtype, np.floating)
+    ]
+
+
+def mismatched(name: str, function: Callable[..., Any], good: dict[str, Any]) -> Iterator[Call]:
+    """Yield the call in which the first two arrays with batch axes have batches of two and of three."""
+    parameters = inspect.signature(function).parameters
+    batched = [n for n, example in good.items() if _has_batch(parameters[n].annotation) and not _is_key(example)]
+    if len(batched) >= 2:
+        two, three = (np.stack([np.asarray(good[n])] * count) for n, count in zip(batched, (2, 3), strict=False))
+        yield Call(name, batched[0], "another batch", two, beside=((batched[1], three),))
+
+
+def _has_batch(annotation: Any) -> bool:
+    parts = typing.get_args(annotation) or (annotation,)
+    return any(str(getattr(part, "dim_str", "")).startswith(("...", "*")) for part in parts)
 
 
 def run(call: Call, function: Callable[..., Any]) -> Any:
     """Call the function, with the bad value traced if the call says so."""
-    arguments = good_arguments(call.function, function) | {call.argument: call.value}
+    arguments = good_arguments(call.function, function) | dict(call.beside) | {call.argument: call.value}
     parameters = inspect.signature(function).parameters
     by_position = [n for n in parameters if parameters[n].kind is inspect.Parameter.VAR_POSITIONAL]
     until = list(parameters).index(by_position[0]) if by_position else 0
@@ -188,12 +232,32 @@ def run(call: Call, function: Callable[..., Any]) -> Any:
     return jax.block_until_ready(wrapped(value))
 
 
+class _Late(BaseException):
+    """A call took too long."""
+
+
+@contextlib.contextmanager
+def in_time(seconds: int = 30) -> Iterator[None]:
+    """End what hangs."""
+
+    def late(*_: Any) -> None:
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def verdict(call: Call, function: Callable[..., Any]) -> str:
     """Return "clear" for one error that names the argument, else what happened instead."""
     # An entry of several arguments is called after them: strategies[0] of *tables.
-    names = (call.argument, *recipes.ALSO_CALLED.get(call.argument, ()))
+    names = (call.argument, *dict(call.beside), *recipes.ALSO_CALLED.get(call.argument, ()))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), in_time():
             warnings.simplefilter("ignore")
             result = run(call, function)
     except (ValueError, TypeError, jax.errors.JaxRuntimeError) as error:
@@ -202,9 +266,13 @@ def verdict(call: Call, function: Callable[..., Any]) -> str:
         if any(n.lower() in str(error).lower() for n in names) and ours:
             return "clear"
         return f"unclear: {type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"
+    except _Late:
+        return "crash: it hangs"
     except Exception as error:  # a crash of any other kind is what this looks for
         return f"crash: {type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"
     finite = all(np.isfinite(x).all() for x in jax.tree.leaves(result) if _is_number(x))
+    if call.sort == "huge" and finite:
+        return "clear"  # it works
     return "accepted" if finite else "accepted, result not finite"
 
 
@@ -216,12 +284,17 @@ def _is_number(x: Any) -> bool:
     )
 
 
-def findings(only: tuple[str, ...] = ("",)) -> Iterator[tuple[Call, str]]:
+def findings(only: tuple[str, ...] = ("",), everything: bool = True) -> Iterator[tuple[Call, str]]:
     """Yield each bad call and its verdict, "meant" where it is listed."""
     for name, function in doors().items():
         if not name.startswith(only):
             continue
-        for call in calls(name, function):
+        try:
+            bad = list(calls(name, function, everything))
+        except LookupError as missing:
+            yield Call(name, "?", str(missing).strip('"'), None), "no recipe"
+            continue
+        for call in bad:
             judged = verdict(call, function)
             if judged != "clear" and recipes.meant(call.key):
                 judged = "meant"

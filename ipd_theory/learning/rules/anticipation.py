@@ -71,8 +71,8 @@ def path_gradient(
         shaping_weight: λ on the part of the gradient that passes through the other's learning; None is λ = 1.
         learner: the other's rule; naive if None.
     """
-    if len(weights) == 0:
-        raise ValueError("weights must be one or more; got none")
+    if not isinstance(weights, tuple | list) or not weights:
+        raise ValueError(f"weights must be a tuple of one number or more; got {weights!r}")
     if learner is not None:
         checked_rules("learner", (learner,))
     numbers = {
@@ -108,11 +108,14 @@ def coala(num_inner_episodes: int, step: Number, shaping_weight: Number | None =
 
 def even_weights(num_inner_episodes: int) -> tuple[Number, ...]:
     """Return M + 1 weights of the mean."""
+    _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     return (1 / (num_inner_episodes + 1),) * (num_inner_episodes + 1)
 
 
 def meta_value_weights(meta_discount: Number, num_steps: int) -> tuple[Number, ...]:
     """Return (1 − γ)γ^m for m < M and γ^M for the last: a discounted sum whose end stands for all that follows."""
+    _checks.whole("num_steps", num_steps, 0)
+    number("meta_discount", meta_discount, 0.0, 1.0)
     return (*((1 - meta_discount) * meta_discount**m for m in range(num_steps)), meta_discount**num_steps)
 
 

@@ -107,6 +107,8 @@ def ascent(name: str, field: Field, **settings: Any) -> Ascent:
         **settings: floats, arrays, rules and other trees of arrays are the rule's numbers; whole numbers, switches
             and None are compiled in.
     """
+    if not callable(field):
+        raise TypeError(f"field must be a function; got {field!r}")
     choices = {k: v for k, v in settings.items() if v is None or isinstance(v, int)}
     return Ascent(name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices})
 
@@ -176,6 +178,8 @@ def mixture(rules: tuple[Rule, ...], weights: tuple[Number, ...]) -> Rule:
         ValueError: if there is not one weight for each rule.
     """
     kept = checked_rules("rules", rules)
+    if not isinstance(weights, tuple | list):
+        raise TypeError(f"weights must be a tuple of numbers; got {weights!r}")
     if not kept or len(weights) != len(kept):
         raise ValueError(f"weights must be one number for each of {len(kept)} rules; got {len(weights)}")
     return Mixture(kept, tuple(number(f"weights[{i}]", w, -math.inf) for i, w in enumerate(weights)))

@@ -20,6 +20,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ipd_theory import _checks
+from ipd_theory._arguments import checked
 from ipd_theory.learning.rules import anticipation, gradients, proximal, q_aware
 from ipd_theory.learning.rules.base import Rule
 
@@ -76,6 +78,7 @@ def names() -> tuple[str, ...]:
     return tuple(_kinds(0.0))
 
 
+@checked
 def entrant(text: str, discount: float) -> Entrant:
     """Return the rule that `NAME` or `NAME(argument, …)` means.
 
@@ -88,11 +91,12 @@ def entrant(text: str, discount: float) -> Entrant:
         ValueError: if the name is unknown, an argument is no number, out of range or too many, or what is published
             for sums of payoffs would be needed at γ = 1.
     """
+    _checks.number("discount", discount, 0.0, 1.0)
     kinds = _kinds(discount)
     matched = re.fullmatch(r"\s*([\w-]+)\s*(?:\((.*)\))?\s*", str(text))
     name = matched.group(1) if matched else ""
     if matched is None or name not in kinds:
-        raise ValueError(f"{text!r} is no rule; the rules are {', '.join(kinds)}, or NAME(argument, …)")
+        raise ValueError(f"entrant {text!r} is no rule; the rules are {', '.join(kinds)}, or NAME(argument, …)")
     kind, written = kinds[name], (matched.group(2) or "").strip()
     given = tuple(_number(text, part) for part in written.split(",")) if written else ()
     if len(given) > len(kind.published):
