@@ -183,9 +183,13 @@ def hold_fields(record: Any) -> None:
 def _whole(name: str, x: Any) -> int:
     if not isinstance(x, bool):
         try:
-            return operator.index(x)
+            number = operator.index(x)
         except TypeError:
             pass
+        else:
+            if abs(number) < 2**63:
+                return number
+            raise ValueError(f"{name} must be a whole number of 64 bits; got {number}")
     raise TypeError(f"{name} must be a whole number; got {_got(x)}")
 
 

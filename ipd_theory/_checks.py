@@ -107,7 +107,7 @@ def whole(name: str, value: Any, least: int, most: int | None = None) -> int:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or number < least or (most is not None and number > most):
+    if number is None or not least <= number <= (2**63 - 1 if most is None else most):
         raise ValueError(f"{name} must be a whole number, {allowed}; got {value!r}")
     return number
 

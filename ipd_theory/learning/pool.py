@@ -79,7 +79,7 @@ class Pool(eqx.Module):
 
     def __check_init__(self) -> None:
         hold_fields(self)
-        _checks.in_range("p_naive", self.p_naive, 0.0, 1.0)
+        self._hold("p_naive", _checks.in_range("p_naive", self.p_naive, 0.0, 1.0))
         for name, value, least in (
             ("num_inner_episodes", self.num_inner_episodes, 0),
             ("num_learners", self.num_learners, 1),
@@ -97,13 +97,17 @@ class Pool(eqx.Module):
             ("tremble", self.tremble, 0.5),
         ):
             if array is not None:
-                _checks.in_range(name, _checks.finite(name, array), 0.0, most)
+                self._hold(name, _checks.in_range(name, _checks.finite(name, array), 0.0, most))
         if self.inner_episodes is not None:
             _checks.in_range("inner_episodes", self.inner_episodes.astype(float), 0.0, float(self.num_inner_episodes))
         stopping_rate(self.discount, self.p_naive.dtype)
         if not self.normalized and bool((jnp.asarray(self.discount) == 1).any()):
             raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
         self.batch_shape  # noqa: B018 (raises where batch axes do not fit)
+
+    def _hold(self, name: str, checked: Array) -> None:
+        if isinstance(checked, jax.core.Tracer):  # the check runs where its result is used
+            object.__setattr__(self, name, checked)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -288,6 +292,7 @@ def evaluate(pool: Pool, logits: Float[Array, "*batch agents 5"], key: Key[Array
         ValueError: if `logits` does not end in (agents, 5), or is not finite.
     """
     logits = _checked_logits("logits", logits, pool.num_agents, 5)
+    _checks.batch(logits=logits.shape[:-2], key=key.shape, pool=pool.batch_shape)
     return _evaluate(pool, _delta(pool, logits), logits, key)
 
 
@@ -331,6 +336,7 @@ def naive_path(
     """
     logits = _checked_logits("logits", logits, pool.num_agents, 5)
     learner_logits = _checked_logits("learner_logits", learner_logits, pool.num_agents, None, 5)
+    _checks.batch(logits=logits.shape[:-2], learner_logits=learner_logits.shape[:-3], pool=pool.batch_shape)
     return path_of_learners(pool, _delta(pool, logits), logits, learner_logits)
 
 

@@ -129,6 +129,7 @@ def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 
         ValueError: if the strategy remembers more than `memory` outcomes.
     """
     old, K = memory_of(strategy, num_players), 2**num_players
+    num_contexts(memory, num_players)  # which checks both
     if old > memory:
         raise ValueError(f"memory={memory} is shorter than the strategy's own memory of {old}")
     if old == memory:

@@ -9,9 +9,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ipd_theory import strategies
 from ipd_theory.equilibria import Equilibrium
+from ipd_theory.games import prisoners_dilemma
 from ipd_theory.learning import play
 from ipd_theory.phases import continuation, drift, grid, outcomes
+from ipd_theory.tournaments.standings import Standings, tournament
 from tests.bad_input import learning
 from tests.bad_input.sampling import Thunk
 
@@ -49,6 +52,13 @@ def dataset() -> xr.Dataset:
         "among_meta": (("p_naive", "T", "seed", "agent"), np.zeros((2, 2, 1, 2))),
     }
     return xr.Dataset(values, coords=axes, attrs=about)
+
+
+def standings() -> Standings:
+    """Of two strategies."""
+    return tournament(
+        prisoners_dilemma(), {"TFT": strategies.tit_for_tat(), "ALLD": strategies.always_defect()}, discount=0.9
+    )
 
 
 def a_figure() -> Figure:
@@ -121,6 +131,13 @@ OWN: dict[str, dict[str, Thunk]] = {
         "equilibria": lambda: (Equilibrium(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.0),),
         "remarks": lambda: {"a": "why"},
     },
+    "drawing.invasion.invasion_graph": {
+        "names": lambda: ("a", "b"),
+        "fixation": lambda: np.array([[0.5, 0.9], [0.1, 0.5]]),
+        "population": lambda: 2,
+        "shares": lambda: np.array([0.5, 0.5]),
+    },
+    "drawing.round_robin.heat_map": {"standings": standings},
     "drawing.payoffs.payoff_polygon": {"opponents": lambda: 4},
     "drawing.phase_maps.draw_outcomes": CELLS,
     "drawing.phase_maps.edges": {"values": lambda: np.array([1.0, 2.0]), "log": lambda: False},
@@ -147,6 +164,7 @@ INSIDE = {
     ),
 }
 MEANT: dict[str, str] = {
+    "drawing.*.* caption another word": "any words",
     "drawing.payoffs.payoff_polygon name another word": "what the picture calls the strategy",
     "drawing.phase_maps.edges values another last axis": "three values have four borders",
     "drawing.phase_maps.is_log values another last axis": "any number of values is spaced",

@@ -131,6 +131,7 @@ ALSO_CALLED = {
 # Bad calls that are meant to work, and why; a call's key is "function argument sort [way]", * stands for anything.
 MEANT: dict[str, str] = {
     **{key: why for room in ROOMS for key, why in room.MEANT.items()},
+    "compilation_cache.use folder text": "a folder of that name",
     "equilibria.survivors time huge": "the integrator says at which time it gives up",
     "symbolic.exact x a number": "0.5 is one, exactly",
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",

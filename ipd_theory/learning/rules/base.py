@@ -114,7 +114,7 @@ def ascent(name: str, field: Field, **settings: Any) -> Ascent:
 
 
 def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> Number:
-    """Return one of a rule's numbers, checked as `_checks.number` does, or as it is if it is traced.
+    """Return one of a rule's numbers, checked as `_checks.number` does, or when it is run if it is traced.
 
     Args:
         name: of the argument.
@@ -124,7 +124,8 @@ def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, *
         above: `low` itself is not allowed.
     """
     if isinstance(value, jax.core.Tracer):
-        return value
+        traced = _checks.to_float(value)
+        return _checks.in_range(name, traced, low, min(high, float(jnp.finfo(traced.dtype).max)))
     return _checks.number(name, value, low, high, open_low=above)
 
 
