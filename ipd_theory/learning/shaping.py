@@ -230,6 +230,7 @@ def good_shepherd(
     count = _checks.whole("steps", steps, 0)
     if learners.ndim < 2 or payoffs.ndim > 2 or delta.ndim or step.ndim:
         raise ValueError(f"learner_logits must be (…, learners, 5), all else one; got shape {learners.shape}")
+    _checks.batch(logits=ego.shape[:-1], learner_logits=learners.shape[:-2])
     optimized = checked_optimizer(optimizer)
     return _shepherd(ego, learners, payoffs, delta, step, num_inner_episodes, optimized, count)
 

@@ -230,9 +230,8 @@ def defection_drift(
         raise ValueError(f"num_inner_episodes must be a whole number, 0 or more; got {num_inner_episodes}")
     if game.num_players != 2:
         raise ValueError(f"game must have two players; it has {game.num_players}")
-    _checks.finite("learners", x)
-    rate = _checks.in_range("learning_rate", jnp.asarray(learning_rate, x.dtype), 0.0, float("inf"))
-    _checks.finite("learning_rate", rate)
+    x = _checks.finite("learners", x)
+    rate = _checks.in_range("learning_rate", jnp.asarray(learning_rate, x.dtype), 0.0, float(jnp.finfo(x.dtype).max))
     error = _checks.in_range("tremble", jnp.asarray(tremble, x.dtype), 0.0, 0.5)
     payoffs, delta = game.outcome_payoffs.astype(x.dtype), stopping_rate(discount, x.dtype)
     return _drift(payoffs, x, delta, rate, error, jnp.asarray(num_inner_episodes, jnp.int32), table)

@@ -110,7 +110,17 @@ INSIDE: dict[str, str] = {
 
 # Rooms whose functions work inside jit and vmap, and those of their functions that do not, and why.
 TRACED_ROOMS = {"returns", "strategies", "zero_determinant", "learning", "phases"}
-NOT_TRACED: dict[str, str] = {}
+NOT_TRACED = {
+    "phases.basins.basin": "returns a function of starts",
+    **dict.fromkeys(
+        (
+            *("phases.boundaries.left_defection", "phases.boundaries.learning_rate_windows"),
+            *(f"phases.continuation.{name}" for name in ("fixed_point", "settled", "follow", "through")),
+            "phases.outcomes.tit_for_tat_like",
+        ),
+        "computes with numpy and scipy, outside of compiled code",
+    ),
+}
 
 # What an error may call an argument: the strategies of a match are named by their number among the players.
 ALSO_CALLED = {

@@ -115,12 +115,16 @@ def even_weights(num_inner_episodes: int) -> tuple[Number, ...]:
 def meta_value_weights(meta_discount: Number, num_steps: int) -> tuple[Number, ...]:
     """Return (1 − γ)γ^m for m < M and γ^M for the last: a discounted sum whose end stands for all that follows."""
     _checks.whole("num_steps", num_steps, 0)
-    number("meta_discount", meta_discount, 0.0, 1.0)
+    meta_discount = number("meta_discount", meta_discount, 0.0, 1.0)
+    return _meta_value_weights(meta_discount, num_steps)
+
+
+def _meta_value_weights(meta_discount: Number, num_steps: int) -> tuple[Number, ...]:
     return (*((1 - meta_discount) * meta_discount**m for m in range(num_steps)), meta_discount**num_steps)
 
 
 def _meta_value(view: View, x: Array, y: Array, num_steps: int, step: Number, meta_discount: Number) -> Array:
-    return _path_gradient(view, x, y, meta_value_weights(meta_discount, num_steps), step, None, None)
+    return _path_gradient(view, x, y, _meta_value_weights(meta_discount, num_steps), step, None, None)
 
 
 def meta_value(num_steps: int, step: Number, meta_discount: Number) -> Rule:
