@@ -182,7 +182,10 @@ def test_bad_training_is_named():
         pools.init(pool, jax.random.key(0), jnp.zeros((3, 5)))
     with pytest.raises(ValueError, match="num_steps must be a multiple of record_every=3; got 7"):
         pools.train(pool, pools.init(pool, jax.random.key(0)), 7, 3)
-    broken = pools.init(pool, jax.random.key(0), jnp.full((2, 5), jnp.nan))
+    with pytest.raises(ValueError, match="logits holds nan"):
+        pools.init(pool, jax.random.key(0), jnp.full((2, 5), jnp.nan))
+    broken = pools.init(pool, jax.random.key(0))
+    broken = broken._replace(logits=jnp.full((2, 5), jnp.nan))
     with pytest.raises(FloatingPointError, match="logits stopped being finite"):
         pools.train(pool, broken, 2, 1)
 

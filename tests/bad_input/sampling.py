@@ -166,6 +166,7 @@ INSIDE = dict.fromkeys(
 )
 
 MEANT = {
+    "sampling.enumeration.moments weights huge": "their squares are beyond double precision",
     "sampling.trials.trial name *": "a title is printed as it is",
     "sampling.estimators.Estimator name another word": "a new estimator has a new name",
     "sampling.estimators.Estimator label another word": "and a new label",

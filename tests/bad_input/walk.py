@@ -180,7 +180,7 @@ def calls(name: str, function: Callable[..., Any], everything: bool = True) -> I
     yield from mismatched(name, function, good)
     traced = [] if name in recipes.NOT_TRACED else traceable(name, function, good)
     for argument in traced if everything else traced[:1]:
-        for way in ("jit", "vmap"):
+        for way in ("jit", "vmap") if everything else ("vmap",):  # which is inside jit as well
             yield Call(name, argument, "nan", np.full_like(np.asarray(good[argument], float), np.nan), way)
 
 
