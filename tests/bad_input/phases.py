@@ -119,7 +119,6 @@ OWN: dict[str, dict[str, Thunk]] = {
     "phases.continuation.through": FIELD,
     "phases.drift.defection_drift": {"table": lambda: drift.from_logits},
     "phases.drift.sobol_learners": {"log2_count": lambda: 1},
-    "phases.grid.Axis": {"name": lambda: "T", "values": lambda: (1.0, 2.0)},
     "phases.grid.Sweep": {"axes": lambda: two_by_two().axes, "cell": grid.Cell},
     "phases.outcomes.classify": {"R": lambda: 1.0, "P": lambda: 0.0},
     "phases.outcomes.tit_for_tat_like": {"logits": lambda: np.zeros((1, 2, 5))},
