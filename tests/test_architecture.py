@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": GAME | {"sampling._held", "sampling.estimators", "sampling.enumeration"},
     "rl": {"_checks", "games", "strategies", "sampling.estimators"},
     "rl.lola_dice": {"rl", "sampling"},
-    "rl.evaluation": {"rl", "games", "strategies", "zero_determinant"},
+    "rl.evaluation": {"rl", "_checks", "games", "strategies", "zero_determinant"},
     "drawing": EXACT
     | {
         "zero_determinant",
