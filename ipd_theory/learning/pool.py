@@ -14,6 +14,7 @@ default, so its p_naive corresponds to a larger one here; `sum_episodes=True` is
 
 import functools
 from collections.abc import Callable
+from math import inf
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -79,7 +80,6 @@ class Pool(eqx.Module):
 
     def __check_init__(self) -> None:
         hold_fields(self)
-        self._hold("p_naive", _checks.in_range("p_naive", self.p_naive, 0.0, 1.0))
         for name, value, least in (
             ("num_inner_episodes", self.num_inner_episodes, 0),
             ("num_learners", self.num_learners, 1),
@@ -89,25 +89,18 @@ class Pool(eqx.Module):
                 raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
         if self.game.num_players != 2:
             raise ValueError(f"game must have two players; it has {self.game.num_players}")
-        infinity = float("inf")
-        for name, array, most in (
-            ("learning_rate", self.learning_rate, infinity),
-            ("learner_std", self.learner_std, infinity),
-            ("shaping_weight", self.shaping_weight, infinity),
-            ("tremble", self.tremble, 0.5),
-        ):
-            if array is not None:
-                self._hold(name, _checks.in_range(name, _checks.finite(name, array), 0.0, most))
+        most = {"p_naive": 1.0, "learning_rate": inf, "learner_std": inf, "shaping_weight": inf, "tremble": 0.5}
+        for name, bound in most.items():
+            if (array := getattr(self, name)) is not None:
+                held = _checks.in_range(name, _checks.finite(name, array), 0.0, bound)
+                if isinstance(held, jax.core.Tracer):  # the check runs where its result is used
+                    object.__setattr__(self, name, held)
         if self.inner_episodes is not None:
             _checks.in_range("inner_episodes", self.inner_episodes.astype(float), 0.0, float(self.num_inner_episodes))
         stopping_rate(self.discount, self.p_naive.dtype)
         if not self.normalized and bool((jnp.asarray(self.discount) == 1).any()):
             raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
         self.batch_shape  # noqa: B018 (raises where batch axes do not fit)
-
-    def _hold(self, name: str, checked: Array) -> None:
-        if isinstance(checked, jax.core.Tracer):  # the check runs where its result is used
-            object.__setattr__(self, name, checked)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -167,8 +160,8 @@ def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... ag
 def _checked_logits(name: str, x: Array, *last: int | None) -> Array:
     """Return logits, or raise `ValueError` unless they are finite and have these last axes; None is any length."""
     ends = jnp.shape(x)[-len(last) :]
-    if len(ends) < len(last) or any(want not in (None, length) for want, length in zip(last, ends, strict=True)):
-        meant = ", ".join("learners" if want is None else str(want) for want in last)
+    if [want or length for want, length in zip(last, ends, strict=False)] != list(ends) or len(ends) < len(last):
+        meant = ", ".join(str(want or "learners") for want in last)
         raise ValueError(f"{name} has shape {jnp.shape(x)}; its last axes must be ({meant}): agents, …, contexts")
     return _checks.finite(name, x)
 
@@ -186,8 +179,7 @@ def draw_learners(pool: Pool, key: Key[Array, "*batch"]) -> Float[Array, "*batch
 
 
 def _delta(pool: Pool, logits: Array) -> Array:
-    """Return 1 − γ; formed outside of compiled code, where a float64 discount is still exact."""
-    return stopping_rate(pool.discount, logits.dtype)
+    return stopping_rate(pool.discount, logits.dtype)  # outside of compiled code, where a float64 γ is still exact
 
 
 def _scale(pool: Pool, delta: Array) -> Array:
