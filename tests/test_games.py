@@ -59,7 +59,7 @@ def test_games_batch_and_pass_through_transformations():
         (lambda: MatrixGame(jnp.zeros((2, 2, 2, 2)), num_players=3), r"its last 4 axes must be \(3, 2, 2, 2\)"),
         (lambda: MatrixGame(jnp.full((2, 2, 2), jnp.nan)), "payoffs must be finite"),
         (lambda: prisoners_dilemma(R=5.0), "T > R > P > S; got T=2.0, R=5.0"),
-        (lambda: games.public_goods(1, 2.0), "num_players must be a whole number, 2 or more; got 1"),
+        (lambda: games.public_goods(1, 2.0), "num_players must be a whole number, from 2 to 20; got 1"),
     ],
 )
 def test_bad_payoffs_are_named(make, message):
