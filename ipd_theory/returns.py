@@ -32,8 +32,9 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
-from ipd_theory._discount import rate_for_compiled, vanishing_delta
+from ipd_theory._discount import rate_for_compiled as rate_for_compiled
 from ipd_theory._discount import stopping_rate as stopping_rate
+from ipd_theory._discount import vanishing_delta
 from ipd_theory._engine import (
     Columns,
     argument_of_jumps,
@@ -119,7 +120,7 @@ def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arr
 
 def _may_vanish(discount: ArrayLike) -> bool:
     """Return whether a discount may be 1, where derivatives may not exist."""
-    return isinstance(discount, jax.core.Tracer) or bool(np.any(np.asarray(discount) == 1))
+    return isinstance(discount, jax.core.Tracer) or bool((np.asarray(discount) == 1).any())
 
 
 LONGEST_HORIZON = 10**7

@@ -28,7 +28,7 @@ from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._engine import chains
 from ipd_theory.games import MatrixGame
-from ipd_theory.returns import checked_strategies, expected_returns, stopping_rate
+from ipd_theory.returns import checked_strategies, expected_returns, rate_for_compiled
 
 MOST_TURNS = 200  # of policy iteration, which needs a handful
 
@@ -91,29 +91,29 @@ def best_responses(
     if horizon is not None and horizon < 1:
         raise ValueError(f"horizon must be 1 or more steps; got {horizon}")
     tables, memory = checked_strategies([*others[:player], np.ones(1), *others[player:]], n)
-    delta = stopping_rate(1.0 if discount is None else discount, tables[0].dtype)
+    delta = rate_for_compiled(1.0 if discount is None else discount, tables[0].dtype)
     axes = {f"others[{i}]": np.shape(x)[:-1] for i, x in enumerate(others)}
     _checks.batch(game=game.batch_axes, discount=delta.shape, **axes)
-    value, optimal = _value_and_optimal(game, tables, delta, memory=memory, player=player, horizon=horizon)
-    remembered = max(strategies.memory_of(x, n) for x in others)
-    return BestReplies(value, optimal[..., : strategies.num_contexts(remembered, n), :])
+    lengths = max(np.shape(x)[-1] for x in others)
+    return _best_replies(game, tables, delta, memory=memory, player=player, horizon=horizon, contexts=lengths)
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon"))
-def _value_and_optimal(
-    game: MatrixGame, tables: list[Array], delta: Array, memory: int, player: int, horizon: int | None
-) -> tuple[Array, Array]:
-    """Return what a best reply earns and all optimal actions; the replier's own table may be any."""
+@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon", "contexts"))
+def _best_replies(
+    game: MatrixGame, tables: list[Array], delta: Array, memory: int, player: int, horizon: int | None, contexts: int
+) -> BestReplies:
+    """Return the best replies, their first contexts; the replier's own table may be any."""
     payoffs = game.outcome_payoffs.astype(delta.dtype)
     shape = jnp.broadcast_shapes(game.batch_axes, delta.shape, *(x.shape[:-1] for x in tables))
     tables = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x in tables]
     payoffs, delta = jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:])), jnp.broadcast_to(delta, shape)
     if horizon is not None:
-        return _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
+        value, optimal = _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
+        return BestReplies(value, optimal[..., :contexts, :])
     seen = jnp.maximum(delta, nearly_one(delta.dtype))
     tables[player], optimal = _iterated(payoffs, tables, seen, memory=memory, player=player)
     value = chains.discounted_returns(payoffs[..., player : player + 1, :], tables, delta, memory)
-    return value[..., 0], optimal
+    return BestReplies(value[..., 0], optimal[..., :contexts, :])
 
 
 def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:

@@ -137,7 +137,12 @@ def extend(strategy: Float[ArrayLike, "... h"], memory: int, num_players: int = 
     index = [np.arange(num_contexts(old, num_players))]
     for length in range(old + 1, memory + 1):
         index.append(num_contexts(old, num_players) - K**old + np.arange(K**length) % K**old)
-    return jnp.asarray(strategy)[..., np.concatenate(index)]
+    return _entries(jnp.asarray(strategy), tuple(np.concatenate(index).tolist()))
+
+
+@functools.partial(jax.jit, static_argnames="index", inline=True)
+def _entries(table: Array, index: tuple[int, ...]) -> Array:
+    return table[..., np.array(index)]
 
 
 @checked
