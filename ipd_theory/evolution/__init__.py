@@ -3,6 +3,7 @@
 `birth_death`: two strategies in a finite population. `invasions`: any set of strategies while mutants are rare.
 `infinite`: any set of strategies in a population without chance. `heterogeneous`: many reactive strategies in it.
 `adaptive`: one population that follows its mutants through a space of strategies; `resting`: where it comes to rest.
+`networks`: players that imitate their neighbours.
 """
 
 from ipd_theory.evolution.adaptive import donation_gradient, rewards_cooperation, selection_gradient, trajectory
@@ -15,6 +16,7 @@ from ipd_theory.evolution.birth_death import (
 from ipd_theory.evolution.heterogeneous import Succession, random_reactive, succession
 from ipd_theory.evolution.infinite import ecological, replicator_mutator
 from ipd_theory.evolution.invasions import fixation_matrix, rare_mutation, stationary
+from ipd_theory.evolution.networks import on_networks
 from ipd_theory.evolution.resting import RestPoints, rest_points, stability
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "fixation_matrix",
     "fixation_probability",
     "log_fixation_probability",
+    "on_networks",
     "random_reactive",
     "rare_mutation",
     "replicator_mutator",

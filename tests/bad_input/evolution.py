@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ipd_theory.evolution.networks import Sizes, network
+
 Thunk = Callable[[], Any]
 
 
@@ -36,15 +38,41 @@ OWN |= {
     "evolution.resting.rest_points": {"dimension": lambda: 5, "starts": lambda: 1},
 }
 
+OWN |= {
+    "evolution.networks.network": {"links": lambda: np.array([[0, 1], [1, 2]]), "size": lambda: 3},
+    "evolution.networks.drawn": {
+        "kind": lambda: "ring",
+        "size": lambda: 10,
+        "degree": lambda: 4,
+        "seed": lambda: 0,
+    },
+    "evolution.networks.on_networks": {
+        "networks": lambda: [network(np.array([[0, 1], [1, 2]]), 3)],
+        "start": lambda: np.array([[0, 1, 1]]),
+        "generations": lambda: 2,
+    },
+    "evolution.networks.cooperation": {
+        "kind": lambda: "ring",
+        "temptations": lambda: np.array([1.2]),
+        "sizes": lambda: Sizes(nodes=10, runs=1, transient=1, measured=1),
+    },
+}
+
 INSIDE = {
     "evolution.birth_death.square": "the check itself, shared inside the room",
     "evolution.birth_death.check_population": "the check itself, shared inside the room",
     "evolution.infinite.mutation_matrix": "the check itself, shared inside the room",
     "evolution.adaptive.any_table": "the identity",
     "evolution.adaptive.held_coordinates": "the check itself, shared inside the room",
+    "evolution.networks.Network": "made by `network`, which checks it",
+    "evolution.networks.united": "takes what `network` made",
+    "evolution.networks.generation": "one step of `on_networks`, which checks",
     "equilibria.distribution": "the check itself, shared by rooms",
     "equilibria.rising": "the check itself, shared by rooms",
     "equilibria.integrated": "takes a rate of change and a start that rooms have made and checked",
 }
 
-MEANT: dict[str, str] = {}
+MEANT: dict[str, str] = {
+    "evolution.networks.cooperation temptations a number": "one temptation",
+    "evolution.networks.cooperation temptations another last axis": "any number of temptations",
+}

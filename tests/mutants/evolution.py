@@ -5,6 +5,7 @@ from tests.mutants import Mutant
 BIRTH_DEATH, INVASIONS = "ipd_theory/evolution/birth_death.py", "ipd_theory/evolution/invasions.py"
 INFINITE, HETEROGENEOUS = "ipd_theory/evolution/infinite.py", "ipd_theory/evolution/heterogeneous.py"
 ADAPTIVE, RESTING = "ipd_theory/evolution/adaptive.py", "ipd_theory/evolution/resting.py"
+NETWORKS = "ipd_theory/evolution/networks.py"
 
 MUTANTS = (
     Mutant(
@@ -147,5 +148,29 @@ MUTANTS = (
         "& still &",
         "test_evolution_adaptive.py",
         "rest_points or chicken",
+    ),
+    Mutant(
+        "imitation is scaled by a node's own links alone",
+        NETWORKS,
+        "np.maximum(among.degrees, among.degrees[other])",
+        "among.degrees",
+        "test_evolution_networks.py",
+        "step_by_step",
+    ),
+    Mutant(
+        "neighbours earn what a node earns from them",
+        NETWORKS,
+        "payoffs[nodes, play] * met",
+        "payoffs[nodes, :, play] * met",
+        "test_evolution_networks.py",
+        "step_by_step",
+    ),
+    Mutant(
+        "networks beside each other share their first nodes",
+        NETWORKS,
+        "one.neighbours + first for one",
+        "one.neighbours + 0 * first for one",
+        "test_evolution_networks.py",
+        "step_by_step",
     ),
 )
