@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipd_theory.commands.console import messages, print_json, print_table, results
-from ipd_theory.commands.strategy_argument import table_or_automaton
+from ipd_theory.commands.strategy_argument import AXELROD, table_or_automaton
 
 MOST_SHOWN = 24  # strategies whose every match is printed
 
@@ -74,7 +74,8 @@ def _entered(texts: tuple[str, ...], stage: Any, discount: float) -> dict[str, A
             more = tournaments.line_up([text])
         else:
             try:
-                more = {text: table_or_automaton("--strategies", text, stage, discount)}
+                named = table_or_automaton("--strategies", text, stage, discount)
+                more = {text[len(AXELROD) :] if text.lower().startswith(AXELROD) else text: named}
             except ValueError as error:
                 known = f"; line-ups are {', '.join(tournaments.LINE_UPS)}" if "is not known" in str(error) else ""
                 raise ValueError(f"{error}{known}") from None

@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -25,8 +24,8 @@ from ipd_theory.returns import expected_returns
 
 MOST_PAIRS = 1 << 20  # of memory one at once; the memory that a block takes stays in the hundreds of megabytes
 MOST_NUMBERS = 1 << 25  # in the chains of a block
-SIZES = (5, 12, 24, 85, 341)  # to which automata are filled up, so that few programs are compiled
-FEW_STATES = 12  # a table that can be written as an automaton of so many is solved as one
+SIZES = (5, 8, 12, 24, 85, 341)  # to which automata are filled up, so that few programs are compiled
+FEW_STATES = 5  # a table of memory three that is an automaton of so many is solved as one; shorter ones as tables
 
 
 @checked
@@ -117,11 +116,11 @@ def _entrant(strategy: Array | Automaton, error: float, misperception: float, lo
         erring = {"defecting": error, "cooperating": error, "perceiving": misperception}
         return _filled(minimal(automata.with_errors(automaton, **erring)))
     table = strategies.tremble(strategy, error)
-    if strategies.memory_of(table) > 1:
-        reduced = minimal(automata.of_table(table))
-        few = reduced.num_states <= FEW_STATES or strategies.memory_of(table) > longest
-        return _filled(reduced) if few else table
-    return strategies.extend(table, 1)
+    memory = strategies.memory_of(table)
+    if memory > min(longest, 2):
+        reduced = _filled(minimal(automata.of_table(table)))
+        return reduced if reduced.num_states <= FEW_STATES or memory > longest else table
+    return strategies.extend(table, max(memory, 1))
 
 
 def _filled(automaton: Automaton) -> Automaton:
@@ -133,23 +132,19 @@ def _all_pairs(rules: _Rules, entered: list[Array | Automaton]) -> np.ndarray:
     n, mirrored = len(entered), is_symmetric(rules.game)
     tables = {i: x for i, x in enumerate(entered) if not isinstance(x, Automaton)}
     machines = (
-        {i: x if isinstance(x, Automaton) else automata.of_table(x) for i, x in enumerate(entered)}
+        {i: x if isinstance(x, Automaton) else _filled(minimal(automata.of_table(x))) for i, x in enumerate(entered)}
         if len(tables) < n
         else {}
     )
     earned = np.zeros((n, n))
     of_one = [i for i, x in tables.items() if x.shape[-1] == 5]
     if of_one:
-        every = jnp.stack([tables[i] for i in of_one])
+        every = jnp.asarray(np.stack([np.asarray(tables[i]) for i in of_one]))
         earned[np.ix_(of_one, of_one)] = _all_of_memory_one(rules, every)
-    for size, pairs in _alike(entered, of_one, mirrored).items():
+    for size, pairs in _alike(tables, machines, mirrored).items():
         as_tables = all(k in tables for k in pairs[0])
         for some in _blocks(pairs, size[0] ** 2 if as_tables else (size[0] * size[1]) ** 2):
-            returns = (
-                _of_tables(rules, [(tables[i], tables[j]) for i, j in some])
-                if as_tables
-                else _of_automata(rules, [(machines[i], machines[j]) for i, j in some])
-            )
+            returns = _of_tables(rules, tables, some) if as_tables else _of_automata(rules, machines, some)
             for (i, j), (mine, theirs) in zip(some, returns, strict=False):
                 earned[i, j] = mine
                 if mirrored:
@@ -158,22 +153,20 @@ def _all_pairs(rules: _Rules, entered: list[Array | Automaton]) -> np.ndarray:
 
 
 def _alike(
-    entered: list[Array | Automaton], of_one: list[int], mirrored: bool
+    tables: dict[int, Array], machines: dict[int, Automaton], mirrored: bool
 ) -> dict[tuple[int, ...], list[tuple[int, int]]]:
     """Return the pairs, but those of memory one, that are solved alike: by the longer table, or by numbers of states.
 
     In a game that is the same from both sides each pair is listed once, the smaller strategy first.
     """
-    sizes = [x.num_states if isinstance(x, Automaton) else x.shape[-1] for x in entered]
+    lengths = {i: table.shape[-1] for i, table in tables.items()}
+    sizes = {i: machine.num_states for i, machine in machines.items()} or lengths
     alike: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-    in_order = sorted(range(len(entered)), key=lambda i: sizes[i])
-    short = set(of_one)
-    for (a, i), (b, j) in itertools.product(enumerate(in_order), repeat=2):
-        if (i in short and j in short) or (mirrored and b < a):
+    for (a, i), (b, j) in itertools.product(enumerate(sorted(sizes, key=sizes.__getitem__)), repeat=2):
+        longer = max(lengths[i], lengths[j]) if i in lengths and j in lengths else None
+        if longer == 5 or (mirrored and b < a):
             continue
-        tables = not any(isinstance(entered[k], Automaton) for k in (i, j))
-        work = (max(sizes[i], sizes[j]),) if tables else (sizes[i], sizes[j])
-        alike.setdefault(work, []).append((i, j))
+        alike.setdefault((sizes[i], sizes[j]) if longer is None else (longer,), []).append((i, j))
     return alike
 
 
@@ -185,12 +178,21 @@ def _blocks(pairs: list[tuple[int, int]], numbers: int) -> Iterator[list[tuple[i
         yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
 
 
-def _of_tables(rules: _Rules, pairs: list[tuple[Array, Array]]) -> np.ndarray:
-    memory = max(strategies.memory_of(table) for pair in pairs for table in pair)
-    p, q = (jnp.stack([strategies.extend(table, memory) for table in side]) for side in zip(*pairs, strict=True))
+def _sides(pairs: list[tuple[int, int]], parts: dict[int, np.ndarray]) -> list[Array]:
+    """Return an array of each side of the pairs, stacked by numpy: jax would compile for each number of pairs."""
+    return [jnp.asarray(np.stack([parts[pair[side]] for pair in pairs])) for side in (0, 1)]
+
+
+def _of_tables(rules: _Rules, tables: dict[int, Array], pairs: list[tuple[int, int]]) -> np.ndarray:
+    among = {i for pair in pairs for i in pair}
+    memory = max(strategies.memory_of(tables[i]) for i in among)
+    p, q = _sides(pairs, {i: np.asarray(strategies.extend(tables[i], memory)) for i in among})
     return np.asarray(rules.of_tables(rules.game, p, q))
 
 
-def _of_automata(rules: _Rules, pairs: list[tuple[Automaton, Automaton]]) -> np.ndarray:
-    first, second = (jax.tree.map(lambda *parts: jnp.stack(parts), *side) for side in zip(*pairs, strict=True))
+def _of_automata(rules: _Rules, machines: dict[int, Automaton], pairs: list[tuple[int, int]]) -> np.ndarray:
+    among = {i for pair in pairs for i in pair}
+    names = ("cooperate", "moves", "start")
+    parts = [_sides(pairs, {i: np.asarray(getattr(machines[i], name)) for i in among}) for name in names]
+    first, second = (Automaton(*(part[side] for part in parts)) for side in (0, 1))
     return np.asarray(rules.of_automata(rules.game, first, second))
