@@ -26,6 +26,7 @@ first steps
   ipd-theory returns TFT WSLS --error 0.01
   ipd-theory derive return --q TFT --discount 1
   ipd-theory tournament --rules naive lola sos --plot meta-game.png
+  ipd-theory tournament --strategies stewart-plotkin --game axelrod
   ipd-theory COMMAND --help           what a command does, with all its options
 
 options

@@ -115,7 +115,9 @@ def _slack(game: MatrixGame, dtype: np.dtype) -> Array:
 
 @checked
 def is_nash(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0) -> Bool[Array, "..."]:
-    """Return whether an automaton is a best reply to itself.
+    """Return whether an automaton is a best reply to itself, even for one who knows the other's state.
+
+    Where moves between states are sure and everyone sees the same, everyone does; else this asks more than is needed.
 
     Args:
         game: the stage game for two, symmetric.
