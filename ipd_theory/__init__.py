@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ipd_theory import compilation_cache as compilation_cache
     from ipd_theory import equilibria as equilibria
     from ipd_theory import evolution as evolution
+    from ipd_theory import fingerprints as fingerprints
     from ipd_theory import games as games
     from ipd_theory import learning as learning
     from ipd_theory import payoff_sets as payoff_sets

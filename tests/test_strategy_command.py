@@ -11,7 +11,16 @@ from ipd_theory import cli
 def test_tit_for_tat_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["strategy", "TFT", "--json"])
     said = json.loads(capsys.readouterr().out)
-    assert said["is"] == {"Nash": True, "subgame perfect": False, "partner": True, "rival": True}
+    assert said["is"] == {
+        "Nash": True,
+        "subgame perfect": False,
+        "partner": True,
+        "rival": True,
+        "efficient": False,
+    }
+    assert said["witnesses"] == {"subgame perfect": ["CD", "DD"]}
+    assert said["leaves"] == [pytest.approx([1.0, 1.0]), pytest.approx([3.0, 3.0])]
+    assert said["fingerprint"]["scores_by_y"][2][2] == pytest.approx(9 / 4)  # (3 + 5 + 1)/4
     assert said["discounts"]["Nash"] == [[pytest.approx(2 / 3), 1.0]]
     assert said["enforces"] == {"slope": pytest.approx(1.0), "baseline": 1.0}
     assert said["earns_against_itself"] == said["best_reply_earns"] == 3.0
@@ -36,6 +45,19 @@ def test_an_automaton_state_by_state_and_as_a_picture(tmp_path: Path, capsys: py
     stated = json.loads(capsys.readouterr().out)
     assert stated["discounts"]["subgame perfect"] == [[pytest.approx((3**0.5 - 1) / 2, abs=1e-9), 1.0]]
     assert stated["optimal"] == [[True, False], [False, True], [False, True]]
+
+
+def test_every_no_has_its_witness(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["strategy", "TF2T", "--discount", "0.5"])
+    said = capsys.readouterr().out
+    said = " ".join(said.split())
+    # In turns, 5 and 3: (5 + 3/2)/(1 − 1/4)/2 = 13/3. Always to defect leads by most: 5, 5, then 1 is 4 on average.
+    assert "not Nash: an opponent earns 4.3333 against it, more than it does against itself, playing DC CC" in said
+    assert "not rival: an opponent gets ahead, 4.0000 to its 0.2500, playing DC DC, then DD for ever" in said
+    cli.main(["strategy", "WSLS", "--json"])
+    witness = json.loads(capsys.readouterr().out)["witnesses"]["rival"]
+    assert (witness["opponent_earns"], witness["strategy_earns"]) == (3.0, 0.5)
+    assert witness["play"] == {"opening": [], "cycle": ["DC", "DD"]}
 
 
 @pytest.mark.parametrize(

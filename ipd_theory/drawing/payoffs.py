@@ -1,4 +1,4 @@
-"""The payoffs that a strategy leaves to both players: against whom it plays, they lie in one part of the polygon."""
+"""A strategy in pictures: the payoffs that it leaves to both players, and its fingerprint."""
 
 import numpy as np
 from jaxtyping import ArrayLike, Float
@@ -8,12 +8,16 @@ from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.automata import Automaton
 from ipd_theory.drawing import style
+from ipd_theory.fingerprints import fingerprint
 from ipd_theory.games import MatrixGame
+from ipd_theory.payoff_sets import feasible, left_by
 from ipd_theory.returns import expected_returns
 
 with needs("figures"):
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from scipy.spatial import ConvexHull
+
+FINGERPRINT_POINTS = 65
 
 
 @checked
@@ -41,6 +45,54 @@ def payoff_polygon(
     Raises:
         ValueError: as `returns.expected_returns`.
     """
+    with style.sheet():
+        figure = Figure(figsize=(3.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        _show_payoffs(axes, game, strategy, discount, name, opponents, seed)
+        figure.legend(loc="outside lower center", ncols=1, title=f"against {name}, {_mean(discount)}")
+    return figure
+
+
+@checked
+def portrait(
+    game: MatrixGame,
+    strategy: Float[ArrayLike, " h"] | Automaton,
+    *,
+    discount: float,
+    name: str = "strategy",
+    opponents: int = 2000,
+    seed: int = 0,
+) -> Figure:
+    """Draw the payoffs that a strategy leaves (`payoff_polygon`), and its fingerprint.
+
+    Arguments and errors are those of `payoff_polygon`.
+    """
+    with style.sheet():
+        figure = Figure(figsize=(6.6, 3.7), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _show_payoffs(left, game, strategy, discount, name, opponents, seed)
+        figure.legend(loc="outside lower center", ncols=2)
+        left.set_title("payoffs that it leaves")
+        _show_fingerprint(figure, right, game, strategy, discount)
+        right.set_title("fingerprint")
+        R, S, T, P = np.asarray(game.outcome_payoffs)[0]
+        style.put_below(figure, f"{name}, {_mean(discount)}; payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}.")
+    return figure
+
+
+def _mean(discount: float) -> str:
+    return "limit of means" if discount == 1 else f"γ = {discount:g}"
+
+
+def _show_payoffs(
+    axes: Axes,
+    game: MatrixGame,
+    strategy: Float[ArrayLike, " h"] | Automaton,
+    discount: float,
+    name: str,
+    opponents: int,
+    seed: int,
+) -> None:
     _checks.whole("opponents", opponents, 0)
     if not isinstance(strategy, Automaton):
         strategies.memory_of(strategy)
@@ -55,35 +107,48 @@ def payoff_polygon(
         for others in (random, strategies.all_pure(1))
     ]
     corners = np.asarray(game.outcome_payoffs).T  # [CC, CD, DC, DD; own, other]
-    with style.sheet():
-        figure = Figure(figsize=(3.4, 3.4), layout="constrained")
-        axes = figure.subplots()
-        hull = corners[ConvexHull(corners).vertices]
-        axes.fill(*hull.T, color=style.PALE, linewidth=0, zorder=0)
-        axes.plot(*earned[0].T, ".", color=style.SKY, markersize=2, label=f"{opponents} random opponents")
-        axes.plot(*earned[1].T, "o", color=style.BLUE, markersize=3, label="32 pure opponents")
-        line = None if isinstance(strategy, Automaton) else enforced_line(game, strategy, discount)
-        if line is not None:
-            slope, baseline = line
-            ends = np.array([corners[:, 0].min(), corners[:, 0].max()])
-            theirs = baseline + slope * (ends - baseline)
-            axes.plot(
-                ends, theirs, color=style.VERMILION, label=f"enforced: slope {slope:.3g}, baseline {baseline:.3g}"
-            )
-        for label, corner in zip(("CC", "CD", "DC", "DD"), corners, strict=True):
-            axes.annotate(label, corner, textcoords="offset points", xytext=(4, 4), color=style.DARK)
-        low, high = corners.min(0), corners.max(0)
-        margin = 0.08 * (high - low).max()
-        axes.set(
-            xlim=(low[0] - margin, high[0] + margin),
-            ylim=(low[1] - margin, high[1] + margin),
-            xlabel=f"{name} earns (payoff a step)",
-            ylabel="the opponent earns (payoff a step)",
-            aspect="equal",
-        )
-        mean = "limit of means" if discount == 1 else f"γ = {discount:g}"
-        figure.legend(loc="outside lower center", ncols=1, title=f"against {name}, {mean}")
-    return figure
+    axes.fill(*feasible(game).T, color=style.PALE, linewidth=0, zorder=0)
+    axes.plot(*earned[0].T, ".", color=style.SKY, markersize=2, label=f"{opponents} random opponents of memory one")
+    axes.plot(*earned[1].T, "o", color=style.BLUE, markersize=3, label="32 pure opponents of memory one")
+    line = None
+    if not isinstance(strategy, Automaton):
+        left = left_by(game, strategy, discount=discount)
+        axes.fill(*left.T, facecolor="none", edgecolor=style.DARK, linewidth=0.8, zorder=4, label="all opponents")
+        line = enforced_line(game, strategy, discount)
+    if line is not None:
+        slope, baseline = line
+        ends = np.array([corners[:, 0].min(), corners[:, 0].max()])
+        theirs = baseline + slope * (ends - baseline)
+        axes.plot(ends, theirs, color=style.VERMILION, label=f"enforced: slope {slope:.3g}, baseline {baseline:.3g}")
+    for label, corner in zip(("CC", "CD", "DC", "DD"), corners, strict=True):
+        axes.annotate(label, corner, textcoords="offset points", xytext=(4, 4), color=style.DARK)
+    low, high = corners.min(0), corners.max(0)
+    margin = 0.08 * (high - low).max()
+    axes.set(
+        xlim=(low[0] - margin, high[0] + margin),
+        ylim=(low[1] - margin, high[1] + margin),
+        xlabel=f"{name} earns (payoff a step)",
+        ylabel="the opponent earns (payoff a step)",
+        aspect="equal",
+    )
+
+
+def _show_fingerprint(
+    figure: Figure, axes: Axes, game: MatrixGame, strategy: Float[ArrayLike, " h"] | Automaton, discount: float
+) -> None:
+    found = fingerprint(game, strategy, discount=discount, points=FINGERPRINT_POINTS)
+    image = axes.imshow(np.asarray(found.scores), origin="lower", extent=(0, 1, 0, 1), cmap="cividis", aspect="equal")
+    figure.colorbar(image, ax=axes, shrink=0.75, label="it earns (payoff a step)")
+    for x, y, words in ((0, 0, "TFT"), (1, 0, "ALLC"), (0, 1, "ALLD"), (1, 1, "opposite of TFT")):
+        place = {"ha": "right" if x else "left", "va": "top" if y else "bottom", "xytext": (3 - 6 * x, 3 - 6 * y)}
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}
+        axes.annotate(words, (x, y), textcoords="offset points", fontsize=6, color=style.DARK, bbox=box, **place)
+    axes.set(
+        xlabel="x: tit for tat cooperates instead",
+        ylabel="y: tit for tat defects instead",
+        xticks=[0, 0.5, 1],
+        yticks=[0, 0.5, 1],
+    )
 
 
 @checked
