@@ -1,5 +1,7 @@
 """A strategy in pictures: the payoffs that it leaves to both players, and its fingerprint."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
@@ -140,7 +142,11 @@ def _show_fingerprint(
     image = axes.imshow(np.asarray(found.scores), origin="lower", extent=(0, 1, 0, 1), cmap="cividis", aspect="equal")
     figure.colorbar(image, ax=axes, shrink=0.75, label="it earns (payoff a step)")
     for x, y, words in ((0, 0, "TFT"), (1, 0, "ALLC"), (0, 1, "ALLD"), (1, 1, "opposite of TFT")):
-        place = {"ha": "right" if x else "left", "va": "top" if y else "bottom", "xytext": (3 - 6 * x, 3 - 6 * y)}
+        place: dict[str, Any] = {
+            "ha": "right" if x else "left",
+            "va": "top" if y else "bottom",
+            "xytext": (3 - 6 * x, 3 - 6 * y),
+        }
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}
         axes.annotate(words, (x, y), textcoords="offset points", fontsize=6, color=style.DARK, bbox=box, **place)
     axes.set(
