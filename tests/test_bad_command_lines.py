@@ -34,6 +34,9 @@ ALLOWED = {
     "* misperception 0": "no error",
     "* intensity 0": "payoffs decide nothing",
     "* iteration 0": "the state at the start",
+    "evolve start 0": "nobody at first",
+    "evolve intensity 0": "neutral",
+    "evolve mutation 0": "no mutants",
     "watch agent 0": "the first agent",
     "train max_minutes inf": "no limit, as when it is not given",
     "train max_minutes 1e999": "no limit",
@@ -60,6 +63,7 @@ GOOD: dict[str, dict[str, list[str]]] = {
     "returns": {"p": ["TFT"], "q": ["TFT"]},
     "strategy": {"name": ["TFT"]},
     "classify": {"memory": ["--memory", "1"]},
+    "evolve": {"strategies": ["TFT", "ALLD"]},
     "derive": {"quantity": ["return"], "q": ["--q", "1,1,0,1,0"], "p": ["--p", "1,1,0,1,0"]},
     "tournament": {"rules": ["--rules", "naive"], **{x: [f"--{x}", "2"] for x in ("seeds", "steps", "tail")}},
     "phase": {"size": ["quick"], "x": ["--x", "p_naive:0:1:2"], "y": ["--y", "T:1.5:2:2"]}

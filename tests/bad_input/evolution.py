@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ipd_theory.evolution import heterogeneous
 from ipd_theory.evolution.networks import Sizes, network
 
 Thunk = Callable[[], Any]
@@ -58,6 +59,16 @@ OWN |= {
     },
 }
 
+PATH = np.full((3, 3), 1 / 3)
+TRIPLE = {"names": lambda: ["A", "B", "C"]}
+OWN |= {
+    "drawing.evolution.shares_over_time": TRIPLE | {"times": lambda: np.arange(3.0), "shares": lambda: PATH},
+    "drawing.evolution.simplex_flow": TRIPLE | {"A": lambda: np.eye(3), "path": lambda: PATH},
+    "drawing.evolution.count_bars": {"names": lambda: ["A", "B"], "probabilities": lambda: np.full(4, 0.25)},
+    "drawing.evolution.reactive_flow": {"paths": lambda: np.full((1, 3, 2), 0.5), "error": lambda: 0.1},
+    "drawing.evolution.succession": {"run": lambda: heterogeneous.succession(np.array([[0.9, 0.1], [0.5, 0.5]]), 3)},
+}
+
 INSIDE = {
     "evolution.birth_death.square": "the check itself, shared inside the room",
     "evolution.birth_death.check_population": "the check itself, shared inside the room",
@@ -73,6 +84,8 @@ INSIDE = {
 }
 
 MEANT: dict[str, str] = {
+    "drawing.evolution.* unit another word": "a unit is printed as it is",
+    "drawing.evolution.count_bars probabilities another last axis": "a population of another size",
     "evolution.networks.cooperation temptations a number": "one temptation",
     "evolution.networks.cooperation temptations another last axis": "any number of temptations",
 }
