@@ -134,6 +134,26 @@ def test_finite_games_and_occupancies_of_tables(rng: np.random.Generator) -> Non
     np.testing.assert_allclose([shares[1, 1], shares[2, 3], shares[3, 2], shares[4, 4]], expected, atol=1e-12)
 
 
+def test_sure_automata_earn_what_their_cycle_pays(rng: np.random.Generator) -> None:
+    """The limit of means of play without chance, followed round by round until pairs of states come again."""
+    machines = [
+        Automaton(rng.integers(0, 2, 3).astype(float), np.eye(3)[rng.integers(0, 3, (3, 4))]) for _ in range(24)
+    ]
+    first, second = (jax.tree.map(lambda *x: jnp.stack(x), *half) for half in (machines[:12], machines[12:]))
+    found = {d: np.asarray(automata.expected_returns(GAME, first, second, discount=d)) for d in (0.0, 1.0)}
+    once = automata.expected_returns(GAME, first, second, horizon=1)
+    for i, (mine, theirs) in enumerate(zip(machines[:12], machines[12:], strict=True)):
+        s, t, seen, paid = 0, 0, [], []
+        while (s, t) not in seen:
+            seen.append((s, t))
+            a, b = 1 - int(mine.cooperate[s]), 1 - int(theirs.cooperate[t])
+            paid.append(PAYOFF["CD"[a] + "CD"[b]])
+            s, t = int(mine.moves[s, 2 * a + b].argmax()), int(theirs.moves[t, 2 * b + a].argmax())
+        np.testing.assert_allclose(found[1.0][i], np.mean(paid[seen.index((s, t)) :], 0), atol=1e-12)
+        np.testing.assert_array_equal(found[0.0][i], paid[0])
+        np.testing.assert_array_equal(once[i], paid[0])
+
+
 def test_batches_and_dtypes_fit(rng: np.random.Generator) -> None:
     errors = np.array([0.0, 0.1, 0.2])
     batch = automata.with_errors(automata.grim(), defecting=errors)

@@ -29,7 +29,7 @@ def test_rules_that_fail_are_marked_and_no_number_is_cut(capsys: pytest.CaptureF
     ("options", "said"),
     [
         (["--rules"], "--rules must name one rule or more"),
-        (["--rules", "foo"], "--rules: 'foo' is no rule"),
+        (["--rules", "foo"], "--rules: entrant 'foo' is no rule"),
         (["--rules", "lola(nan)"], "--rules: 'lola(nan)'"),
         (["--rules", "naive", "naive"], "--rules must name each rule once; naive stands there twice"),
         (["--rules", "naive", "--every", "1", "2"], "--every must be one number for each of 1 rules; got 2"),

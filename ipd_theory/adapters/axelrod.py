@@ -106,12 +106,11 @@ def from_axelrod(player: Any) -> Array | Automaton:
 
 
 @checked
-def named(name: str) -> Array | Automaton:
-    """Return the player of a class of the library, `TitForTat` say, with its usual settings, as `from_axelrod` does.
+def named(name: str) -> Any:
+    """Return a new player of the class of the library that a text names, `TitForTat` say, with its usual settings.
 
     Raises:
         ValueError: if there is no such class.
-        NotExactError: as `from_axelrod`.
     """
     classes = {kind.__name__.lower(): kind for kind in axl.strategies}
     kind = classes.get(re.sub(r"[-_\s]", "", name).lower())
@@ -120,7 +119,7 @@ def named(name: str) -> Array | Automaton:
         raise ValueError(
             f"name {name!r} is no player of the Axelrod library; close to it: {', '.join(close) or 'none'}"
         )
-    return from_axelrod(kind())
+    return kind()
 
 
 def _of_answers(player: Any, memory: int) -> Array:
@@ -195,7 +194,7 @@ class StrategyPlayer(axl.Player):  # type: ignore[misc]  # of a package without 
 
 
 class Matches(NamedTuple):
-    """A tournament of the library's players: mean payoffs a turn [n, n], row against column, and how they were found.
+    """A tournament with the library's players: mean payoffs a turn [n, n], row against column, and how they were found.
 
     Args:
         payoffs: [n, n].
@@ -210,53 +209,77 @@ class Matches(NamedTuple):
 
 @checked
 def round_robin(
-    players: Sequence[Any], *, turns: int, noise: float = 0.0, repetitions: int = 100, seed: int = 0
+    players: Sequence[Any],
+    *,
+    turns: int,
+    game: MatrixGame | None = None,
+    noise: float = 0.0,
+    repetitions: int = 100,
+    seed: int = 0,
+    progress: Callable[[float], Any] | None = None,
 ) -> Matches:
-    """Let players of the library meet: exactly where both can be written as strategies, by its matches where not.
+    """Let players meet: exactly where both can be written as strategies, by matches of the library where not.
 
     Args:
-        players: of the library.
+        players: of the library, and our strategies, tables [h] and automata.
         turns: of each match.
+        game: that they play, the same from both sides; Axelrod's if not given.
         noise: probability that an action is flipped.
         repetitions: of a match that is sampled, 2 or more.
         seed: of the first of them.
+        progress: called with the share of matches that have been sampled.
 
     Raises:
-        ValueError: if numbers are out of range.
-        TypeError: if something is no player.
+        ValueError: if numbers are out of range, or the game differs from its two sides.
+        TypeError: if something is no player and no strategy.
     """
-    if not np.iterable(players) or not all(isinstance(player, axl.Player) for player in players):
-        raise TypeError(f"players must be a list of players of the Axelrod library; got {players!r}")
+    if isinstance(players, str) or not np.iterable(players):
+        raise TypeError(f"players must be a list of players of the Axelrod library and strategies; got {players!r}")
     for name, number, least in (("turns", turns, 1), ("repetitions", repetitions, 2), ("seed", seed, 0)):
         _checks.whole(name, number, least)
-    found: list[Array | Automaton | None] = []
-    for player in players:
-        try:
-            found.append(from_axelrod(player))
-        except NotExactError:
-            found.append(None)
+    _checks.probabilities("noise", noise)
+    stage = axelrod() if game is None else game
+    theirs = to_axelrod(stage)
+    found = [_written(f"players[{i}]", player) for i, player in enumerate(players)]
     n, known = len(found), [i for i, x in enumerate(found) if x is not None]
     exact = np.zeros((n, n), bool)
     exact[np.ix_(known, known)] = True
     payoffs, errors = np.zeros((n, n)), np.zeros((n, n))
     if known:
-        table = tournaments.round_robin(axelrod(), [found[i] for i in known], horizon=turns, error=noise)
+        table = tournaments.round_robin(stage, [found[i] for i in known], horizon=turns, error=noise)
         payoffs[np.ix_(known, known)] = table
-    for i, j in itertools.combinations_with_replacement(range(n), 2):
-        if not exact[i, j]:
-            scores = sampled((players[i], players[j]), turns, noise, repetitions, seed)
-            means, spread = scores.mean(0), scores.std(0, ddof=1) / np.sqrt(repetitions)
-            (payoffs[i, j], payoffs[j, i]), (errors[i, j], errors[j, i]) = means, spread
+    drawn = [pair for pair in itertools.combinations_with_replacement(range(n), 2) if not exact[pair]]
+    for done, (i, j) in enumerate(drawn, 1):
+        pair = [x if isinstance(x, axl.Player) else StrategyPlayer(x) for x in (players[i], players[j])]
+        scores = sampled(pair, turns, noise, repetitions, seed, theirs)
+        means, spread = scores.mean(0), scores.std(0, ddof=1) / np.sqrt(repetitions)
+        (payoffs[i, j], payoffs[j, i]), (errors[i, j], errors[j, i]) = means, spread
+        if i == j:
+            payoffs[i, i], errors[i, i] = means.mean(), scores.mean(1).std(ddof=1) / np.sqrt(repetitions)
+        if progress is not None:
+            progress(done / len(drawn))
     return Matches(payoffs, errors, exact)
 
 
+def _written(name: str, player: Any) -> Array | Automaton | None:
+    """Return a player as a strategy, None if it has to be sampled."""
+    if isinstance(player, Automaton):
+        return player
+    if not isinstance(player, axl.Player):
+        return _checks.probabilities(name, player)
+    try:
+        return from_axelrod(player)
+    except NotExactError:
+        return None
+
+
 def sampled(
-    pair: Sequence[Any], turns: int, noise: float, repetitions: int, seed: int
+    pair: Sequence[Any], turns: int, noise: float, repetitions: int, seed: int, game: Any = None
 ) -> Float[np.ndarray, "repetitions 2"]:
     """Return both players' payoffs a turn in matches of the library with seeds from one on."""
     scores = []
     for number in range(seed, seed + repetitions):
-        match = axl.Match([player.clone() for player in pair], turns=turns, noise=noise, seed=number)
+        match = axl.Match([player.clone() for player in pair], turns=turns, noise=noise, seed=number, game=game)
         match.play()
         scores.append(match.final_score_per_turn())
     return np.array(scores, float)

@@ -42,7 +42,7 @@ def table_or_automaton(option: str, text: str, game: Any, discount: float) -> An
         if text.lower().startswith(AXELROD):
             from ipd_theory.adapters import axelrod
 
-            return axelrod.named(text[len(AXELROD) :])
+            return axelrod.from_axelrod(axelrod.named(text[len(AXELROD) :]))
         return automata.named(text, game=game, discount=discount)
     except ValueError as error:
         raise ValueError(f"{option}: {error}") from None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ipd_theory.commands.console import messages, print_json, print_table, results
+from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.strategy_argument import AXELROD, table_or_automaton
 
 MOST_SHOWN = 24  # strategies whose every match is printed
@@ -38,15 +38,29 @@ class Pictures(NamedTuple):
     intensity: float
 
 
-def play(texts: tuple[str, ...], stage: Any, game: str, conditions: Conditions, pictures: Pictures, json: bool) -> None:
+class Sampling(NamedTuple):
+    """How often, and from which seed on, players meet who can only be sampled."""
+
+    repetitions: int
+    seed: int
+
+
+def play(
+    texts: tuple[str, ...],
+    stage: Any,
+    game: str,
+    conditions: Conditions,
+    sampling: Sampling,
+    pictures: Pictures,
+    json: bool,
+) -> None:
     """Let the strategies that texts name meet each other, and print, draw or write what comes of it."""
     from ipd_theory import tournaments
     from ipd_theory.games import is_symmetric
 
-    entered = _entered(texts, stage, conditions.discount or 1.0)
+    entered, sampled = _entered(texts, stage, conditions.discount or 1.0)
     if pictures.invasion is not None and not is_symmetric(stage):
         raise ValueError("--invasion needs a game that is the same from both sides")
-    found = tournaments.tournament(stage, entered, **conditions._asdict())
     setting = {
         "game": game,
         "payoffs": stage.outcome_payoffs.tolist(),
@@ -55,6 +69,11 @@ def play(texts: tuple[str, ...], stage: Any, game: str, conditions: Conditions, 
             name: tournaments.LEFT_OUT[name] for t in texts if (name := t.strip().lower()) in tournaments.LEFT_OUT
         },
     }
+    if sampled:
+        found, errors = _sampled(entered, sampled, stage, conditions, sampling)
+        setting |= {"sampled": sampled, **sampling._asdict(), "standard_errors": errors}
+    else:
+        found = tournaments.tournament(stage, entered, **conditions._asdict())
     rows = ", ".join(f"({', '.join(f'{x:g}' for x in row)})" for row in setting["payoffs"])
     caption = f"payoffs after CC, CD, DC, DD {rows}; {conditions.words()}"
     _draw(found, pictures, caption)
@@ -64,25 +83,68 @@ def play(texts: tuple[str, ...], stage: Any, game: str, conditions: Conditions, 
         _print(found, setting, caption)
 
 
-def _entered(texts: tuple[str, ...], stage: Any, discount: float) -> dict[str, Any]:
-    """Return the strategies by name, line-ups spelled out."""
+def _entered(texts: tuple[str, ...], stage: Any, discount: float) -> tuple[dict[str, Any], list[str]]:
+    """Return the strategies by name, line-ups spelled out, and the names of players that can only be sampled."""
     from ipd_theory import tournaments
 
     entered: dict[str, Any] = {}
+    sampled: list[str] = []
     for text in texts:
         if text.strip().lower() in tournaments.LINE_UPS:
             more = tournaments.line_up([text])
+        elif text.lower().startswith(AXELROD):
+            name = text[len(AXELROD) :]
+            strategy, exact = _of_axelrod(name)
+            more, sampled = {name: strategy}, sampled + [name] * (not exact)
         else:
             try:
-                named = table_or_automaton("--strategies", text, stage, discount)
-                more = {text[len(AXELROD) :] if text.lower().startswith(AXELROD) else text: named}
+                more = {text: table_or_automaton("--strategies", text, stage, discount)}
             except ValueError as error:
                 known = f"; line-ups are {', '.join(tournaments.LINE_UPS)}" if "is not known" in str(error) else ""
                 raise ValueError(f"{error}{known}") from None
         if twice := more.keys() & entered.keys():
             raise ValueError(f"--strategies must name each strategy once; {min(twice)} stands there twice")
         entered |= more
-    return entered
+    return entered, sampled
+
+
+def _of_axelrod(name: str) -> tuple[Any, bool]:
+    """Return a player of the Axelrod library, as a strategy and true where it is one."""
+    from ipd_theory.adapters import axelrod
+
+    try:
+        player = axelrod.named(name)
+    except ValueError as error:
+        raise ValueError(f"--strategies: {error}") from None
+    try:
+        return axelrod.from_axelrod(player), True
+    except axelrod.NotExactError:
+        return player, False
+
+
+def _sampled(
+    entered: dict[str, Any], sampled: list[str], stage: Any, conditions: Conditions, sampling: Sampling
+) -> tuple[Any, Any]:
+    """Return standings and standard errors where some players have to be sampled."""
+    from ipd_theory import tournaments
+    from ipd_theory.adapters import axelrod
+
+    if conditions.horizon is None or conditions.discount is not None or conditions.misperception or conditions.in_turn:
+        raise ValueError(
+            f"--strategies: {', '.join(sampled)} can only be sampled: give --horizon, and no --discount, "
+            "--misperception or --in-turn"
+        )
+    with progress_bar(f"{sampling.repetitions} matches of each pair with {', '.join(sampled)}") as progress:
+        matches = axelrod.round_robin(
+            list(entered.values()),
+            turns=conditions.horizon,
+            game=stage,
+            noise=conditions.error,
+            repetitions=sampling.repetitions,
+            seed=sampling.seed,
+            progress=progress,
+        )
+    return tournaments.ranked(tuple(entered), matches.payoffs), matches.errors
 
 
 def _draw(found: Any, pictures: Pictures, caption: str) -> None:
@@ -137,4 +199,9 @@ def _print(found: Any, setting: dict[str, Any], caption: str) -> None:
         f"{name}: {', '.join(left)} cannot be written as tables or small automata and are not among these"
         for name, left in setting["left out"].items()
     ]
+    if "sampled" in setting:
+        lines.append(
+            f"sampled, not exact: {', '.join(setting['sampled'])}; {setting['repetitions']} matches of each pair from "
+            f"seed {setting['seed']} on, standard errors up to {setting['standard_errors'].max():.3f}"
+        )
     results.print("\n".join(lines), soft_wrap=True)

@@ -41,8 +41,8 @@ def tournament(
     table are certified by their best-response gap; replicator dynamics from equal shares say who survives. Rules that
     report in most of their pairs that they are unconverged or not finite are marked and take no part in either.
 
-    Strategies (--strategies): every match is solved exactly, so there are no seeds. The ranking is by payoff a step
-    over all opponents, itself included, with matches won, who is evolutionarily stable among these, and who survives.
+    Strategies (--strategies): every match is solved exactly and draws nothing. The ranking is by payoff a step over
+    all opponents, itself included, with matches won, who is evolutionarily stable among these, and who survives.
     Example: ipd-theory tournament --strategies stewart-plotkin "punish(2)" --game axelrod --horizon 200 --plot sp.png
 
     Args:
@@ -51,11 +51,13 @@ def tournament(
             and pola (slower).
         strategies: Which strategies: names with numbers where they take some (TFT "gtft(0.3)" "extort(3)" TF2T),
             automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), players of the Axelrod library
-            that are one or the other (axelrod:Winner12), and the line-ups axelrod-1980 and stewart-plotkin.
+            (axelrod:Winner12; who is neither is sampled, given --horizon, and this is said), and the line-ups
+            axelrod-1980 and stewart-plotkin.
         game: The repeated game; axelrod has the payoffs of his tournaments.
         payoffs: Eight numbers, for a game of one's own: what player 1 gets after CC, CD, DC, DD (own action first),
             then what player 2 gets after the same outcomes.
-        seeds: Of rules: how many random first policies (N(0, 1) logits), 2 or more.
+        seeds: Of rules: how many random first policies (N(0, 1) logits), 2 or more; of players that have to be
+            sampled: how many matches.
         steps: Of rules: learning steps of each match.
         tail: Of rules: scores average the returns after the last so many steps.
         discount: γ of the repeated game; returns are averages a step. 0.95 if neither it nor --horizon is given.
@@ -71,10 +73,10 @@ def tournament(
         invasion: Of strategies: where to draw which mutants take over a population of which strategy.
         population: Of the invasion graph: how many imitate each other by pairwise comparison (Fermi).
         intensity: Of the invasion graph: how much payoffs decide who is imitated.
-        seed: Of rules: seed of the first policies.
+        seed: Of the first policies, or of the first sampled match.
         json: Print JSON instead of tables.
     """
-    stated = {"seeds": seeds, "steps": steps, "tail": tail, "step": step, "every": every, "seed": seed}
+    stated = {"steps": steps, "tail": tail, "step": step, "every": every}
     of_strategies = {"horizon": horizon, "error": error, "misperception": misperception, "invasion": invasion}
     of_strategies |= {"in_turn": in_turn}
     of_strategies |= {"population": population, "intensity": intensity}
@@ -100,7 +102,8 @@ def tournament(
         conditions = strategy_tournament.Conditions(gamma, horizon, error, misperception, in_turn)
         pictures = strategy_tournament.Pictures(plot, invasion, population, intensity)
         name = "of one's own" if payoffs else game
-        strategy_tournament.play(strategies, _stage(game, payoffs), name, conditions, pictures, json)
+        drawn = strategy_tournament.Sampling(seeds, seed)
+        strategy_tournament.play(strategies, _stage(game, payoffs), name, conditions, drawn, pictures, json)
         return
     discount = 0.95 if discount is None else discount
     if plot is not None:

@@ -2,6 +2,6 @@
 
 from ipd_theory.tournaments.line_ups import LEFT_OUT, LINE_UPS, line_up
 from ipd_theory.tournaments.pairs import round_robin
-from ipd_theory.tournaments.standings import Standings, tournament
+from ipd_theory.tournaments.standings import Standings, ranked, tournament
 
-__all__ = ["LEFT_OUT", "LINE_UPS", "Standings", "line_up", "round_robin", "tournament"]
+__all__ = ["LEFT_OUT", "LINE_UPS", "Standings", "line_up", "ranked", "round_robin", "tournament"]

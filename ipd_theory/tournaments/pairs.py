@@ -141,6 +141,8 @@ def _all_pairs(rules: _Rules, entered: list[Array | Automaton]) -> np.ndarray:
     if of_one:
         every = jnp.asarray(np.stack([np.asarray(tables[i]) for i in of_one]))
         earned[np.ix_(of_one, of_one)] = _all_of_memory_one(rules, every)
+        if len(of_one) == n:
+            return earned
     for size, pairs in _alike(tables, machines, mirrored).items():
         as_tables = all(k in tables for k in pairs[0])
         for some in _blocks(pairs, size[0] ** 2 if as_tables else (size[0] * size[1]) ** 2):

@@ -75,17 +75,40 @@ def tournament(
         )
         return np.asarray(table)
 
-    payoffs, mirrored = played(game), is_symmetric(game)
-    as_second = payoffs if mirrored else played(_exchanged(game))
-    slack = 1e-9 * max(1e-300, float(np.abs(np.asarray(game.payoffs)).max()))
-    # In a match the row, as player 1, meets the column, as player 2, who earns as_second[column, row].
-    wins = (payoffs - as_second.T > slack).sum(1) + (0 if mirrored else (as_second - payoffs.T > slack).sum(1))
+    payoffs = played(game)
+    return ranked(tuple(entrants), payoffs, None if is_symmetric(game) else played(_exchanged(game)))
+
+
+@checked
+def ranked(
+    names: tuple[str, ...],
+    payoffs: Float[np.ndarray, "n n"],
+    as_second: Float[np.ndarray, "n n"] | None = None,
+) -> Standings:
+    """Return who is ahead in a tournament that was played.
+
+    Args:
+        names: of the strategies.
+        payoffs: [n, n] what the row earns, as player 1, against the column.
+        as_second: [n, n] what the row earns as player 2; the same if not given.
+
+    Raises:
+        ValueError: if shapes do not fit.
+    """
+    n, mirrored = len(names), as_second is None
+    second = payoffs if as_second is None else as_second
+    for name, table in (("payoffs", payoffs), ("as_second", second)):
+        if np.shape(table) != (n, n) or not np.isfinite(table).all():
+            raise ValueError(f"{name} must be finite, of the shape ({n}, {n}) for {n} names; got {table}")
+    slack = 1e-9 * max(1e-300, float(np.abs(payoffs).max()))
+    # In a match the row, as player 1, meets the column, as player 2, who earns second[column, row].
+    wins = (payoffs - second.T > slack).sum(1)
     return Standings(
-        names=tuple(entrants),
+        names=names,
         payoffs=payoffs,
-        scores=(payoffs + as_second).mean(1) / 2,
-        wins=wins,
-        stable=np.array([bool(equilibria.is_ess(payoffs, i)) for i in range(len(payoffs))]) if mirrored else None,
+        scores=(payoffs + second).mean(1) / 2,
+        wins=wins if mirrored else wins + (second - payoffs.T > slack).sum(1),
+        stable=np.array([bool(equilibria.is_ess(payoffs, i)) for i in range(n)]) if mirrored else None,
         survivors=equilibria.survivors(payoffs) if mirrored else None,
     )
 

@@ -16,6 +16,7 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "replies.verdicts.windows": {"holds": lambda: lambda discount: discount > 0.5},
     "tournaments.pairs.round_robin": {"tables": lambda: [ipd.strategies.tit_for_tat()], "discount": lambda: 0.9},
     "tournaments.standings.tournament": {"entrants": lambda: {"TFT": ipd.strategies.tit_for_tat()}},
+    "tournaments.standings.ranked": {"names": lambda: ("TFT", "ALLD"), "payoffs": lambda: np.eye(2)},
     "tournaments.line_ups.line_up": {"texts": lambda: ["TFT"]},
 }
 
@@ -28,6 +29,7 @@ def _player() -> Any:
 
 OWN |= {
     "adapters.axelrod.from_axelrod": {"player": _player},
+    "adapters.axelrod.named": {"name": lambda: "TitForTat"},
     "adapters.axelrod.round_robin": {"players": lambda: [_player()], "turns": lambda: 3},
 }
 INSIDE = {

@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "roles are counted as if both were player 1",
         STANDINGS,
-        "scores=(payoffs + as_second).mean(1) / 2",
+        "scores=(payoffs + second).mean(1) / 2",
         "scores=payoffs.mean(1)",
         "test_tournaments.py",
         "roles",
@@ -120,8 +120,8 @@ MUTANTS = (
     Mutant(
         "a match is won by who earns less",
         STANDINGS,
-        "wins = (payoffs - as_second.T > slack).sum(1)",
-        "wins = (as_second.T - payoffs > slack).sum(1)",
+        "wins = (payoffs - second.T > slack).sum(1)",
+        "wins = (second.T - payoffs > slack).sum(1)",
         "test_tournaments.py",
         "standings",
     ),

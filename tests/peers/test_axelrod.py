@@ -4,6 +4,7 @@ Matches without chance must agree to the last digit. A sampled mean may be off b
 happens by chance in 6 of 100,000 cases; matches are seeded, so that what passes once always does.
 """
 
+import json
 import math
 
 import numpy as np
@@ -133,6 +134,10 @@ def test_who_cannot_be_written_exactly_is_sampled_and_said() -> None:
 
 
 def test_games_of_the_library() -> None:
+    lines = [strategies.tit_for_tat(), axl.FirstByTullock()]
+    donation = ipd.games.donation_game(3.0, 1.0)
+    found = adapter.round_robin(lines, turns=11, game=donation, repetitions=2)  # both cooperate so long
+    np.testing.assert_allclose(found.payoffs, 2.0)
     game = adapter.to_axelrod(ipd.prisoners_dilemma(R=1.0, S=-1.0, T=2.0, P=0.0))
     assert [float(x) for x in game.RPST()] == [1.0, 0.0, -1.0, 2.0]
     with pytest.raises(ValueError, match="the same from both sides"):
@@ -144,11 +149,16 @@ def test_players_by_name_on_the_command_line(capsys: pytest.CaptureFixture[str])
 
     cli.main(["returns", "axelrod:TitForTat", "axelrod:grudger", "--discount", "1", "--payoffs", "3,0,5,1"])
     assert capsys.readouterr().out.count("earns 3.000000") == 2
-    for name, words in (
-        ("TitForTatt", "close to it: titfortat"),
-        ("Tullock", "firstbytullock"),
-        ("CyclerCCD", "does not"),
-    ):
+    for name, words in (("TitForTatt", "close to it: titfortat"), ("CyclerCCD", "can only be sampled: give --horizon")):
         with pytest.raises(SystemExit):
             cli.main(["tournament", "--strategies", f"axelrod:{name}", "--json"])
         assert words in capsys.readouterr().err
+    line = ["tournament", "--game", "axelrod", "--horizon", "20", "--seeds", "4", "--strategies", "TFT", "ALLD"]
+    cli.main([*line, "axelrod:FirstByTullock", "axelrod:Grudger"])
+    out = capsys.readouterr().out
+    assert "sampled, not exact: FirstByTullock; 4 matches of each pair from seed 0 on" in out
+    cli.main([*line, "axelrod:FirstByTullock", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert said["payoffs"][0][:2] == [3.0, pytest.approx(0.95)]  # exact among those that are
+    # Tullock cooperates eleven times whatever happens, then a tenth less often than the other did: never.
+    assert said["payoffs"][1][2] == pytest.approx((11 * 5 + 9) / 20)
