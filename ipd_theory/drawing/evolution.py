@@ -59,6 +59,8 @@ def shares_over_time(
         ValueError: if shapes do not fit.
     """
     t, n = _held("times", times, None), len(names)
+    if np.ndim(shares) > 1 and np.shape(shares)[-2] != t.size:
+        raise ValueError(f"times must be as many as those of shares, {np.shape(shares)[-2]}; got {t.size}")
     runs = _held("shares", shares if np.ndim(shares) == 3 else np.asarray(shares)[None], None, t.size, n)
     with style.sheet():
         figure = Figure(figsize=(4.2, 2.7), layout="constrained")
