@@ -117,5 +117,5 @@ def test_bad_automata_are_refused() -> None:
         Automaton(np.ones(1), np.full((1, 4, 1), 0.5))
     with pytest.raises(ValueError, match="length must be 1 or more"):
         automata.punishment(0)
-    with pytest.raises(TypeError, match=r"first must be a Automaton; got .*did you mean grim"):
+    with pytest.raises(TypeError, match=r"first must be an? Automaton; got .*did you mean grim"):
         automata.expected_returns(AXELROD, automata.grim, automata.grim(), discount=0.9)

@@ -196,7 +196,8 @@ def _print(found: Any, setting: dict[str, Any], caption: str) -> None:
     if found.stable is not None:
         lines.append("stable: evolutionarily, among these; survives: share after replicator dynamics from equal ones")
     lines += [
-        f"{name}: {', '.join(left)} cannot be written as tables or small automata and are not among these"
+        f"{name}: {', '.join(left)} are neither tables nor small automata, and not in this line-up; "
+        "axelrod:NAME enters players of the Axelrod library"
         for name, left in setting["left out"].items()
     ]
     if "sampled" in setting:
