@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_checks": set(),
     "_fractions": set(),
     "symbolic": {"_checks", "_fractions"},
+    "partner_conditions": {"symbolic"},
     "games": {"_checks"},
     "_discount": {"_checks"},
     "zero_determinant": {"_polygon", "_checks", "games", "_discount"},

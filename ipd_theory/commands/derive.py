@@ -1,11 +1,12 @@
 """`ipd-theory derive`."""
 
+import re
 from typing import Annotated, Any, Literal, NamedTuple
 
 import tyro
 
 from ipd_theory.commands.console import print_json, print_table, progress_bar, results
-from ipd_theory.commands.strategy_argument import listed, number_or_symbol, strategy
+from ipd_theory.commands.strategy_argument import NUMBER, listed, number_or_symbol, strategy
 
 
 class Entry(NamedTuple):
@@ -17,22 +18,28 @@ class Entry(NamedTuple):
 
 
 def derive(
-    quantity: Annotated[Literal["return", "gradient", "hessian", "occupancy"], tyro.conf.Positional],
+    quantity: Annotated[Literal["return", "gradient", "hessian", "occupancy", "partner"], tyro.conf.Positional],
     p: str | None = None,
     q: str | None = None,
     discount: str | None = None,
     payoffs: str | None = None,
     player: Literal[1, 2] = 1,
     wrt: Literal["p", "q", "pq"] = "p",
+    memory: Literal[1, 2, 3] = 2,
+    family: Literal["reactive", "counting"] = "reactive",
     latex: bool = False,
     json: bool = False,
 ) -> None:
-    """Derive a closed form: the return, its gradient or Hessian, or the occupancy, as rational functions.
+    """Derive a closed form: the return, its gradient or Hessian, the occupancy, or when a strategy is a partner.
 
     Whatever is not given stays a symbol: the cooperation probabilities p_0 … p_4 and q_0 … q_4 (at the start, after CC,
     CD, DC, DD, own action first), the discount γ, the payoffs R, S, T, P. Short results come as fractions, long ones as
     products of 4 × 4 determinants |c p̃ q̃ f| with a table of their columns. Example: the long-run return of any strategy
     against tit for tat: ipd-theory derive return --q TFT --discount 1
+
+    partner takes --memory, --family and --payoffs: the inequalities that say, in the limit of means, when a nice
+    strategy that looks at the other's last actions lets nobody earn more than R. Example, in the donation game:
+    ipd-theory derive partner --memory 2 --payoffs b-c,-c,b,0
 
     Args:
         quantity: What to derive.
@@ -40,12 +47,17 @@ def derive(
             entries, e.g. 1,1,a,1,1/3.
         q: Player 2's strategy, likewise, in its own view.
         discount: A number, a fraction or a symbol; 1 is the limit of means.
-        payoffs: R,S,T,P with commas, e.g. 3,0,5,1.
+        payoffs: R,S,T,P with commas, e.g. 3,0,5,1; sums of numbers and symbols as well, e.g. b-c,-c,b,0.
         player: Whose return.
         wrt: Whose strategy a gradient is taken in; pq is the mixed Hessian, rows in p and columns in q.
+        memory: For partner, how many of the other's actions the strategy looks at.
+        family: For partner, whether it looks at all of them or counts cooperations.
         latex: Print LaTeX.
         json: Print JSON, each entry as LaTeX and, in full, as text that sympy reads back (tell it that S is a symbol).
     """
+    if quantity == "partner":
+        _partner(memory, family, payoffs, latex, json)
+        return
     pairing = _pairing(p, q, discount, payoffs)
     if wrt == "pq" and quantity != "hessian":
         raise ValueError(f"--wrt pq is for the Hessian; the {quantity} takes p or q")
@@ -77,6 +89,40 @@ def derive(
         _print_text(short, columns)
 
 
+def _payoffs(text: str) -> list[Any]:
+    """Return the four payoffs, each a sum of numbers and symbols."""
+    entries = []
+    for entry in listed("--payoffs", text, 4):
+        parts = [entry] if NUMBER.fullmatch(entry) else re.findall(r"[-+]?[^-+]+", entry) or [entry]
+        signs = [-1 if part[0] == "-" else 1 for part in parts]
+        terms = [number_or_symbol("--payoffs", part.lstrip("-+").strip()) for part in parts]
+        entries.append(sum(sign * term for sign, term in zip(signs, terms, strict=True)))
+    return entries
+
+
+def _partner(memory: int, family: Any, payoffs: str | None, latex: bool, json: bool) -> None:
+    """Print when a strategy of a family is a partner."""
+    import sympy
+
+    from ipd_theory import partner_conditions, symbolic
+
+    given = symbolic.PAYOFFS if payoffs is None else _payoffs(payoffs)
+    found = partner_conditions.conditions(memory, family, given)
+    if json:
+        entries = [
+            {"cycle": x.cycle, "inequality": str(x.inequality), "latex": sympy.latex(x.inequality)} for x in found
+        ]
+        print_json({"quantity": "partner", "memory": memory, "family": family, "conditions": entries})
+    elif latex:
+        for x in found:
+            results.print(sympy.latex(x.inequality), markup=False, soft_wrap=True)
+    else:
+        which = "p_h, h the other's last actions, oldest first" if family == "reactive" else "r_k, k its cooperations"
+        results.print(f"a nice {family}-{memory} strategy ({which}) is a partner if", markup=False, soft_wrap=True)
+        for x in found:
+            results.print(f"  {x.inequality}    (against {x.cycle})", markup=False, soft_wrap=True)
+
+
 def _pairing(p: str | None, q: str | None, discount: str | None, payoffs: str | None) -> Any:
     from ipd_theory import symbolic
 
@@ -84,7 +130,7 @@ def _pairing(p: str | None, q: str | None, discount: str | None, payoffs: str | 
     if discount is not None:
         parts["discount"] = number_or_symbol("--discount", discount)
     if payoffs is not None:
-        parts["payoffs"] = [number_or_symbol("--payoffs", x) for x in listed("--payoffs", payoffs, 4)]
+        parts["payoffs"] = _payoffs(payoffs)
     for name, text in (("p", p), ("q", q)):
         if text is not None:
             parts[name] = _entries(f"--{name}", text, symbolic.Pairing(**parts))

@@ -134,6 +134,28 @@ MUTANTS = (
         "test_witnesses.py",
     ),
     Mutant(
+        "what a cooperation is punished by counts as punishment of a defection",
+        "ipd_theory/partner_conditions.py",
+        "counts[action][place[before]] += 1",
+        'counts["D"][place[before]] += 1',
+        "test_partner_conditions.py",
+    ),
+    Mutant(
+        "conditions that are needed are left out",
+        "ipd_theory/partner_conditions.py",
+        "or -program.fun < condition.defections - 1e-9",
+        "or -program.fun < condition.defections - 1",
+        "test_partner_conditions.py",
+        "published or best_replies",
+    ),
+    Mutant(
+        "the probe of fingerprints defects with probability x",
+        "ipd_theory/fingerprints.py",
+        "strategies.reactive(1 - y, 1 - y, x)",
+        "strategies.reactive(1 - x, 1 - x, y)",
+        "test_fingerprints.py",
+    ),
+    Mutant(
         "CAPRI punishes for ever",
         LONGER,
         '"CCD CDC", "CDC DCC", "DCC CCC"',
