@@ -26,8 +26,7 @@ def to_pygambit(game: MatrixGame, title: str = "ipd_theory") -> Any:
     """
     if game.payoffs.ndim != game.num_players + 1:
         raise ValueError(f"game must be one, no batch; got payoffs of the shape {game.payoffs.shape}")
-    kind = getattr(pygambit, "StrategicGame", pygambit.Game)  # before and since Gambit 17
-    return kind.from_arrays(*np.asarray(game.payoffs, np.float64), title=title)
+    return pygambit.StrategicGame.from_arrays(*np.asarray(game.payoffs, np.float64), title=title)
 
 
 def from_pygambit(game: Any) -> MatrixGame:

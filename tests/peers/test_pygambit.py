@@ -14,8 +14,7 @@ Profile = tuple[tuple[Fraction, ...], tuple[Fraction, ...]]
 
 def enumerated(A: np.ndarray, B: np.ndarray) -> set[Profile]:
     """Gambit's extreme equilibria, in fractions."""
-    make = getattr(gambit, "StrategicGame", gambit.Game).from_arrays
-    found = gambit.nash.enummixed_solve(make(A, B), rational=True).equilibria
+    found = gambit.nash.enummixed_solve(gambit.StrategicGame.from_arrays(A, B), rational=True).equilibria
     return {tuple(tuple(Fraction(int(x.numerator), int(x.denominator)) for _, x in side) for side in e) for e in found}
 
 
@@ -40,8 +39,7 @@ def test_games_there_and_back() -> None:
     three = ipd.games.public_goods(3, 2.0)
     pure = gambit.nash.enumpure_solve(adapter.to_pygambit(three)).equilibria
     assert len(pure) == 1  # all defect, as 2 / 3 < 1
-    make = getattr(gambit, "StrategicGame", gambit.Game).from_arrays
     with pytest.raises(ValueError, match="every player must have 2"):
-        adapter.from_pygambit(make(np.ones((2, 3)), np.ones((2, 3))))
+        adapter.from_pygambit(gambit.StrategicGame.from_arrays(np.ones((2, 3)), np.ones((2, 3))))
     with pytest.raises(TypeError, match="game must be a game of Gambit's"):
         adapter.from_pygambit(3)
