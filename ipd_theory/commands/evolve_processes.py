@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ipd_theory.commands.console import messages, print_json, print_table, results
+from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
 
 
 class Asked(NamedTuple):
@@ -189,13 +189,12 @@ def _network(asked: Asked) -> Report:
     from ipd_theory.evolution import networks
 
     A, size = asked.matrix(), asked.population
-    if asked.network == "random-regular" and size * 4 % 2:
-        raise ValueError(f"--population must be even; got {size}")
     made = [networks.drawn(asked.network, size, 4, asked.seed + run) for run in range(asked.runs)]
     counts = np.floor(np.cumsum(asked.shares()) * size + 1e-9).astype(int)
     first = np.searchsorted(counts, np.arange(size), side="right").clip(0, len(asked.names) - 1)
     starts = np.random.default_rng(asked.seed).permuted(np.tile(first, (asked.runs, 1)), axis=1)
-    shares = evolution.on_networks(made, A, starts, asked.generations, seed=asked.seed)
+    with progress_bar(f"{asked.runs} networks, {asked.generations} generations") as progress:
+        shares = evolution.on_networks(made, A, starts, asked.generations, seed=asked.seed, progress=progress)
     words = f"{asked.runs} {asked.network} networks of {size} players with 4 neighbours, seed {asked.seed}"
     return _path(asked, np.arange(asked.generations + 1), shares, words, "generation")
 

@@ -40,8 +40,8 @@ def _held(name: str, x: ArrayLike, *shape: int | None) -> Float[np.ndarray, "...
 @checked
 def shares_over_time(
     names: Sequence[str],
-    times: Float[ArrayLike, " t"],
-    shares: Float[ArrayLike, "... t n"],
+    times: Float[ArrayLike, " _"],
+    shares: Float[ArrayLike, "... _ _"],
     *,
     unit: str = "generation",
     caption: str = "",

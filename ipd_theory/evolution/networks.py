@@ -153,6 +153,7 @@ def on_networks(
     generations: int,
     *,
     seed: int = 0,
+    progress: Callable[[float], None] | None = None,
 ) -> Float[np.ndarray, "runs t n"]:
     """Return the shares [runs, generations + 1, n] of n strategies in populations on networks.
 
@@ -162,6 +163,7 @@ def on_networks(
         start: [runs, nodes] the strategy that each node begins with, 0 to n − 1.
         generations: how many follow.
         seed: of who looks at whom and imitates.
+        progress: called with the fraction of generations that are done, 0 to 1.
 
     Raises:
         ValueError: if shapes do not fit, or a strategy is none of those of A.
@@ -190,6 +192,8 @@ def on_networks(
     for t in range(generations + 1):
         if t:
             play = generation(play, among, each, rng.random(play.size), rng.random(play.size), width)
+            if progress is not None:
+                progress(t / generations)
         shares[t] = (play.reshape(runs, -1, 1) == np.arange(n)).mean(1)
     return np.moveaxis(shares, 0, 1)
 

@@ -38,3 +38,24 @@ def test_stationary_shares_under_rare_mutation(rng: np.random.Generator) -> None
         shares = np.real(vectors[:, np.argmin(np.abs(values - 1))])
         found = evolution.rare_mutation(A, 20, 0.1, process="fermi")
         np.testing.assert_allclose(found, shares / shares.sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("mutation", [1e-3, 0.1])
+def test_counts_under_mutation(mutation: float, rng: np.random.Generator) -> None:
+    """Transitions with mutation are EGTtools'; the stationary distribution, its chain's eigenvector."""
+    from egttools.analytical import StochDynamics
+
+    N, intensity = 15, 0.4
+    for _ in range(5):
+        A = rng.normal(size=(2, 2))
+        theirs = StochDynamics(2, A, N, mu=mutation)
+        up, down = evolution.transition_probabilities(A, N, intensity, mutation, process="fermi")
+        for k in range(1, N):
+            expected = theirs.prob_increase_decrease_with_mutation(k, 0, 1, intensity)
+            np.testing.assert_allclose([up[k], down[k]], np.ravel(expected), rtol=1e-9)
+        chain = np.diag(up[:-1], 1) + np.diag(down[1:], -1)
+        chain += np.diag(1 - chain.sum(1))
+        values, vectors = np.linalg.eig(chain.T)
+        stationary = vectors[:, np.abs(values - 1).argmin()].real
+        found = evolution.count_distribution(A, N, intensity, mutation, process="fermi")
+        np.testing.assert_allclose(found, stationary / stationary.sum(), atol=1e-11)
