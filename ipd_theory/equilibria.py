@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -59,13 +60,19 @@ def best_response(
     _checks.player("player", player, 2)
     other = _checks.to_float(strategy)
     _checks.last_axis("strategy", other, (1, 5), "the contexts of memory zero or one")
-    _checks.batch(game=game.outcome_payoffs.shape[:-2], strategy=other.shape[:-1], discount=np.shape(discount))
+    _checks.batch(game=game.batch_axes, strategy=other.shape[:-1], discount=np.shape(discount))
     pure = strategies.all_pure(1).astype(other.dtype)
     others = other[..., None, :]
     pair = (pure, others) if player == 0 else (others, pure)
     expanded = MatrixGame(game.payoffs[..., None, :, :, :])
     gamma = jnp.asarray(discount)[..., None] if np.ndim(discount) else discount
     returns = expected_returns(expanded, *pair, discount=gamma)[..., player]
+    return _first_of_the_best(pure, returns)
+
+
+@jax.jit
+def _first_of_the_best(pure: Array, returns: Array) -> BestResponse:
+    """Return the best of the pure strategies [n, 5] and what it earns, for what each earns, [..., n]."""
     value = returns.max(-1)
     # Replies that differ where play never comes earn the same but for rounding; the first of them is taken.
     rounding = 64 * jnp.finfo(returns.dtype).eps * jnp.abs(returns).max(-1)

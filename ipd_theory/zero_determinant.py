@@ -143,16 +143,28 @@ def _table(enforced: Float[Array, "... 4"], discount: ArrayLike, start: ArrayLik
     dtype = enforced.dtype
     gamma, delta = _positive_discount(discount, dtype)
     p_0 = _checks.in_range("start", jnp.asarray(start, dtype), 0.0, 1.0)
-    p = (enforced + jnp.asarray(REPEAT, dtype) - (delta * p_0)[..., None]) / gamma[..., None]
-    p = _checks.in_range("the table for these arguments", p, -_rounding(dtype), 1 + _rounding(dtype))
-    return jnp.clip(jnp.stack(jnp.broadcast_arrays(p_0, *jnp.moveaxis(p, -1, 0)), -1), 0, 1)
+    table = _unbounded_table(enforced, gamma, delta, p_0)
+    return jnp.clip(
+        _checks.in_range("the table for these arguments", table, -_rounding(dtype), 1 + _rounding(dtype)), 0, 1
+    )
+
+
+@jax.jit
+def _unbounded_table(enforced: Array, gamma: Array, delta: Array, p_0: Array) -> Array:
+    p = (enforced + jnp.asarray(REPEAT, enforced.dtype) - (delta * p_0)[..., None]) / gamma[..., None]
+    return jnp.stack(jnp.broadcast_arrays(p_0, *jnp.moveaxis(p, -1, 0)), -1)
 
 
 def _range(direction: Array, discount: ArrayLike, start: ArrayLike) -> PhiRange:
     """Return the φ for which some table has p̃ = φ · direction [..., 4]."""
     dtype = direction.dtype
     gamma, delta = _positive_discount(discount, dtype)
-    p_0 = _checks.in_range("start", jnp.asarray(start, dtype), 0.0, 1.0)
+    return _bounds_of_phi(direction, gamma, delta, _checks.in_range("start", jnp.asarray(start, dtype), 0.0, 1.0))
+
+
+@jax.jit
+def _bounds_of_phi(direction: Array, gamma: Array, delta: Array, p_0: Array) -> PhiRange:
+    dtype = direction.dtype
     least = (delta * p_0)[..., None] - jnp.asarray(REPEAT, dtype)
     bounds = jnp.stack(jnp.broadcast_arrays(least, least + gamma[..., None], direction)[:2])
     fixed = direction == 0  # such a row allows every φ, or none
@@ -317,8 +329,12 @@ def relation(game: MatrixGame, strategy: Float[ArrayLike, "... h"], discount: Ar
     Raises:
         ValueError: if a probability leaves [0, 1], the last axis is not 5, or γ = 0. (Press & Dyson 2012, eq. 7.)
     """
-    A, B = _payoffs(game)
-    target = autocratic_vector(strategy, discount)
+    return _nearest_relation(*_payoffs(game), autocratic_vector(strategy, discount))
+
+
+@jax.jit
+def _nearest_relation(A: Array, B: Array, target: Array) -> Relation:
+    """Return the relation whose α A + β B + κ [..., 4] is nearest to the target [..., 4]."""
     least = jnp.minimum(A, B).min(-1, keepdims=True)
     spread = jnp.maximum(A, B).max(-1, keepdims=True) - least
     unit = jnp.where(spread == 0, 1, spread)  # payoffs from 0 to 1: no unit or offset enters the solution
