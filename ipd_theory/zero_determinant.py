@@ -143,10 +143,8 @@ def _table(enforced: Float[Array, "... 4"], discount: ArrayLike, start: ArrayLik
     dtype = enforced.dtype
     gamma, delta = _positive_discount(discount, dtype)
     p_0 = _checks.in_range("start", jnp.asarray(start, dtype), 0.0, 1.0)
-    table = _unbounded_table(enforced, gamma, delta, p_0)
-    return jnp.clip(
-        _checks.in_range("the table for these arguments", table, -_rounding(dtype), 1 + _rounding(dtype)), 0, 1
-    )
+    table, slack = _unbounded_table(enforced, gamma, delta, p_0), _rounding(dtype)
+    return jnp.clip(_checks.in_range("the table for these arguments", table, -slack, 1 + slack), 0, 1)
 
 
 @jax.jit
@@ -334,7 +332,6 @@ def relation(game: MatrixGame, strategy: Float[ArrayLike, "... h"], discount: Ar
 
 @jax.jit
 def _nearest_relation(A: Array, B: Array, target: Array) -> Relation:
-    """Return the relation whose α A + β B + κ [..., 4] is nearest to the target [..., 4]."""
     least = jnp.minimum(A, B).min(-1, keepdims=True)
     spread = jnp.maximum(A, B).max(-1, keepdims=True) - least
     unit = jnp.where(spread == 0, 1, spread)  # payoffs from 0 to 1: no unit or offset enters the solution
