@@ -52,6 +52,7 @@ def fingerprint(
     if isinstance(strategy, Automaton):
         earned = automata.expected_returns(game, strategy, automata.of_table(probes), discount=discount)
     else:
+        strategies.memory_of(strategy)
         table = jnp.asarray(strategy)[..., None, None, :]
         earned = expected_returns(game, table, probes, discount=discount)
     return Fingerprint(earned[..., 0], axis)

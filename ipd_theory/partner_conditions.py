@@ -60,7 +60,10 @@ def conditions(memory: int, family: Family = "reactive", payoffs: Any = PAYOFFS)
     """
     if memory not in (1, 2, 3):
         raise ValueError(f"memory must be 1, 2 or 3; got {memory!r}")
-    entries = tuple(map(exact, payoffs))
+    try:
+        entries = tuple(map(exact, payoffs))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"payoffs must hold four numbers or expressions; {error}") from None
     if len(entries) != 4:
         raise ValueError(f"payoffs has {len(entries)} entries; it must have four: R, S, T, P")
     R, S, T, P = entries

@@ -1,0 +1,163 @@
+# %% [markdown]
+# # What a strategy is: what it enforces, how it is answered, partners and rivals
+#
+# Give a strategy of the iterated prisoner's dilemma, and ask four questions:
+#
+# 1. What does it **enforce**, and what payoffs does it **leave** to its opponents?
+# 2. What are **all** of its best replies, in fractions where ties matter?
+# 3. Is it **Nash**, **subgame perfect**, a **partner**, a **rival**, and for which discounts?
+# 4. And how many of all strategies are?
+#
+# Payoffs are Axelrod's, $(R, S, T, P) = (3, 0, 5, 1)$. Every number in the text is asserted in the cell beside it.
+
+# %%
+from fractions import Fraction
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import sympy
+from IPython.display import Math, display
+
+import ipd_theory as ipd
+from ipd_theory import partner_conditions, payoff_sets, replies, strategies
+from ipd_theory.drawing import style
+from ipd_theory.drawing.payoffs import portrait
+from ipd_theory.replies import exact
+
+jax.config.update("jax_enable_x64", True)
+plt.style.use("ipd_theory.drawing.ipd_theory")
+
+game = ipd.games.axelrod()
+
+# %% [markdown]
+# ## 1. What is enforced, and what is left
+#
+# Extort-3 holds whoever it meets to the line $\pi_1 - P = 3(\pi_2 - P)$. The payoffs that all opponents together can
+# bring about are a polygon; here it is a segment, from mutual defection, $(1, 1)$, to what it gets from unconditional
+# cooperators, $(41/11, 21/11)$. Beside it the fingerprint: the score against tit for tat that cooperates with
+# probability $x$, or defects with probability $y$, instead.
+
+# %% alt="Left, all opponents lie on one line of slope one third. Right, the fingerprint rises with x."
+extort = strategies.named("extort(3)", game=game)
+corners = payoff_sets.left_by(game, extort)
+print(corners.round(4))
+assert np.allclose(corners, [[1, 1], [41 / 11, 21 / 11]])
+portrait(game, extort, discount=1.0, name="Extort-3")
+
+# %% [markdown]
+# ## 2. All best replies
+#
+# Against tit for tat at $\gamma = 2/3$ it pays alike to cooperate for ever, to defect for ever and to alternate: after
+# the start, CC and CD both actions are optimal. One part in $10^{30}$ below, cooperation is optimal there no more. Such
+# ties are decided in fractions.
+
+# %%
+tft = strategies.tit_for_tat()
+print("after        C and D optimal at 2/3, just below, just above")
+found = [exact.best_responses(game, tft, discount=Fraction(2, 3) + d * Fraction(1, 10**30)) for d in (0, -1, 1)]
+for i, context in enumerate(strategies.contexts(1)):
+    print(f"{context:6s}", *(f"{x.optimal[i].tolist()!s:15s}" for x in found))
+assert found[0].value == found[2].value == 3 < found[1].value
+assert found[0].optimal.tolist() == [[True, True]] * 3 + [[True, False]] * 2
+assert found[1].optimal[:3].tolist() == [[False, True]] * 3
+
+# %% [markdown]
+# ## 3. From which discount on
+#
+# Tit for tat is Nash from $2/3$ on and GRIM from $1/2$ on. AON₂, which answers a mistake with two rounds of defection,
+# is subgame perfect from the golden ratio on, where $\gamma + \gamma^2 = 1$: $(\sqrt 5 - 1)/2 = 0.618$. Tit for tat
+# never is: after CD it should let the matter rest.
+
+# %%
+for name in ("TFT", "GRIM", "AON(2)", "WSLS", "ALLD"):
+    table = strategies.named(name)
+    nash, perfect = (
+        replies.discount_windows(game, table, test) for test in (replies.is_nash, replies.is_subgame_perfect)
+    )
+    print(f"{name:7s} Nash {np.round(nash, 4).tolist()!s:18s} perfect {np.round(perfect, 4).tolist()}")
+windows = replies.discount_windows(game, strategies.all_or_none(2), replies.is_subgame_perfect)
+assert np.allclose(windows, [((np.sqrt(5) - 1) / 2, 1)], atol=1e-9)
+assert np.allclose(replies.discount_windows(game, tft), [(2 / 3, 1)])
+assert replies.discount_windows(game, tft, replies.is_subgame_perfect) == []
+
+# %% [markdown]
+# A *no* has a witness. Tit for two tats is not Nash even in the limit of means: who defects and cooperates in turn
+# earns $(5 + 3)/2 = 4$.
+
+# %%
+witness = replies.challenger(game, strategies.tit_for_two_tats())
+print(f"earns {float(witness.earns):g}, playing", replies.path(witness.strategy, strategies.tit_for_two_tats()).cycle)
+assert float(witness.earns) == 4
+assert set(replies.path(witness.strategy, strategies.tit_for_two_tats()).cycle) == {"CC", "DC"}
+
+# %% [markdown]
+# ## 4. Partners, derived
+#
+# A **partner** is nice, and nobody earns more than $R$ against it. For strategies that look at the other's last two
+# actions the condition is derived by machine; in the donation game (cost $c$, benefit $b$) two inequalities remain.
+
+# %%
+b, c = sympy.symbols("b c")
+found = partner_conditions.conditions(2, "reactive", (b - c, -c, b, 0))
+for condition in found:
+    display(Math(sympy.latex(condition.inequality)))
+assert {str(x.inequality) for x in found} == {"p_DD <= 1 - c/b", "p_CD/2 + p_DC/2 <= 1 - c/(2*b)"}
+assert len(partner_conditions.conditions(2)) == 5  # in a game with any R, S, T, P
+
+# %% [markdown]
+# ## 5. All 65,536 of memory two
+#
+# A **rival** never earns less than its opponent; an **efficient** strategy is back at cooperation with its copy as
+# trembles vanish. Of all pure strategies of memory two, 8,768 are partners, 4,485 rivals, 1,996 both (friendly rivals),
+# and only 16 of these are efficient; TFT-ATFT is one of them. With the payoffs $(1, -1, 2, 0)$ there are more partners,
+# 11,264, and the same 16.
+
+# %% alt="Bars: how many strategies are Nash, perfect, partners, rivals, efficient, friendly rivals, for two games."
+tables = replies.all_pure_of_memory(2)
+kinds = ("nash", "perfect", "partner", "rival", "efficient", "friendly_rival")
+classes = {
+    "(3, 0, 5, 1)": replies.classify(game, tables),
+    "(1, −1, 2, 0)": replies.classify(ipd.prisoners_dilemma(), tables),
+}
+counts = {name: [int(getattr(x, kind).sum()) for kind in kinds] for name, x in classes.items()}
+best = {name: np.flatnonzero(x.friendly_rival & x.efficient) for name, x in classes.items()}
+for name in counts:
+    print(name, dict(zip(kinds, counts[name], strict=True)), "efficient friendly rivals:", len(best[name]))
+assert counts["(3, 0, 5, 1)"] == [9624, 19, 8768, 4485, 7639, 1996]
+assert counts["(1, −1, 2, 0)"] == [12526, 19, 11264, 4485, 7639, 1996]
+assert len(best["(3, 0, 5, 1)"]) == 16
+assert (best["(3, 0, 5, 1)"] == best["(1, −1, 2, 0)"]).all()
+assert any((tables[i] == np.asarray(strategies.tft_atft())).all() for i in best["(3, 0, 5, 1)"])
+
+fig, ax = plt.subplots(figsize=(4.6, 2.4), layout="constrained")
+for shift, (name, color) in zip((-0.2, 0.2), zip(counts, (style.BLUE, style.VERMILION), strict=True), strict=True):
+    ax.bar(np.arange(6) + shift, counts[name], 0.38, color=color, label=f"(R, S, T, P) = {name}")
+ax.set(yscale="log", ylabel="strategies", xticks=range(6))
+ax.set_xticklabels([kind.replace("_", "\n") for kind in kinds])
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# ## 6. What equilibria can pay
+#
+# Below $\gamma = 1/4$ mutual defection is all that subgame perfect equilibria pay. From there on players can take
+# turns, which brings $(4, 1)$ and $(1, 4)$; from $1/2$ on mutual cooperation is possible as well, and with it all that
+# is feasible and individually rational.
+
+# %% alt="Equilibrium payoffs: a point at discount 0.2, a triangle at 0.3, all individually rational ones at 0.5."
+fig, axes = plt.subplots(1, 3, figsize=(6.6, 2.4), layout="constrained", sharey=True)
+sets = {discount: payoff_sets.perfect(game, discount=discount) for discount in (0.2, 0.3, 0.5)}
+for ax, (discount, found) in zip(axes, sets.items(), strict=True):
+    ax.fill(*payoff_sets.feasible(game).T, color=style.PALE)
+    ax.fill(*found.T, color=style.SKY)
+    ax.plot(*found.T, "o", color=style.BLUE, markersize=3)
+    ax.set(title=f"γ = {discount}", xlabel="player 1 earns", aspect="equal")
+axes[0].set_ylabel("player 2 earns")
+assert np.allclose(sets[0.2], [[1, 1]])
+assert np.allclose(sorted(sets[0.3].round(6).tolist()), [[1, 1], [1, 4], [4, 1]])
+assert np.allclose(sets[0.5], payoff_sets.individually_rational(game), atol=1e-8)
+plt.show()
+
+# %% [markdown]
+# On the command line: `ipd-theory strategy "extort(3)"`, `ipd-theory classify`, `ipd-theory derive partner`.
