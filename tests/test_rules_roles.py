@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory._engine import small_solve
+from ipd_theory._engine import small_solve, symmetric_pseudo_solve
 from ipd_theory.learning import rules
 from ipd_theory.learning.play import learn
 from ipd_theory.learning.views import OtherSide, as_repeated_game, repeated_game
@@ -91,7 +91,19 @@ def test_small_systems_are_solved(size, rng):
     np.testing.assert_allclose(got, np.linalg.solve(matrix, right[..., None])[..., 0], rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("rule", [rules.cgd(0.5), rules.symplectic_surgery()], ids=repr)
+def test_small_symmetric_systems_have_the_pseudo_inverse_s_solution(rng):
+    """Of every rank, definite or not, and where contexts are left out."""
+    rotations = np.linalg.qr(rng.normal(size=(60, 5, 5)))[0]
+    values = rng.normal(size=(60, 5)) * (np.arange(5) < rng.integers(0, 6, 60)[:, None])
+    matrix, right = np.einsum("nik,nk,njk->nij", rotations, values, rotations), rng.normal(size=(60, 5))
+    kept = rng.random((30, 5)) < 0.6
+    matrix[:30] *= kept[:, :, None] & kept[:, None, :]
+    got = jax.jit(jax.vmap(symmetric_pseudo_solve))(matrix, right)
+    want = (np.linalg.pinv(matrix, rcond=1e-12) * right[:, None]).sum(-1)
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", [rules.cgd(0.5), rules.symplectic_surgery(), rules.pola(1.0, 1.0)], ids=repr)
 def test_no_rule_waits_for_lapack(rule):
     """Whose threads and those of blocks of pairs could wait for each other, for ever."""
     view, x = repeated_game(GAME, 0.9, np.dtype(float)), jnp.ones(5)

@@ -6,7 +6,7 @@ from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.jumps import argument_of_jumps, jump_scale, once_differentiable, result_of_jumps
 from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
-from ipd_theory._engine.small_systems import small_solve
+from ipd_theory._engine.small_systems import small_solve, symmetric_pseudo_solve
 
 __all__ = [
     "Columns",
@@ -24,4 +24,5 @@ __all__ = [
     "once_differentiable",
     "result_of_jumps",
     "small_solve",
+    "symmetric_pseudo_solve",
 ]

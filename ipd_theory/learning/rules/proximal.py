@@ -7,7 +7,7 @@ Against the other's parameters y the owner moves from x to
 
 KL the mean over contexts. Both problems are solved to a tolerance by BFGS; dy*/dx' follows from the implicit
 function theorem at y*, not from the solver's steps. The direction is x* − x: a step of size 1 is POLA's. Where payoffs
-are so large that second derivatives overflow, the linear solver behind that theorem raises instead of reporting.
+are so large that second derivatives overflow, the linear solve behind that theorem raises instead of reporting.
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ import optimistix
 from jaxtyping import Array
 
 from ipd_theory import _checks
+from ipd_theory._engine import symmetric_pseudo_solve
 from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, number
 from ipd_theory.learning.views import View
 
@@ -31,11 +32,37 @@ def bernoulli_kl(old: Array, new: Array) -> Array:
     return (p * log_ratio + (1 - p) * log_other_ratio).mean()
 
 
+class PseudoInverse(lineax.AbstractLinearSolver[Array]):  # type: ignore[misc]  # lineax is not annotated
+    """Solves with the pseudo-inverse of a small symmetric matrix, without LAPACK."""
+
+    def init(self, operator: lineax.AbstractLinearOperator, options: dict[str, Any]) -> Array:
+        """Return the matrix."""
+        return operator.as_matrix()
+
+    def compute(
+        self, state: Array, vector: Array, options: dict[str, Any]
+    ) -> tuple[Array, lineax.RESULTS, dict[str, Any]]:
+        """Return the solution, with lineax's marks."""
+        return symmetric_pseudo_solve(state, vector), lineax.RESULTS.successful, {}
+
+    def transpose(self, state: Array, options: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
+        """Return the matrix, which is its own transpose."""
+        return state, options
+
+    def conj(self, state: Array, options: dict[str, Any]) -> tuple[Array, dict[str, Any]]:
+        """Return the matrix, which is real."""
+        return state, options
+
+    def assume_full_rank(self) -> bool:
+        """Return False: what is left out may be in no solution."""
+        return False
+
+
 def _pola(
     view: View, x: Array, y: Array, beta_out: Number, beta_in: Number, tolerance: Number, max_steps: int
 ) -> tuple[Array, Info]:
     # The penalty has no curvature in a context where the other's policy is saturated: a pseudo-inverse leaves it out.
-    implicitly = optimistix.ImplicitAdjoint(lineax.AutoLinearSolver(well_posed=False))
+    implicitly = optimistix.ImplicitAdjoint(PseudoInverse())
     aim: Any = tolerance / 100
     solver: optimistix.BFGS[Any, Any, Any] = optimistix.BFGS(rtol=aim, atol=aim)
 
