@@ -71,3 +71,14 @@ def test_automata_and_misperception_are_read_by_returns(capsys: pytest.CaptureFi
     cli.main(["returns", "grim-automaton", "ALLD"])
     out = capsys.readouterr().out
     assert "grim-automaton earns -0.050000 a step" in out
+
+
+def test_players_who_move_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    """One who defects opens with T or P, and the other, tit for tat, answers once and for all when its turn comes."""
+    cli.main(["returns", "ALLD", "TFT", "--in-turn", "--discount", "0.5", "--payoffs", "3,0,5,1", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    # DC pays 5 and 0 until tit for tat has moved: at once, or after a move of the other that changes nothing.
+    assert said["by_next_mover"][1] == [pytest.approx(0.5 * 5 + 0.5), pytest.approx(0.5)]
+    assert said["by_next_mover"][0] == [pytest.approx(0.75 * 5 + 0.25), pytest.approx(0.25)]
+    cli.main(["returns", "TFT", "forgiver", "--in-turn", "--error", "0.01", "--discount", "1"])
+    assert "players move in turn" in capsys.readouterr().out

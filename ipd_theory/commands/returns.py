@@ -17,6 +17,7 @@ def returns(
     payoffs: str = "1,-1,2,0",
     error: Probability = 0.0,
     misperception: Probability = 0.0,
+    in_turn: bool = False,
     json: bool = False,
 ) -> None:
     """Print what two strategies earn from each other: returns, occupancy, values and the gradient, exactly.
@@ -33,6 +34,8 @@ def returns(
         error: Probability that an intended action is flipped (trembling hand).
         misperception: Probability to take the other's action for the opposite, which the other does not see. With it,
             and for automata, tables are by state instead of by what happened.
+        in_turn: Players move one at a time, in turn, each move paid by the pair of actions then in force; γ counts
+            moves. Only returns are printed.
         json: Print JSON.
     """
     R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
@@ -45,7 +48,10 @@ def returns(
     game = ipd.games.symmetric_game(R=R, S=S, T=T, P=P)
     meant = [table_or_automaton(name, text, game, discount) for name, text in (("P", p), ("Q", q))]
     settings = {"p": p, "q": q, "discount": discount, "payoffs": [R, S, T, P], "error": error}
-    machines = _machines(meant, error, misperception)
+    machines = _machines(meant, error, misperception, always=in_turn)
+    if in_turn:
+        _print_in_turn(game, machines, settings | {"misperception": misperception}, json)
+        return
     if machines:
         met = automaton_tables.meeting(game, machines, discount)
         stated = {"settings": settings | {"misperception": misperception}, **met}
@@ -69,13 +75,36 @@ def returns(
         _print_tables(result, memory)
 
 
-def _machines(meant: list[Any], error: float, misperception: float) -> list[Any]:
-    """Return both strategies with their errors as automata of few states, none if tables do."""
+def _print_in_turn(game: Any, machines: list[Any], settings: dict[str, Any], json: bool) -> None:
+    """Print what two automata earn that move in turn, for either who moves first once both have opened."""
+    import numpy as np
+
+    from ipd_theory import alternating
+
+    discount = settings["discount"]
+    earned = [alternating.automata_returns(game, *machines, discount=discount, next_mover=i) for i in (0, 1)]
+    table = np.asarray(earned)
+    if json:
+        print_json({"settings": settings | {"in_turn": True}, "returns": table.mean(0), "by_next_mover": table})
+        return
+    rows = [
+        (f"{name}  {settings[name]}", *(f"{x:z.6f}" for x in (table[:, i].mean(), *table[:, i])))
+        for i, name in enumerate("pq")
+    ]
+    print_table(("strategy", "earns a move", "p moves first", "q moves first"), rows, title="players move in turn")
+    R, S, T, P = settings["payoffs"]
+    mean = "limit of means" if discount == 1 else f"γ = {discount:g} from move to move"
+    errors = f"error {settings['error']:g}, misperception {settings['misperception']:g}"
+    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; {mean}; {errors}", soft_wrap=True)
+
+
+def _machines(meant: list[Any], error: float, misperception: float, always: bool) -> list[Any]:
+    """Return both strategies with their errors as automata of few states, none if tables do and may."""
     from ipd_theory import automata
     from ipd_theory.automata import Automaton
     from ipd_theory.automata.minimal import minimal
 
-    if misperception == 0 and not any(isinstance(x, Automaton) for x in meant):
+    if not always and misperception == 0 and not any(isinstance(x, Automaton) for x in meant):
         return []
     known = [x if isinstance(x, Automaton) else automata.of_table(x) for x in meant]
     erring = {"defecting": error, "cooperating": error, "perceiving": misperception}
