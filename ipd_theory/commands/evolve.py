@@ -33,12 +33,20 @@ def evolve(
 ) -> None:
     """Let strategies spread by what they earn, exactly: who takes over, and where a population comes to rest.
 
-    Processes. replicator: shares in continuous time, with mutants if asked for. ecological: Axelrod's tournament, each
-    generation in proportion to payoffs. moran, fermi: a finite population; fixation probabilities, shares of time
-    while mutants are rare, or with --mutation the distribution of two strategies. adaptive: a population of one
-    reactive strategy that follows its mutants, and where that rests; strategies are starting points, e.g.
-    "reactive(1, 0.8, 0.2)". heterogeneous: 99 random reactive strategies and one near tit for tat (Nowak & Sigmund
-    1992); takes no strategies. network: everybody plays and imitates neighbours (Santos & Pacheco 2005).
+    replicator: shares in continuous time, with mutants if asked for.
+
+    ecological: Axelrod's tournament, each generation in proportion to payoffs.
+
+    moran, fermi: a finite population; who takes over whom, and the shares of time while mutants are rare, or with
+    --mutation the distribution of two strategies.
+
+    adaptive: a population of one reactive strategy that follows its mutants, and where that rests; strategies are
+    starting points, e.g. "reactive(1, 0.8, 0.2)".
+
+    heterogeneous: 99 random reactive strategies and one near tit for tat (Nowak & Sigmund 1992); takes no strategies.
+
+    network: everybody plays and imitates neighbours (Santos & Pacheco 2005).
+
     Example: ipd-theory evolve TFT ALLC ALLD --process moran --error 0.01 --plot invasions.png
 
     Args:
