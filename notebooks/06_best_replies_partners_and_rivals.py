@@ -17,7 +17,8 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import sympy
-from IPython.display import Math, display
+from IPython.core.pylabtools import print_figure
+from IPython.display import Image, Math, display
 
 import ipd_theory as ipd
 from ipd_theory import partner_conditions, payoff_sets, replies, strategies
@@ -43,14 +44,14 @@ extort = strategies.named("extort(3)", game=game)
 corners = payoff_sets.left_by(game, extort)
 print(corners.round(4))
 assert np.allclose(corners, [[1, 1], [41 / 11, 21 / 11]])
-portrait(game, extort, discount=1.0, name="Extort-3")
+Image(print_figure(portrait(game, extort, discount=1.0, name="Extort-3")))
 
 # %% [markdown]
 # ## 2. All best replies
 #
-# Against tit for tat at $\gamma = 2/3$ it pays alike to cooperate for ever, to defect for ever and to alternate: after
-# the start, CC and CD both actions are optimal. One part in $10^{30}$ below, cooperation is optimal there no more. Such
-# ties are decided in fractions.
+# Against tit for tat at $\gamma = 2/3$ it pays alike, 3 a step, to cooperate for ever and to defect every other time:
+# at the start and after CC and CD both actions are optimal. One part in $10^{30}$ below, cooperation is optimal there
+# no more. Such ties are decided in fractions.
 
 # %%
 tft = strategies.tit_for_tat()
@@ -80,6 +81,9 @@ windows = replies.discount_windows(game, strategies.all_or_none(2), replies.is_s
 assert np.allclose(windows, [((np.sqrt(5) - 1) / 2, 1)], atol=1e-9)
 assert np.allclose(replies.discount_windows(game, tft), [(2 / 3, 1)])
 assert replies.discount_windows(game, tft, replies.is_subgame_perfect) == []
+assert bool(replies.mistaken(game, tft, discount=0.8)[2])  # after CD
+turns = ipd.expected_returns(game, strategies.memory_one(0, 0, 0, 1, 1), tft, discount=2 / 3)
+assert np.isclose(turns[0], 3)
 
 # %% [markdown]
 # A *no* has a witness. Tit for two tats is not Nash even in the limit of means: who defects and cooperates in turn
