@@ -73,6 +73,11 @@ def test_without_mutation_it_is_the_replicator_and_zero_shares_come_alive_with_i
         woken = evolution.replicator_mutator(A, [0, 0, 1.0], times, 0.01, at_birth=at_birth)
         assert woken[1:].min() > 1e-4
         np.testing.assert_allclose(woken.sum(1), 1, rtol=1e-14)
+    starts = np.stack([start, start[::-1]])
+    for mutation in (0.0, 0.1):
+        both = evolution.replicator_mutator(A, starts, times, mutation)
+        each = [evolution.replicator_mutator(A, x, times, mutation) for x in starts]
+        np.testing.assert_array_equal(both, each)
     # Where all earn the same, mutation alone mixes: x_i = 1/n + (x_i(0) − 1/n) exp(−n μ t / (n − 1)).
     even = evolution.replicator_mutator(np.ones((3, 3)), [1.0, 0, 0], [0.0, 2.0], 0.1)[-1]
     np.testing.assert_allclose(even[0], 1 / 3 + 2 / 3 * np.exp(-3 * 0.1 * 2 / 2), atol=1e-9)

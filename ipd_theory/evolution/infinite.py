@@ -42,17 +42,17 @@ def mutation_matrix(mutation: Float[ArrayLike, "..."], n: int) -> Float[np.ndarr
 @checked
 def replicator_mutator(
     A: Float[ArrayLike, "_ _"],
-    start: Float[ArrayLike, " _"],
+    start: Float[ArrayLike, "... _"],
     times: Float[ArrayLike, " _"],
     mutation: Float[ArrayLike, "..."],
     *,
     at_birth: bool = True,
-) -> Float[np.ndarray, "t n"]:
-    """Return shares [t, n] under selection and mutation in continuous time.
+) -> Float[np.ndarray, "... t n"]:
+    """Return shares [..., t, n] under selection and mutation in continuous time.
 
     Args:
         A: [n, n] payoff of row against column; 0 or more where mutants are born.
-        start: [n] shares at the first time, which add up to 1.
+        start: [..., n] shares at the first time, which add up to 1.
         times: [t] rising times, in units of 1 / payoff.
         mutation: μ in [0, 1], to all other strategies alike; or Q [n, n] from row to column, rows that add up to 1.
         at_birth: whether children mutate (replicator–mutator), or players do, at rate 1 whatever they earn.
@@ -66,12 +66,13 @@ def replicator_mutator(
     if payoffs.ndim != 2:
         raise ValueError(f"A must be one square matrix; got the shape {payoffs.shape}")
     n = len(payoffs)
-    shares, t = equilibria.distribution("start", start, n), equilibria.rising("times", times)
+    given, t = np.asarray(start, float), equilibria.rising("times", times)
+    if given.ndim == 0 or given.shape[-1] != n:
+        raise ValueError(f"start must be {n} shares on its last axis; got the shape {given.shape}")
+    starts = [equilibria.distribution("start", shares, n) for shares in given.reshape(-1, n)]
     Q = mutation_matrix(mutation, n)
     if at_birth and (payoffs < 0).any():
         raise ValueError(f"A must be 0 or more where mutants are born; got {payoffs.min()} (or take at_birth=False)")
-    if np.array_equal(Q, np.eye(n)):
-        return equilibria.replicator(payoffs, shares, t)
 
     def rate(_: float, x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         earned = x * (payoffs @ x)
@@ -79,8 +80,13 @@ def replicator_mutator(
             return earned @ Q - x * earned.sum()
         return earned - x * earned.sum() + x @ Q - x
 
-    path = np.clip(equilibria.integrated(rate, shares, t), 0, None)
-    return path / path.sum(-1, keepdims=True)
+    def path(shares: Float[np.ndarray, " n"]) -> Float[np.ndarray, "t n"]:
+        if np.array_equal(Q, np.eye(n)):
+            return equilibria.replicator(payoffs, shares, t)
+        found = np.clip(equilibria.integrated(rate, shares, t), 0, None)
+        return found / found.sum(-1, keepdims=True)
+
+    return np.reshape([path(shares) for shares in starts], (*given.shape[:-1], t.size, n))
 
 
 @checked
