@@ -139,7 +139,7 @@ for shift, (name, color) in zip((-0.2, 0.2), zip(counts, (style.BLUE, style.VERM
     ax.bar(np.arange(6) + shift, counts[name], 0.38, color=color, label=f"(R, S, T, P) = {name}")
 ax.set(yscale="log", ylabel="strategies", xticks=range(6))
 ax.set_xticklabels([kind.replace("_", "\n") for kind in kinds])
-ax.legend()
+fig.legend(loc="outside upper center", ncols=2)
 plt.show()
 
 # %% [markdown]
