@@ -50,3 +50,11 @@ def test_only_games_for_two_have_overtakers() -> None:
     for witness in (replies.challenger, replies.overtaker):
         with pytest.raises(ValueError, match="game has 3 players"):
             witness(game, strategies.proportional_tit_for_tat(3))
+
+
+def test_akins_condition_for_nash_in_the_limit_of_means(rng: np.random.Generator) -> None:
+    """(1, p2, p3, p4) is Nash iff p3 (T−R)/(R−S) ≤ 1 − p2 and p4 (T−R)/(R−P) ≤ 1 − p2 (Akin 2016)."""
+    p = rng.random((200, 3))
+    tables = np.concatenate([np.ones((200, 2)), p], 1)
+    right = (p[:, 1] * 2 / 3 <= 1 - p[:, 0]) & (p[:, 2] * 2 / 2 <= 1 - p[:, 0])
+    np.testing.assert_array_equal(replies.is_nash(AXELROD, tables, discount=1.0), right)
