@@ -2,7 +2,6 @@
 each other (`matches`), and how they are best answered (`answers`)."""
 
 from ipd_theory.automata.answers import (
-    BestReplies,
     best_responses,
     gap,
     is_nash,
@@ -28,7 +27,6 @@ from ipd_theory.automata.naming import named
 
 __all__ = [
     "Automaton",
-    "BestReplies",
     "Gradient",
     "best_responses",
     "contrite_tit_for_tat",

@@ -8,8 +8,6 @@ An automaton is a best reply to itself (Nash) if its own return is that of a bes
 pair of states to which play can lead, by mistakes as well, what it does is optimal.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,15 +19,8 @@ from ipd_theory._engine import chains
 from ipd_theory.automata.base import Automaton
 from ipd_theory.automata.matches import expected_returns, two_players
 from ipd_theory.games import MatrixGame
-from ipd_theory.replies import MOST_TURNS, nearly_one, roundings
+from ipd_theory.replies.best import BestReplies, nearly_one, policy_iteration, race, rounding_of_returns
 from ipd_theory.returns import stopping_rate
-
-
-class BestReplies(NamedTuple):
-    """What a best reply earns [...], and whether to cooperate and to defect is optimal in each state [..., n, 2]."""
-
-    value: Float[Array, "..."]
-    optimal: Bool[Array, "... n 2"]
 
 
 @checked
@@ -64,38 +55,25 @@ def _best_replies(payoffs: Array, automaton: Automaton, delta: Array) -> tuple[A
         jnp.broadcast_to(x, (*shape, *x.shape[x.ndim - rank :])) for x, rank in ((earned, 2), (moves, 3), (delta, 0))
     )
     start = jnp.broadcast_to(automaton.start, (*shape, q.shape[-1]))
-    return _iterated(earned, moves, start, delta)
+    return _solved(earned, moves, start, delta)
 
 
-def _iterated(earned: Array, moves: Array, start: Array, delta: Array) -> tuple[Array, Array]:
-    """Policy iteration on payoffs [..., t, action] and moves [..., t, action, t']."""
+def _solved(earned: Array, moves: Array, start: Array, delta: Array) -> tuple[Array, Array]:
+    """Return the value and the optimal actions for payoffs [..., t, action] and moves [..., t, action, t']."""
     seen = jnp.maximum(delta, nearly_one(delta.dtype))
 
-    def chosen(policy: Array) -> tuple[Array, Array]:
-        act = policy.astype(moves.dtype)[..., None]
+    def followed(policy: Array, rate: Array) -> tuple[Array, Array, Array]:
+        act = policy[..., None]
         follow = act * moves[..., 0, :] + (1 - act) * moves[..., 1, :]
-        return follow, act[..., 0] * earned[..., 0] + (1 - act[..., 0]) * earned[..., 1]
+        return follow, rate, policy * earned[..., 0] + (1 - policy) * earned[..., 1]
 
-    def turn(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
-        policy, *_, count = state
-        w = chains.chain_values(start, *_with(seen, chosen(policy)))
+    def gains(policy: Array) -> tuple[Array, Array]:
+        w = chains.chain_values(start, *followed(policy, seen))
         worth = earned + (1 - seen)[..., None, None] * (moves @ w[..., None, :, None])[..., 0]
-        gain = worth[..., 0] - worth[..., 1]
-        at_stake = jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1)
-        tied = jnp.abs(gain) <= (roundings(delta.dtype) * at_stake)[..., None]
-        better = jnp.where(tied, policy, gain > 0)
-        return better, gain, tied, (better != policy).any(), count + 1
+        return worth[..., 0] - worth[..., 1], jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1)
 
-    cooperate = jnp.ones(earned.shape[:-1], bool)
-    first = (cooperate, jnp.zeros(earned.shape[:-1], earned.dtype), ~cooperate, jnp.array(True), jnp.array(0))
-    policy, gain, tied, *_ = jax.lax.while_loop(lambda s: s[3] & (s[4] < MOST_TURNS), turn, first)
-    value = chains.chain_return(start, *_with(delta, chosen(policy)))
-    return value, jnp.stack([tied | (gain > 0), tied | (gain < 0)], -1)
-
-
-def _with(delta: Array, followed: tuple[Array, Array]) -> tuple[Array, Array, Array]:
-    moves, earned = followed
-    return moves, delta, earned
+    policy, optimal = policy_iteration(gains, jnp.ones(earned.shape[:-1], moves.dtype))
+    return chains.chain_return(start, *followed(policy, delta)), optimal
 
 
 @checked
@@ -106,11 +84,6 @@ def gap(game: MatrixGame, first: Automaton, second: Automaton, *, discount: Arra
     """
     now = expected_returns(game, first, second, discount=discount)[..., 0]
     return jnp.maximum(best_responses(game, second, discount=discount).value - now, 0)
-
-
-def _slack(game: MatrixGame, dtype: np.dtype) -> Array:
-    """Return the difference of returns [...] that is rounding."""
-    return 16 * roundings(dtype) * jnp.abs(game.outcome_payoffs.astype(dtype)).max((-1, -2))
 
 
 @checked
@@ -127,7 +100,7 @@ def is_nash(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0
     Raises:
         ValueError: as `best_responses`.
     """
-    return gap(game, automaton, automaton, discount=discount) <= _slack(game, automaton.cooperate.dtype)
+    return gap(game, automaton, automaton, discount=discount) <= rounding_of_returns(game, automaton.cooperate.dtype)
 
 
 @checked
@@ -181,7 +154,6 @@ def is_rival(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.
     Arguments and errors are those of `is_nash`.
     """
     two_players(game)
-    ahead = game.payoffs[..., 0, :, :] - game.payoffs[..., 1, :, :]  # of player 1, who replies
-    race = MatrixGame(jnp.stack([ahead, -ahead], -3))
-    most = best_responses(race, automaton, discount=discount).value
-    return most <= _slack(race, automaton.cooperate.dtype)
+    ahead = race(game)
+    most = best_responses(ahead, automaton, discount=discount).value
+    return most <= rounding_of_returns(ahead, automaton.cooperate.dtype)

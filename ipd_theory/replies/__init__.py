@@ -5,7 +5,7 @@ it is not, and `classification` all pure strategies at once.
 """
 
 from ipd_theory.replies import exact
-from ipd_theory.replies.best import MOST_TURNS, BestReplies, best_responses, gap, nearly_one, roundings
+from ipd_theory.replies.best import BestReplies, best_responses, gap
 from ipd_theory.replies.classification import Classes, all_pure_of_memory, classify, is_efficient
 from ipd_theory.replies.verdicts import (
     discount_windows,
@@ -19,7 +19,6 @@ from ipd_theory.replies.verdicts import (
 from ipd_theory.replies.witnesses import Path, Witness, challenger, mistaken, overtaker, path
 
 __all__ = [
-    "MOST_TURNS",
     "BestReplies",
     "Classes",
     "Path",
@@ -38,9 +37,7 @@ __all__ = [
     "is_rival",
     "is_subgame_perfect",
     "mistaken",
-    "nearly_one",
     "overtaker",
     "path",
-    "roundings",
     "windows",
 ]

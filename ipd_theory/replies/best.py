@@ -17,6 +17,7 @@ Sources: Press & Dyson 2012 and Akin 2016 (memory one); Glynatsi, Akin, Nowak & 
 """
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -43,13 +44,18 @@ def nearly_one(dtype: np.dtype) -> float:
     return float(jnp.finfo(dtype).eps) ** 0.5
 
 
+def rounding_of_returns(game: MatrixGame, dtype: np.dtype) -> Float[Array, "..."]:
+    """Return the difference of a game's returns [...] that is taken for rounding in a dtype."""
+    return 16 * roundings(dtype) * jnp.abs(game.outcome_payoffs.astype(dtype)).max((-1, -2))
+
+
 class BestReplies(NamedTuple):
     """All best replies to a strategy.
 
     Args:
         value: [...] what a best reply earns, a step.
-        optimal: [..., h, 2] whether to cooperate, and to defect, is optimal in each context, seen by the replier; in a
-            finite game [horizon, ..., h, 2].
+        optimal: [..., h, 2] whether to cooperate, and to defect, is optimal in each context, seen by the replier, or
+            state of the automaton; in a finite game [horizon, ..., h, 2].
     """
 
     value: Float[Array, "..."]
@@ -117,20 +123,35 @@ def _best_replies(
 
 
 def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
-    """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2], by policy iteration."""
+    """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2]; the first is the replier's table."""
+
+    def gains(policy: Array) -> tuple[Array, Array]:
+        now = [policy if i == player else x for i, x in enumerate(tables)]
+        values, advantages = chains.values(payoffs, now, delta, memory, player)
+        at_stake = jnp.ptp(payoffs[..., player, :], axis=-1) + jnp.ptp(values, axis=-1) / delta
+        return advantages[..., 0] - advantages[..., 1], at_stake
+
+    return policy_iteration(gains, tables[player])
+
+
+def policy_iteration(gains: Callable[[Array], tuple[Array, Array]], first: Array) -> tuple[Array, Array]:
+    """Return an optimal pure policy [..., h], 1 to cooperate, and all optimal actions [..., h, 2].
+
+    Args:
+        gains: of a policy, how much more it is worth to cooperate than to defect in each context [..., h], and the
+            size [...] of the numbers whose difference that is.
+        first: [..., h] policy to begin with.
+    """
 
     def turn(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
         policy, *_, count = state
-        now = [policy if i == player else x for i, x in enumerate(tables)]
-        values, advantages = chains.values(payoffs, now, delta, memory, player)
-        gain = advantages[..., 0] - advantages[..., 1]  # of cooperating
-        at_stake = jnp.ptp(payoffs[..., player, :], axis=-1) + jnp.ptp(values, axis=-1) / delta
-        tied = jnp.abs(gain) <= (roundings(delta.dtype) * at_stake)[..., None]
+        gain, at_stake = gains(policy)
+        tied = jnp.abs(gain) <= (roundings(gain.dtype) * at_stake)[..., None]
         better = jnp.where(tied, policy, (gain > 0).astype(policy.dtype))
         return better, gain, tied, (better != policy).any(), count + 1
 
-    none = jnp.zeros_like(tables[player])
-    start = (tables[player], none, none > 0, jnp.array(True), jnp.array(0))
+    none = jnp.zeros_like(first)
+    start = (first, none, none > 0, jnp.array(True), jnp.array(0))
     policy, gain, tied, *_ = jax.lax.while_loop(lambda state: state[3] & (state[4] < MOST_TURNS), turn, start)
     return policy, jnp.stack([tied | (gain > 0), tied | (gain < 0)], -1)
 
@@ -177,3 +198,15 @@ def gap(
     best = best_responses(game, *others, discount=discount, horizon=horizon).value
     now = expected_returns(game, strategy, *others, discount=1.0 if discount is None else discount, horizon=horizon)
     return jnp.maximum(best - now[..., 0], 0)
+
+
+def race(game: MatrixGame) -> MatrixGame:
+    """Return the game for the difference of payoffs, zero-sum: player 1 gets what it earns more than player 2.
+
+    Raises:
+        ValueError: if the game is not for two.
+    """
+    if game.num_players != 2:
+        raise ValueError(f"game has {game.num_players} players; rivals are defined for 2")
+    ahead = game.payoffs[..., 0, :, :] - game.payoffs[..., 1, :, :]
+    return MatrixGame(jnp.stack([ahead, -ahead], -3))

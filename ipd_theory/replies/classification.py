@@ -36,6 +36,7 @@ from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._fractions import fraction
 from ipd_theory.games import MatrixGame, is_symmetric
+from ipd_theory.strategies.tables import contexts_of_cooperation
 
 Flags = Bool[np.ndarray, "h n"]
 Numbers = Int[np.ndarray, "h n"] | Float[np.ndarray, "h n"]
@@ -148,17 +149,21 @@ class _Graphs:
         """Return payoffs of outcomes [4] or [4, n] as what an action earns [h, n]."""
         return np.where(self.other, payoffs[2 * action], payoffs[2 * action + 1])
 
-    def path(self) -> Int[np.ndarray, "h n"]:
-        """Return the context [h, n] that follows each when the strategy meets its copy."""
-        outcomes = 2 * (1 - self.own.astype(np.int8)) + (1 - self.other.astype(np.int8))
+    def path(self, policy: Flags) -> Int[np.ndarray, "h n"]:
+        """Return the context [h, n] that follows each when a pure policy meets the strategy."""
+        outcomes = 2 * (1 - policy.astype(np.int8)) + (1 - self.other.astype(np.int8))
         return np.take_along_axis(self.after, outcomes.astype(np.int64), 1)
+
+    def along(self, policy: Flags, payoffs: np.ndarray) -> np.ndarray:
+        """Return what a pure policy earns against the strategy in each context [h, n]."""
+        return np.where(policy, self.paid(payoffs, 0), self.paid(payoffs, 1))
 
 
 def _classified(game: MatrixGame, own: Flags, memory: int, gamma: float) -> Classes:
     graphs = _Graphs(own, memory)
     whole, unit = _whole(game)
     payoffs, ahead = whole[0], whole[0] - whole[1]
-    nice = own[[strategies.num_contexts(length - 1) if length else 0 for length in range(memory + 1)]].all(0)
+    nice = own[contexts_of_cooperation(memory)].all(0)
     if gamma == 1:
         length, total = _cycle(graphs, payoffs)
         earns = total / length
@@ -166,7 +171,7 @@ def _classified(game: MatrixGame, own: Flags, memory: int, gamma: float) -> Clas
         rival = ~_gains(graphs, ahead[:, None])
     else:
         slack = 1e-12 * np.abs(payoffs).max()
-        earns = (1 - gamma) * _summed(graphs, payoffs, gamma)[0]
+        earns = (1 - gamma) * _summed(graphs, payoffs, gamma, own)[0]
         nash = (1 - gamma) * _best(graphs, payoffs, gamma)[0] <= earns + slack
         rival = (1 - gamma) * _best(graphs, ahead, gamma)[0] <= slack
     perfect = _perfect(graphs, payoffs, gamma)
@@ -185,7 +190,7 @@ def _whole(game: MatrixGame) -> tuple[Int[np.ndarray, "2 4"], float]:
 
 def _cycle(graphs: _Graphs, payoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the length and the sum of payoffs [n] of the cycle that the strategy and its copy run into."""
-    follows, earned = graphs.path(), _along(graphs, payoffs)
+    follows, earned = graphs.path(graphs.own), graphs.along(graphs.own, payoffs)
     h, every = len(follows), np.arange(follows.shape[1])
     here = np.zeros_like(every)
     for _ in range(h):
@@ -198,11 +203,6 @@ def _cycle(graphs: _Graphs, payoffs: np.ndarray) -> tuple[np.ndarray, np.ndarray
         here = follows[here, every]
         going &= here != first
     return length, total
-
-
-def _along(graphs: _Graphs, payoffs: np.ndarray) -> np.ndarray:
-    """Return what the strategy earns against its copy in each context [h, n]."""
-    return np.where(graphs.own, graphs.paid(payoffs, 0), graphs.paid(payoffs, 1))
 
 
 def _gains(graphs: _Graphs, gains: Int[np.ndarray, "4 _"]) -> Bool[np.ndarray, " n"]:
@@ -218,13 +218,9 @@ def _gains(graphs: _Graphs, gains: Int[np.ndarray, "4 _"]) -> Bool[np.ndarray, "
     return leads[0]
 
 
-def _summed(graphs: _Graphs, payoffs: np.ndarray, gamma: float, own: Flags | None = None) -> np.ndarray:
-    """Return Σ_t γ^t r_t [h, n] of a pure policy against the strategy, by doubling; its own policy if none is given."""
-    chosen = graphs.own if own is None else own
-    outcomes = 2 * (1 - chosen.astype(np.int8)) + (1 - graphs.other.astype(np.int8))
-    follows = np.take_along_axis(graphs.after, outcomes.astype(np.int64), 1)
-    total = np.where(chosen, graphs.paid(payoffs, 0), graphs.paid(payoffs, 1)).astype(float)
-    weight = gamma
+def _summed(graphs: _Graphs, payoffs: np.ndarray, gamma: float, policy: Flags) -> np.ndarray:
+    """Return Σ_t γ^t r_t [h, n] of a pure policy against the strategy, by doubling."""
+    follows, total, weight = graphs.path(policy), graphs.along(policy, payoffs).astype(float), gamma
     while weight > 1e-18:
         total = total + weight * np.take_along_axis(total, follows, 0)
         follows, weight = np.take_along_axis(follows, follows, 0), weight**2
@@ -254,12 +250,11 @@ def _perfect(graphs: _Graphs, payoffs: np.ndarray, gamma: float) -> Bool[np.ndar
         return np.where(own, -1.0, 1.0) * (graphs.onward(values, 0) - graphs.onward(values, 1))
 
     if gamma < 1:
-        values = _summed(graphs, payoffs, gamma)
+        values = _summed(graphs, payoffs, gamma, own)
         gains = now + gamma * later(values) > 1e-12 * (1 + np.abs(values).max())
         return ~np.any(gains, 0)
-    follows, tied, worse = graphs.path(), np.ones_like(own), np.zeros_like(own)
-    values = _along(graphs, payoffs).astype(float)
-    means, first = _potential(follows, values)
+    follows, tied, worse = graphs.path(own), np.ones_like(own), np.zeros_like(own)
+    means, first = _potential(follows, graphs.along(own, payoffs).astype(float))
     for order in range(-1, HIGHEST_ORDER + 1):
         values = (means, first)[order + 1] if order < 1 else _potential(follows, -values)[1]
         gain = later(values) + (now if order == 0 else 0)

@@ -169,14 +169,23 @@ def solve(process: Process, gamma: Fraction, policy: Sequence[int]) -> tuple[lis
     """Return the values Σ γ^t r_t of each state and its optimal actions, by policy iteration from a policy, γ < 1."""
     while True:
         values = _values(process, gamma, policy)
-        worth = [
-            [r + gamma * sum(p * values[t] for t, p in row.items()) for r, row in zip(pays, rows, strict=True)]
-            for pays, rows in zip(process.earned, process.moves, strict=True)
-        ]
+        worth = _worth(process, gamma, values)
         better = [a if w[a] == max(w) else 1 - a for a, w in zip(policy, worth, strict=True)]
         if better == list(policy):
-            return values, np.array([[w[0] >= w[1], w[1] >= w[0]] for w in worth])
+            return values, _best_of(worth)
         policy = better
+
+
+def _worth(process: Process, gamma: Fraction, onward: Sequence[Fraction]) -> list[list[Fraction]]:
+    """Return what each action is worth in each state, with these values to come."""
+    return [
+        [r + gamma * sum(p * onward[t] for t, p in row.items()) for r, row in zip(pays, rows, strict=True)]
+        for pays, rows in zip(process.earned, process.moves, strict=True)
+    ]
+
+
+def _best_of(worth: list[list[Fraction]]) -> Bool[np.ndarray, "h 2"]:
+    return np.array([[w[0] >= w[1], w[1] >= w[0]] for w in worth])
 
 
 def _values(process: Process, gamma: Fraction, policy: Sequence[int]) -> list[Fraction]:
@@ -218,10 +227,7 @@ def _backwards(process: Process, gamma: Fraction, horizon: int) -> ExactReplies:
     """Solve a finite game, the last step first."""
     values, steps = [Fraction(0)] * len(process.earned), []
     for _ in range(horizon):
-        worth = [
-            [r + gamma * sum(p * values[t] for t, p in row.items()) for r, row in zip(pays, rows, strict=True)]
-            for pays, rows in zip(process.earned, process.moves, strict=True)
-        ]
+        worth = _worth(process, gamma, values)
         values = [max(w) for w in worth]
-        steps.append([[w[0] >= w[1], w[1] >= w[0]] for w in worth])
+        steps.append(_best_of(worth))
     return ExactReplies(values[0] / sum(gamma**t for t in range(horizon)), np.array(steps[::-1]))

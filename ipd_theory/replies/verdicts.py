@@ -12,14 +12,13 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from ipd_theory import strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
-from ipd_theory.replies.best import best_responses, gap, roundings
+from ipd_theory.replies.best import best_responses, gap, race, rounding_of_returns
 from ipd_theory.replies.witnesses import mistaken
+from ipd_theory.strategies.tables import contexts_of_cooperation
 
 
 def _slack(game: MatrixGame) -> Array:
-    """Return the difference of returns [...] that is rounding."""
-    scale = jnp.abs(game.outcome_payoffs).max((-1, -2))
-    return 16 * roundings(jnp.result_type(float)) * scale
+    return rounding_of_returns(game, jnp.result_type(float))
 
 
 @checked
@@ -59,8 +58,8 @@ def is_partner(
     Arguments and errors are those of `is_nash`.
     """
     memory = strategies.memory_of(strategy, game.num_players)
-    unbroken = [strategies.num_contexts(length - 1, game.num_players) if length else 0 for length in range(memory + 1)]
-    nice = (jnp.asarray(strategy)[..., np.array(unbroken)] == 1).all(-1)
+    unbroken = contexts_of_cooperation(memory, game.num_players)
+    nice = (jnp.asarray(strategy)[..., unbroken] == 1).all(-1)
     return nice & is_nash(game, strategy, discount=discount)
 
 
@@ -70,11 +69,7 @@ def is_rival(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount:
 
     Arguments and errors are those of `is_nash`, for two players.
     """
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; rivals are defined for 2")
-    ahead = game.payoffs[..., 1, :, :] - game.payoffs[..., 0, :, :]  # of player 2
-    race = MatrixGame(jnp.stack([-ahead, ahead], -3))
-    return best_responses(race, strategy, discount=discount, player=1).value <= _slack(game)
+    return best_responses(race(game), strategy, discount=discount, player=1).value <= _slack(game)
 
 
 @checked

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from ipd_theory import strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
-from ipd_theory.replies.best import best_responses
+from ipd_theory.replies.best import best_responses, race
 from ipd_theory.returns import expected_returns
 
 
@@ -52,7 +52,8 @@ def challenger(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discoun
     Raises:
         ValueError: if the game is not for two, and as `best_responses`.
     """
-    _two(game)
+    if game.num_players != 2:
+        raise ValueError(f"game has {game.num_players} players; challengers are defined for 2")
     best = best_responses(game, strategy, discount=discount)
     earned = expected_returns(game, best.strategy, strategy, discount=discount)
     itself = expected_returns(game, strategy, strategy, discount=discount)[..., 0]
@@ -65,8 +66,7 @@ def overtaker(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount
 
     Arguments and errors are those of `challenger`.
     """
-    race = _race(game)
-    best = best_responses(race, strategy, discount=discount)
+    best = best_responses(race(game), strategy, discount=discount)
     earned = expected_returns(game, best.strategy, strategy, discount=discount)
     return Witness(best.strategy, earned[..., 0], earned[..., 1], best.value)
 
@@ -115,15 +115,3 @@ def path(first: Float[ArrayLike, " _"], second: Float[ArrayLike, " _"]) -> Path:
         cycle = [opening.pop(), *cycle[:-1]]
     period = next(n for n in range(1, len(cycle) + 1) if cycle == cycle[n:] + cycle[:n])
     return Path(tuple(opening), tuple(cycle[:period]))
-
-
-def _race(game: MatrixGame) -> MatrixGame:
-    """Return the game for the difference of payoffs, zero-sum: player 1 gets what it earns more than player 2."""
-    _two(game)
-    ahead = game.payoffs[..., 0, :, :] - game.payoffs[..., 1, :, :]
-    return MatrixGame(jnp.stack([ahead, -ahead], -3))
-
-
-def _two(game: MatrixGame) -> None:
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; rivals and challengers are defined for 2")

@@ -70,6 +70,13 @@ def contexts(memory: int, num_players: int = 2) -> list[str]:
 
 
 @checked
+def contexts_of_cooperation(memory: int, num_players: int = 2) -> Int[np.ndarray, " lengths"]:
+    """Return the contexts [memory + 1] in which nobody has defected, the shortest first: the start, CC, CC·CC, …"""
+    _checks.whole("memory", memory, 0)
+    return np.array([0, *(num_contexts(length, num_players) for length in range(memory))])
+
+
+@checked
 def view(memory: int, player: int, num_players: int = 2) -> Int[np.ndarray, " h"]:
     """Return the swap of view [h]: entry c is the index, for `player`, of the context that player 1 calls c.
 

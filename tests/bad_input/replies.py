@@ -21,8 +21,10 @@ OWN: dict[str, dict[str, Thunk]] = {
 
 INSIDE = {
     "replies.exact.solve": "takes a process that `exact.best_responses` has made of what it checked",
-    "replies.best.nearly_one": "takes the dtype of a computation under way",
-    "replies.best.roundings": "takes the dtype of a computation under way",
+    **{
+        f"replies.best.{name}": "takes what a computation under way has"
+        for name in ("nearly_one", "roundings", "rounding_of_returns", "policy_iteration", "race")
+    },
     **{
         f"strategies.naming.{name}": "called by `named` with what it has read"
         for name in (

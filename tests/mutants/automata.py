@@ -71,9 +71,9 @@ MUTANTS = (
     ),
     Mutant(
         "a rival is who is never ahead",
-        ANSWERS,
-        "race = MatrixGame(jnp.stack([ahead, -ahead], -3))",
-        "race = MatrixGame(jnp.stack([-ahead, ahead], -3))",
+        "ipd_theory/replies/best.py",
+        "return MatrixGame(jnp.stack([ahead, -ahead], -3))",
+        "return MatrixGame(jnp.stack([-ahead, ahead], -3))",
         "test_automata_answers.py",
         "rivals",
     ),

@@ -26,8 +26,8 @@ MUTANTS = (
     Mutant(
         "ties in fractions are no ties",
         EXACT,
-        "np.array([[w[0] >= w[1], w[1] >= w[0]] for w in worth])\n        policy",
-        "np.array([[w[0] >= w[1], w[1] > w[0]] for w in worth])\n        policy",
+        "return np.array([[w[0] >= w[1], w[1] >= w[0]] for w in worth])",
+        "return np.array([[w[0] >= w[1], w[1] > w[0]] for w in worth])",
         "test_exact_replies.py",
     ),
     Mutant(
@@ -129,7 +129,7 @@ MUTANTS = (
     Mutant(
         "an overtaker is whoever earns most",
         "ipd_theory/replies/witnesses.py",
-        "best = best_responses(race, strategy, discount=discount)",
+        "best = best_responses(race(game), strategy, discount=discount)",
         "best = best_responses(game, strategy, discount=discount)",
         "test_witnesses.py",
     ),
