@@ -42,7 +42,7 @@ def test_rules_that_fail_are_marked_and_no_number_is_cut(capsys: pytest.CaptureF
         (["--in-turn"], "--in-turn is an option of tournaments of strategies"),
         (["--strategies", "TFT", "--in-turn", "--horizon", "9"], "--horizon is not for players who move in turn"),
         (["--strategies"], "--strategies must name one strategy or more"),
-        (["--strategies", "foo"], "; line-ups are axelrod-1980, stewart-plotkin"),
+        (["--strategies", "foo"], "; or a line-up: axelrod-1980, stewart-plotkin"),
         (["--strategies", "TFT", "TFT"], "--strategies must name each strategy once; TFT stands there twice"),
         (["--strategies", "TFT", "--rules", "naive"], "--rules is an option of tournaments of rules"),
         (["--strategies", "TFT", "--steps", "7"], "--steps is an option of tournaments of rules"),

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
-from ipd_theory.commands.strategy_argument import AXELROD, table_or_automaton
+from ipd_theory.commands.stage import mean_in_words
+from ipd_theory.commands.strategy_argument import AXELROD
 
 MOST_SHOWN = 24  # strategies whose every match is printed
 
@@ -22,7 +23,7 @@ class Conditions(NamedTuple):
         """Return them as one reads them."""
         parts = [] if self.horizon is None else [f"{self.horizon} rounds"]
         if self.discount is not None:
-            parts.append("limit of means" if self.discount == 1 else f"γ = {self.discount:g}")
+            parts.append(mean_in_words(self.discount))
         parts += [f"error {self.error:g}"] * (self.error > 0)
         parts += [f"misperception {self.misperception:g}"] * (self.misperception > 0)
         parts += ["players move in turn"] * self.in_turn
@@ -90,18 +91,15 @@ def _entered(texts: tuple[str, ...], stage: Any, discount: float) -> tuple[dict[
     entered: dict[str, Any] = {}
     sampled: list[str] = []
     for text in texts:
-        if text.strip().lower() in tournaments.LINE_UPS:
-            more = tournaments.line_up([text])
-        elif text.lower().startswith(AXELROD):
+        if text.lower().startswith(AXELROD):
             name = text[len(AXELROD) :]
             strategy, exact = _of_axelrod(name)
             more, sampled = {name: strategy}, sampled + [name] * (not exact)
         else:
             try:
-                more = {text: table_or_automaton("--strategies", text, stage, discount)}
+                more = tournaments.line_up([text], game=stage, discount=discount)
             except ValueError as error:
-                known = f"; line-ups are {', '.join(tournaments.LINE_UPS)}" if "is not known" in str(error) else ""
-                raise ValueError(f"{error}{known}") from None
+                raise ValueError(f"--strategies: {error}") from None
         if twice := more.keys() & entered.keys():
             raise ValueError(f"--strategies must name each strategy once; {min(twice)} stands there twice")
         entered |= more

@@ -56,16 +56,6 @@ def nydegger() -> Array:
     return jnp.asarray(table)
 
 
-def _hard_tit_for_tat() -> Array:
-    return strategies.reactive_n(np.eye(8)[0])
-
-
-def _hard_tit_for_two_tats() -> Array:
-    return strategies.reactive_n(
-        np.array([float("DD" not in f"{i:03b}".translate({48: "C", 49: "D"})) for i in range(8)])
-    )
-
-
 def _zero_determinant(*probabilities: float) -> Maker:
     return lambda: strategies.memory_one(1.0, *probabilities)
 
@@ -88,8 +78,8 @@ LINE_UPS: dict[str, dict[str, Maker]] = {
         "TFT": strategies.tit_for_tat,
         "GTFT": strategies.generous_tit_for_tat,
         "TF2T": strategies.tit_for_two_tats,
-        "HARD_TFT": _hard_tit_for_tat,
-        "HARD_TF2T": _hard_tit_for_two_tats,
+        "HARD_TFT": strategies.hard_tit_for_tat,
+        "HARD_TF2T": strategies.two_tits_for_two_tats,
         "HARD_JOSS": joss,
         "WSLS": strategies.win_stay_lose_shift,
         "GRIM": automata.grudger,

@@ -64,9 +64,12 @@ def round_robin(
         _checks.probabilities(name, chance)
     if in_turn and (horizon is not None or discount is None):
         raise ValueError(f"horizon must be None, and discount given, where players move in turn; got {horizon}")
-    of_tables, of_automata = (_tables_in_turn, _automata_in_turn) if in_turn else (expected_returns, _automata_at_once)
-    settings: dict[str, Any] = {"discount": discount} if in_turn else {"discount": discount, "horizon": horizon}
-    rules = _Rules(game, functools.partial(of_tables, **settings), functools.partial(of_automata, **settings))
+    kinds: tuple[Callable[..., Array], ...] = (expected_returns, automata.expected_returns)
+    settings: dict[str, Any] = {"discount": discount, "horizon": horizon}
+    if in_turn:
+        moving = (alternating.expected_returns, alternating.automata_returns)
+        kinds, settings = tuple(functools.partial(_in_turn, returns) for returns in moving), {"discount": discount}
+    rules = _Rules(game, *(functools.partial(returns, **settings) for returns in kinds))
     entered = [_entrant(x, error, misperception, 1 if in_turn else strategies.MAX_MEMORY) for x in given]
     return jnp.asarray(_all_pairs(rules, entered))
 
@@ -79,18 +82,10 @@ class _Rules(NamedTuple):
     of_automata: Callable[..., Array]
 
 
-def _tables_in_turn(game: MatrixGame, p: Array, q: Array, *, discount: ArrayLike) -> Array:
-    both = [alternating.expected_returns(game, p, q, discount=discount, next_mover=i) for i in (0, 1)]
+def _in_turn(returns: Callable[..., Array], game: MatrixGame, first: Any, second: Any, *, discount: ArrayLike) -> Array:
+    """Return the mean over who moves first once both have opened."""
+    both = [returns(game, first, second, discount=discount, next_mover=i) for i in (0, 1)]
     return (both[0] + both[1]) / 2
-
-
-def _automata_in_turn(game: MatrixGame, first: Automaton, second: Automaton, *, discount: ArrayLike) -> Array:
-    both = [alternating.automata_returns(game, first, second, discount=discount, next_mover=i) for i in (0, 1)]
-    return (both[0] + both[1]) / 2
-
-
-def _automata_at_once(game: MatrixGame, first: Automaton, second: Automaton, **settings: Any) -> Array:
-    return automata.expected_returns(game, first, second, **settings)
 
 
 def _given(name: str, strategy: Any) -> Array | Automaton:
