@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ipd_theory import _checks
+from ipd_theory import _checks, strategies, zero_determinant
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.replies import best_responses
@@ -126,6 +126,31 @@ def left_by(game: MatrixGame, strategy: Float[ArrayLike, " _"], *, discount: flo
                 normals.append((b[1] - a[1], a[0] - b[0]))
         directions = np.array(normals)
     return found
+
+
+@checked
+def enforced_line(game: MatrixGame, strategy: Float[ArrayLike, " h"], discount: float) -> tuple[float, float] | None:
+    """Return s and l of the line s (π_1 − l) = π_2 − l that a memory-one strategy enforces, None if it does not.
+
+    Where s = 1 any l says the same, and the payoff of mutual defection is taken.
+
+    Args:
+        game: the stage game for two.
+        strategy: [h] player 1's, memory 0 to 3; none that remembers other than one round is found to enforce a line.
+        discount: γ in [0, 1]; 1 is the limit of means.
+
+    Raises:
+        ValueError: as `zero_determinant.relation`.
+    """
+    if strategies.memory_of(strategy) != 1 or discount == 0:
+        return None
+    relation = zero_determinant.relation(game, strategy, discount)
+    scale = float(np.ptp(np.asarray(game.outcome_payoffs)))
+    own, other = float(relation.own) * scale, float(relation.other) * scale
+    if float(relation.residual) > 1e-18 or abs(other) < 1e-9:
+        return None
+    even = abs(own + other) < 1e-9
+    return -own / other, float(game.outcome_payoffs[0, 3]) if even else float(relation.baseline)
 
 
 def _farthest(game: MatrixGame, strategy: np.ndarray, directions: np.ndarray, discount: float) -> np.ndarray:

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_engine": {"strategies"},
     "returns": GAME | {"_engine", "_discount"},
     "replies": EXACT | {"_fractions"},
-    "payoff_sets": EXACT | {"replies"},
+    "payoff_sets": EXACT | {"replies", "zero_determinant"},
     "automata": EXACT | {"replies"},
     "alternating": EXACT | {"automata"},
     "fingerprints": EXACT | {"automata"},

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ipd_theory.commands.console import print_table, results
+from ipd_theory.commands.stage import mean_in_words, payoffs_in_words
+from ipd_theory.commands.verdicts import BEST, judged, print_verdicts
 
 OUTCOMES = ("CC", "CD", "DC", "DD")
 
@@ -37,9 +39,9 @@ def print_meeting(result: dict[str, Any]) -> None:
         header = ("state", "share of time", "cooperates", *(f"{o} →" for o in OUTCOMES), f"∂return/∂{name}")
         title = f"{name}  {settings[name]} earns {result['returns'][i]:.6f} a step (states; own action first)"
         print_table(header, rows, title=title)
-    R, S, T, P = settings["payoffs"]
-    errors = f"; error {settings['error']:g}, misperception {settings['misperception']:g}"
-    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; {_mean(settings)}{errors}", soft_wrap=True)
+    played = f"payoffs {payoffs_in_words(settings['payoffs'])}; {mean_in_words(settings['discount'])}"
+    errors = f"error {settings['error']:g}, misperception {settings['misperception']:g}"
+    results.print(f"{played}; {errors}", soft_wrap=True)
 
 
 def facts(game: Any, automaton: Any, discount: float) -> dict[str, Any]:
@@ -47,12 +49,6 @@ def facts(game: Any, automaton: Any, discount: float) -> dict[str, Any]:
     from ipd_theory import automata
 
     best = automata.best_responses(game, automaton, discount=discount)
-    tests = {
-        "Nash": automata.is_nash,
-        "subgame perfect": automata.is_subgame_perfect,
-        "partner": automata.is_partner,
-        "rival": automata.is_rival,
-    }
     itself = automata.expected_returns(game, automaton, automaton, discount=discount)
     return {
         "automaton": _parts(automaton),
@@ -60,50 +56,30 @@ def facts(game: Any, automaton: Any, discount: float) -> dict[str, Any]:
         "earns_against_itself": float(itself[0]),
         "best_reply_earns": float(best.value),
         "gap": float(automata.gap(game, automaton, automaton, discount=discount)),
-        "is": {word: bool(test(game, automaton, discount=discount)) for word, test in tests.items()},
-        "discounts": {word: _windows(test, game, automaton) for word, test in tests.items()},
+        **judged(automata, game, automaton, discount),
     }
-
-
-def _windows(test: Any, game: Any, automaton: Any) -> list[tuple[float, float]]:
-    from ipd_theory import replies
-
-    return replies.windows(lambda gamma: test(game, automaton, discount=gamma))
 
 
 def print_facts(result: dict[str, Any]) -> None:
     """Print what `facts` returned, with the settings of the command."""
     settings, parts = result["settings"], result["automaton"]
-    answers = {(True, True): "either", (True, False): "cooperate", (False, True): "defect"}
     rows = [
-        (str(state), f"{chance:.4f}", *map(_onward, moves), answers[bool(best[0]), bool(best[1])])
+        (str(state), f"{chance:.4f}", *map(_onward, moves), BEST[bool(best[0]), bool(best[1])])
         for state, (chance, moves, best) in enumerate(
             zip(parts["cooperate"], parts["moves"], result["optimal"], strict=True), 1
         )
     ]
     header = ("state", "cooperates", *(f"{o} →" for o in OUTCOMES), "best reply")
-    print_table(
-        header,
-        rows,
-        title=f"{settings['strategy']}, {_mean(settings)}: states, and where outcomes lead, own action first",
-    )
-    windows = {
-        word: ", ".join(f"{low:.4g} to {high:.4g}" for low, high in found) or "no γ"
-        for word, found in result["discounts"].items()
-    }
-    here = [(word, "yes" if holds else "no", windows[word]) for word, holds in result["is"].items()]
-    print_table(("it is", _mean(settings), "for γ in"), here)
-    R, S, T, P = settings["payoffs"]
+    mean = mean_in_words(settings["discount"])
+    title = f"{settings['strategy']}, {mean}: states, and where outcomes lead, own action first"
+    print_table(header, rows, title=title)
+    print_verdicts(result)
     lines = [
         f"earns {result['earns_against_itself']:.6f} a step against itself; "
         f"a best reply to it, which knows its state, earns {result['best_reply_earns']:.6f}",
-        f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; error {settings['error']:g}",
+        f"payoffs {payoffs_in_words(settings['payoffs'])}; error {settings['error']:g}",
     ]
     results.print("\n".join(lines), soft_wrap=True)
-
-
-def _mean(settings: dict[str, Any]) -> str:
-    return "limit of means" if settings["discount"] == 1 else f"γ = {settings['discount']:g}"
 
 
 def _parts(automaton: Any) -> dict[str, Any]:

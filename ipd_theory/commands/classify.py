@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from ipd_theory.commands.console import print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import Probability
-from ipd_theory.commands.strategy_argument import listed, number
+from ipd_theory.commands.stage import four_payoffs, mean_in_words, payoffs_in_words
 
 Kind = Literal["nash", "perfect", "partner", "rival", "efficient"]
 KINDS: tuple[Kind, ...] = ("nash", "perfect", "partner", "rival", "efficient")
@@ -32,7 +32,7 @@ def classify(
         list: List those that are all of this.
         json: Print JSON.
     """
-    R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
+    R, S, T, P = four_payoffs(payoffs)
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -77,7 +77,7 @@ def _names(memory: int) -> dict[bytes, list[str]]:
     from ipd_theory import strategies
 
     known: dict[bytes, list[str]] = {}
-    for name in (*("ALLC", "ALLD", "TFT", "GRIM", "WSLS", "FBF", "TF2T", "2TFT", "AON(2)", "TFT-ATFT"),):
+    for name in ("ALLC", "ALLD", "TFT", "GRIM", "WSLS", "FBF", "TF2T", "2TFT", "AON(2)", "TFT-ATFT"):
         table = strategies.named(name)
         if strategies.memory_of(table) <= memory:
             known.setdefault(np.asarray(strategies.extend(table, memory), float).tobytes(), []).append(name)
@@ -86,14 +86,13 @@ def _names(memory: int) -> dict[bytes, list[str]]:
 
 def _print_counts(result: dict[str, Any]) -> None:
     settings = result["settings"]
-    mean = "limit of means" if settings["discount"] == 1 else f"γ = {settings['discount']:g}"
+    mean = mean_in_words(settings["discount"])
     rows = [
         (word, *(str(result["both"][kind][other]) for other in KINDS)) for word, kind in zip(WORDS, KINDS, strict=True)
     ]
     title = f"of {result['strategies']:,} pure strategies of memory {settings['memory']}, {mean}"
     print_table(("both", *WORDS), rows, title=title)
-    R, S, T, P = settings["payoffs"]
-    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}", soft_wrap=True)
+    results.print(f"payoffs {payoffs_in_words(settings['payoffs'])}", soft_wrap=True)
     if "listed" not in result:
         return
     from ipd_theory import strategies

@@ -7,7 +7,8 @@ import tyro
 
 from ipd_theory.commands import evolve_processes
 from ipd_theory.commands.options import PICTURES, Count, FileToWrite, Positive, Probability, Seed, Within
-from ipd_theory.commands.strategy_argument import listed, number, table_or_automaton
+from ipd_theory.commands.stage import four_payoffs
+from ipd_theory.commands.strategy_argument import table_or_automaton
 
 Processes = Literal["replicator", "ecological", "moran", "fermi", "adaptive", "heterogeneous", "network"]
 
@@ -71,7 +72,7 @@ def evolve(
             reactive ones, shares over time, invasion graph, distribution.
         json: Print JSON.
     """
-    R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
+    R, S, T, P = four_payoffs(payoffs)
     evolve_processes.check_numbers(process, strategies, start, error, mutation, intensity, generations, population)
     import jax
 

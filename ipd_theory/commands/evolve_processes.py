@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
+from ipd_theory.commands.stage import mean_in_words, payoffs_in_words
 
 
 class Asked(NamedTuple):
@@ -45,11 +46,10 @@ class Asked(NamedTuple):
 
     def matches(self) -> str:
         """Return how matches are played, in words."""
-        R, S, T, P = self.payoffs
-        parts = [f"R {R:g}, S {S:g}, T {T:g}, P {P:g}"]
+        parts = [payoffs_in_words(self.payoffs)]
         parts += [f"{self.horizon} rounds"] * (self.horizon is not None)
         if self.horizon is None or self.discount < 1:
-            parts.append("limit of means" if self.discount == 1 else f"γ = {self.discount:g}")
+            parts.append(mean_in_words(self.discount))
         parts += [f"error {self.error:g}"] * (self.error > 0)
         return "; ".join(parts)
 

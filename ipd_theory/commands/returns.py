@@ -7,7 +7,8 @@ import tyro
 from ipd_theory.commands import automaton_tables
 from ipd_theory.commands.console import print_json, print_table, results
 from ipd_theory.commands.options import Probability
-from ipd_theory.commands.strategy_argument import listed, number, table_or_automaton
+from ipd_theory.commands.stage import four_payoffs, mean_in_words, payoffs_in_words
+from ipd_theory.commands.strategy_argument import table_or_automaton
 
 
 def returns(
@@ -38,7 +39,7 @@ def returns(
             moves. Only returns are printed.
         json: Print JSON.
     """
-    R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
+    R, S, T, P = four_payoffs(payoffs)
     import jax
     import numpy as np
 
@@ -92,10 +93,9 @@ def _print_in_turn(game: Any, machines: list[Any], settings: dict[str, Any], jso
         for i, name in enumerate("pq")
     ]
     print_table(("strategy", "earns a move", "p moves first", "q moves first"), rows, title="players move in turn")
-    R, S, T, P = settings["payoffs"]
-    mean = "limit of means" if discount == 1 else f"γ = {discount:g} from move to move"
+    mean = mean_in_words(discount) + " from move to move" * (discount < 1)
     errors = f"error {settings['error']:g}, misperception {settings['misperception']:g}"
-    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; {mean}; {errors}", soft_wrap=True)
+    results.print(f"payoffs {payoffs_in_words(settings['payoffs'])}; {mean}; {errors}", soft_wrap=True)
 
 
 def _machines(meant: list[Any], error: float, misperception: float, always: bool) -> list[Any]:
@@ -128,6 +128,5 @@ def _print_tables(result: dict[str, Any], memory: int) -> None:
             rows,
             title=f"{name}  {settings[name]} earns {result['returns'][i]:.6f} a step (own action first)",
         )
-    R, S, T, P = settings["payoffs"]
-    mean = "limit of means" if settings["discount"] == 1 else f"γ = {settings['discount']:g}"
-    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; {mean}", soft_wrap=True)
+    played = f"payoffs {payoffs_in_words(settings['payoffs'])}; {mean_in_words(settings['discount'])}"
+    results.print(played, soft_wrap=True)

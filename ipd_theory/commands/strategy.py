@@ -8,7 +8,7 @@ import tyro
 from ipd_theory.commands import automaton_tables, strategy_argument, table_facts
 from ipd_theory.commands.console import print_json
 from ipd_theory.commands.options import PICTURES, FileToWrite, Probability
-from ipd_theory.commands.strategy_argument import listed, number
+from ipd_theory.commands.stage import four_payoffs
 
 
 def strategy(
@@ -38,7 +38,7 @@ def strategy(
         plot: Picture of the payoffs that it leaves to both and of its fingerprint, .png, .pdf or .svg.
         json: Print JSON.
     """
-    R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", payoffs, 4))
+    R, S, T, P = four_payoffs(payoffs)
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -3,6 +3,8 @@
 from typing import Any
 
 from ipd_theory.commands.console import print_table, results
+from ipd_theory.commands.stage import mean_in_words, payoffs_in_words
+from ipd_theory.commands.verdicts import BEST, judged, print_verdicts
 
 FINGERPRINT_POINTS = 5
 
@@ -11,18 +13,11 @@ def facts(game: Any, table: Any, discount: float) -> dict[str, Any]:
     """Return what a table [h] is in a game: best replies, verdicts, witnesses, what it enforces and leaves."""
     import ipd_theory as ipd
     from ipd_theory import fingerprints, payoff_sets, replies
-    from ipd_theory.drawing.payoffs import enforced_line
 
     best = replies.best_responses(game, table, discount=discount)
     itself = ipd.expected_returns(game, table, table, discount=discount)
-    tests = {
-        "Nash": replies.is_nash,
-        "subgame perfect": replies.is_subgame_perfect,
-        "partner": replies.is_partner,
-        "rival": replies.is_rival,
-    }
-    holds = {word: bool(test(game, table, discount=discount)) for word, test in tests.items()}
-    line = enforced_line(game, table, discount)
+    held = judged(replies, game, table, discount)
+    line = payoff_sets.enforced_line(game, table, discount)
     contexts = ipd.strategies.contexts(ipd.strategies.memory_of(table))
     print_ = fingerprints.fingerprint(game, table, discount=discount, points=FINGERPRINT_POINTS)
     return {
@@ -33,9 +28,9 @@ def facts(game: Any, table: Any, discount: float) -> dict[str, Any]:
         "best_reply_earns": float(best.value),
         "gap": float(replies.gap(game, table, table, discount=discount)),
         "enforces": None if line is None else {"slope": line[0], "baseline": line[1]},
-        "is": holds | {"efficient": bool(replies.is_efficient(table))},
-        "witnesses": _witnesses(game, table, discount, holds, contexts),
-        "discounts": {word: replies.discount_windows(game, table, test) for word, test in tests.items()},
+        "is": held["is"] | {"efficient": bool(replies.is_efficient(table))},
+        "witnesses": _witnesses(game, table, discount, held["is"], contexts),
+        "discounts": held["discounts"],
         "leaves": payoff_sets.left_by(game, table, discount=discount),
         "fingerprint": {"x_and_y": print_.axis, "scores_by_y": print_.scores},
     }
@@ -67,20 +62,14 @@ def _witnesses(game: Any, table: Any, discount: float, holds: dict[str, bool], c
 def print_facts(result: dict[str, Any]) -> None:
     """Print what `facts` returned, with the settings of the command."""
     settings = result["settings"]
-    mean = "limit of means" if settings["discount"] == 1 else f"γ = {settings['discount']:g}"
-    answers = {(True, True): "either", (True, False): "cooperate", (False, True): "defect"}
     rows = [
-        (context, f"{chance:.4f}", answers[bool(best[0]), bool(best[1])])
+        (context, f"{chance:.4f}", BEST[bool(best[0]), bool(best[1])])
         for context, chance, best in zip(result["contexts"], result["table"], result["optimal"], strict=True)
     ]
+    mean = mean_in_words(settings["discount"])
     title = f"{settings['strategy']}, {mean} (own action first; a best reply sees its own view)"
     print_table(("after", "cooperates", "best reply"), rows, title=title)
-    windows = {
-        word: ", ".join(f"{low:.4g} to {high:.4g}" for low, high in found) or "no γ"
-        for word, found in result["discounts"].items()
-    }
-    here = [(word, "yes" if holds else "no", windows.get(word, "")) for word, holds in result["is"].items()]
-    print_table(("it is", mean, "for γ in"), here)
+    print_verdicts(result)
     results.print("\n".join([*_lines(result), ""]))
     axis, scores = result["fingerprint"]["x_and_y"], result["fingerprint"]["scores_by_y"]
     print_table(
@@ -88,8 +77,8 @@ def print_facts(result: dict[str, Any]) -> None:
         [(f"y {y:g}", *(f"{float(score):.3f}" for score in row)) for y, row in zip(axis, scores, strict=True)],
         title="it earns against tit for tat that cooperates (x) or defects (y) instead",
     )
-    R, S, T, P = settings["payoffs"]
-    results.print(f"payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}; error {settings['error']:g}", soft_wrap=True)
+    played = f"payoffs {payoffs_in_words(settings['payoffs'])}; error {settings['error']:g}"
+    results.print(played, soft_wrap=True)
 
 
 def _lines(result: dict[str, Any]) -> list[str]:

@@ -72,7 +72,7 @@ def shares_over_time(
             axes.plot(t, runs[..., i].mean(0), color=colour, linestyle=dashes, label=name)
         axes.set(xlabel=unit, ylabel="share of the population", ylim=(-0.02, 1.02), xlim=(t[0], t[-1] or 1))
         figure.legend(loc="outside right center", ncols=1 + len(names) // 13)
-        style.put_below(figure, *([caption] if caption else []))
+        style.put_below(figure, caption)
     return figure
 
 
@@ -117,7 +117,7 @@ def simplex_flow(
         axes.axis("off")
         words = "streams: replicator dynamics, the lighter the faster"
         drawn = "" if path is None else "; line: this population from its start (open) to its end (full)"
-        style.put_below(figure, words + drawn, *([caption] if caption else []))
+        style.put_below(figure, words + drawn, caption)
     return figure
 
 
@@ -145,7 +145,7 @@ def count_bars(names: Sequence[str], probabilities: Float[ArrayLike, " counts"],
         axes.axvline(mean, color=style.VERMILION, linestyle="--", label=f"mean {mean:.1f}")
         axes.set(xlabel=f"players of {names[0]}; the others play {names[1]}", ylabel="probability", ylim=(0, None))
         axes.legend()
-        style.put_below(figure, *([caption] if caption else []))
+        style.put_below(figure, caption)
     return figure
 
 
@@ -204,7 +204,7 @@ def reactive_flow(
         words = "arrows: where mutants gain most; blue: more cooperation pays, both after C and after D"
         drawn = "" if paths is None else "; lines: populations from their starts (open)"
         marks = "" if rest is None else "; discs: rest points, full where neighbours come back, small on a line of them"
-        style.put_below(figure, words + drawn + marks, *([caption] if caption else []))
+        style.put_below(figure, words + drawn + marks, caption)
     return figure
 
 
@@ -268,5 +268,5 @@ def succession(run: Succession, *, caption: str = "") -> Figure:
             right.annotate(f"from {turn + 1}", (p, q), textcoords="offset points", xytext=(4, 4), fontsize=6)
         right.set(xlabel="p", ylabel="q", xlim=(0, 1), ylim=(0, 1), aspect="equal")
         words = "right: every strategy (grey) and those that lead for more than 1 % of the time, in turn"
-        style.put_below(figure, words, *([caption] if caption else []))
+        style.put_below(figure, words, caption)
     return figure

@@ -70,7 +70,7 @@ def invasion_graph(
                 axes.text(x, y, _percent(share), ha="center", va="center", fontsize=6, zorder=4)
             side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
             axes.text(*_outside(x, y, share), name, ha=side, va="center", fontsize=8, weight="bold", zorder=4)
-        style.put_below(figure, _key(n, shares is not None), *([caption] if caption else []))
+        style.put_below(figure, _key(n, shares is not None), caption)
     return figure
 
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ipd_theory import _checks, automata, strategies, zero_determinant
+from ipd_theory import _checks, automata, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.automata import Automaton
 from ipd_theory.drawing import style
 from ipd_theory.fingerprints import fingerprint
 from ipd_theory.games import MatrixGame
-from ipd_theory.payoff_sets import feasible, left_by
+from ipd_theory.payoff_sets import enforced_line, feasible, left_by
 from ipd_theory.returns import expected_returns
 
 with needs("figures"):
@@ -155,20 +155,3 @@ def _show_fingerprint(
         xticks=[0, 0.5, 1],
         yticks=[0, 0.5, 1],
     )
-
-
-@checked
-def enforced_line(game: MatrixGame, strategy: Float[ArrayLike, " h"], discount: float) -> tuple[float, float] | None:
-    """Return s and l of the line s (π_1 − l) = π_2 − l that a memory-one strategy enforces, None if it does not.
-
-    Where s = 1 any l says the same, and the payoff of mutual defection is taken.
-    """
-    if strategies.memory_of(strategy) != 1 or discount == 0:
-        return None
-    relation = zero_determinant.relation(game, strategy, discount)
-    scale = float(np.ptp(np.asarray(game.outcome_payoffs)))
-    own, other = float(relation.own) * scale, float(relation.other) * scale
-    if float(relation.residual) > 1e-18 or abs(other) < 1e-9:
-        return None
-    even = abs(own + other) < 1e-9
-    return -own / other, float(game.outcome_payoffs[0, 3]) if even else float(relation.baseline)
