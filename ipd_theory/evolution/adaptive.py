@@ -177,7 +177,7 @@ def trajectory(
 Rate = Callable[[Float[np.ndarray, " k"]], Float[np.ndarray, " k"]]
 
 
-def _outward(x: Float[np.ndarray, " k"], gradient: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+def outward(x: Float[np.ndarray, "... k"], gradient: Float[np.ndarray, "... k"]) -> Float[np.ndarray, "... k"]:
     """Return the pull of G out of the bound that each coordinate is at, above 0 where it is held; −∞ inside."""
     return np.where(x <= 0, -gradient, np.where(x >= 1, gradient, -np.inf))
 
@@ -189,7 +189,7 @@ def _path(rate: Rate, start: Float[np.ndarray, " k"], times: Float[np.ndarray, "
     for _ in range(MOST_TURNS):
         if done == times.size:
             return path
-        held = _outward(x, rate(x)) >= 0
+        held = outward(x, rate(x)) >= 0
         x, now, reached = _leg(rate, x, held, now, times[done:])
         path[done : done + len(reached)] = reached
         done += len(reached)

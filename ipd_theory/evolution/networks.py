@@ -94,7 +94,6 @@ def drawn(kind: Kind, size: int, degree: int, seed: int) -> Network:
     """
     import networkx  # takes a third of a second
 
-    _checks.one_of("kind", kind, ("scale-free", "ring", "random-regular"))
     _checks.whole("size", size, 3)
     _checks.whole("degree", degree, 2, size - 1)
     _checks.whole("seed", seed, 0)

@@ -23,7 +23,7 @@ from jaxtyping import Array, ArrayLike, Bool, Complex, Float
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
-from ipd_theory.evolution.adaptive import AT_A_BOUND, Family, any_table, held_coordinates
+from ipd_theory.evolution.adaptive import AT_A_BOUND, Family, any_table, held_coordinates, outward
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import expected_returns
 
@@ -120,7 +120,7 @@ def _judged(x: Float[np.ndarray, "n k"], derivatives: Derivatives, unit: float) 
         bad = x[~np.isfinite(np.concatenate([G, H.sum(-1), C.sum(-1)], -1)).all(-1)][0]
         raise ValueError(f"x holds {bad}, where payoffs jump and have no derivatives; take discount < 1 or error > 0")
     free = (x > 0) & (x < 1)
-    pull = np.where(free, 0.0, -_outward_pull(x, G))
+    pull = np.where(free, 0.0, -outward(x, G))
     eigenvalues, curvatures = np.zeros(x.shape, complex), np.zeros(x.shape)
     for i, inner in enumerate(free):
         block = np.ix_(inner, inner)
@@ -131,10 +131,6 @@ def _judged(x: Float[np.ndarray, "n k"], derivatives: Derivatives, unit: float) 
     rounding = NEUTRAL * unit
     eigenvalues[np.abs(eigenvalues) <= rounding], curvatures[np.abs(curvatures) <= rounding] = 0, 0
     return RestPoints(x, G, free, eigenvalues, curvatures)
-
-
-def _outward_pull(x: Float[np.ndarray, "n k"], G: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-    return np.where(x <= 0, -G, G)
 
 
 @checked
@@ -183,7 +179,7 @@ def rest_points(
     G, H, C = _derivatives(game, x, discount, family, error)
     inside = np.where(free, (x > AT_A_BOUND) & (x < 1 - AT_A_BOUND), True).all(-1)
     still = (np.abs(np.where(free, G, 0.0)) <= tolerance * unit).all(-1)
-    held = (np.where(free, 0.0, _outward_pull(x, G)) >= -tolerance * unit).all(-1)
+    held = (np.where(free, 0.0, outward(x, G)) >= -tolerance * unit).all(-1)
     found = np.flatnonzero(inside & still & held & np.isfinite(H + C).all((-2, -1)))
     _, first = np.unique(x[found].round(6) + 0.0, axis=0, return_index=True)
     kept = found[np.sort(first)]

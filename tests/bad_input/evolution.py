@@ -74,6 +74,7 @@ INSIDE = {
     "evolution.birth_death.check_population": "the check itself, shared inside the room",
     "evolution.infinite.mutation_matrix": "the check itself, shared inside the room",
     "evolution.adaptive.any_table": "the identity",
+    "evolution.adaptive.outward": "takes coordinates and a gradient of the room's own",
     "evolution.adaptive.held_coordinates": "the check itself, shared inside the room",
     "evolution.networks.Network": "made by `network`, which checks it",
     "evolution.networks.united": "takes what `network` made",
