@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from ipd_theory import __version__, compilation_cache
+from ipd_theory import __version__
 from ipd_theory._extras import needs
 from ipd_theory.commands import endings, plain_text
 
@@ -90,6 +90,8 @@ def _run(given: list[str]) -> None:
 
 
 def _command(name: str, given: list[str]) -> None:
+    from ipd_theory import compilation_cache
+
     with needs("cli"):
         from ipd_theory.commands import command_line
 

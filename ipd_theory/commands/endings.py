@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import NoReturn
 
 from ipd_theory._extras import MissingExtraError
@@ -27,7 +28,7 @@ TOLD = (ValueError, ArithmeticError, OSError, MemoryError, MissingExtraError, Ru
 
 def ended(work: Callable[[], None]) -> None:
     """Do the work; whatever way it ends is told in one line, and leaves with the status of the table above."""
-    with _interrupts_that_cannot_be_lost():
+    with _interrupts_that_crash_no_import(), _interrupts_that_cannot_be_lost():
         status = _status(work)
     try:
         sys.stdout.flush()
@@ -42,6 +43,29 @@ def say_error(words: str) -> None:
     """Print `words` as an error, on one line, as they are: nothing in them is markup."""
     mark = "\033[1;31merror:\033[0m" if sys.stderr.isatty() and "NO_COLOR" not in os.environ else "error:"
     print(mark, " ".join(words.split("\n")), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _interrupts_that_crash_no_import() -> Iterator[None]:
+    """Leave at once where an interrupt comes during an import: compiled modules that are half loaded crash on it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+                os.write(2, b"interrupted\n")
+                os._exit(130)
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
