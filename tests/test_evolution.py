@@ -170,8 +170,29 @@ def test_shares_are_kept_where_rates_are_no_floats() -> None:
     # Three strategies in a cycle, where each beats the next by 10 per encounter: rates of 1 and of exp(−9990).
     A = np.array([[0.0, 10, -10], [-10, 0, 10], [10, -10, 0]])
     np.testing.assert_allclose(evolution.rare_mutation(A, 1000, 1.0, process="fermi"), 1 / 3, rtol=1e-9)
-    with pytest.raises(ValueError, match="rates leave no way from state 2"):
-        evolution.stationary(np.array([[0.0, 1, 1], [1, 0, 1], [0, 0, 0]]))
+
+
+def test_states_that_are_left_for_good_have_no_share_in_whatever_order_they_stand(rng: np.random.Generator) -> None:
+    # 0 and 1 lead on to 2 and 3, which exchange players at the rates 1 and 3.
+    rates = np.array([[0.0, 1, 1, 0], [1, 0, 0, 2], [0, 0, 0, 1], [0, 0, 3, 0]])
+    orders = np.array([rng.permutation(4) for _ in range(20)])
+    found = evolution.stationary(np.stack([rates[np.ix_(order, order)] for order in orders]))
+    np.testing.assert_allclose(found, np.array([0, 0, 3 / 4, 1 / 4])[orders], rtol=1e-14)
+    np.testing.assert_array_equal(evolution.stationary([[0.0, 1, 1], [1, 0, 1], [0, 0, 0]]), [0, 0, 1])
+    with pytest.raises(ValueError, match="rates must lead from all states to some common one"):
+        evolution.stationary([[0.0, 1, 1], [0, 0, 0], [0, 0, 0]])
+
+
+def test_selection_by_payoffs_alone_asks_nothing_of_a_strategy_that_nobody_plays() -> None:
+    A, N, mu = np.array([[3.0, 1], [5, 2]]), 5, 0.1
+    up, down = evolution.transition_probabilities(A, N, 1.0, mu)
+    i = np.arange(1, N)
+    mine, theirs = (i - 1) * 3 + (N - i) * 1, i * 5 + (N - i - 1) * 2
+    first = i * mine / (i * mine + (N - i) * theirs)
+    np.testing.assert_allclose(up[1:-1], (N - i) / N * ((1 - mu) * first + mu * (1 - first)), rtol=1e-12)
+    np.testing.assert_allclose([up[0], up[-1], down[0], down[-1]], [mu, 0, 0, mu], rtol=1e-12)
+    near = evolution.count_distribution(A, N, 1 - 1e-12, mu)
+    np.testing.assert_allclose(evolution.count_distribution(A, N, 1.0, mu), near, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

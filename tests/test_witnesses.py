@@ -1,10 +1,12 @@
 """Witnesses against verdicts: that they earn what they are said to, and that there is one exactly where it is no."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory import replies, strategies
+from ipd_theory import automata, replies, strategies
 
 AXELROD = ipd.games.axelrod()
 
@@ -58,3 +60,16 @@ def test_akins_condition_for_nash_in_the_limit_of_means(rng: np.random.Generator
     tables = np.concatenate([np.ones((200, 2)), p], 1)
     right = (p[:, 1] * 2 / 3 <= 1 - p[:, 0]) & (p[:, 2] * 2 / 2 <= 1 - p[:, 0])
     np.testing.assert_array_equal(replies.is_nash(AXELROD, tables, discount=1.0), right)
+
+
+@pytest.mark.parametrize("found", [replies.is_nash, replies.is_subgame_perfect, replies.is_partner, replies.mistaken])
+def test_one_strategy_for_all_is_judged_in_games_that_are_the_same_from_all_sides(found: Any) -> None:
+    # In matching pennies player 1 is content where both do the same, and player 2 is not.
+    with pytest.raises(ValueError, match="game must be symmetric"):
+        found(ipd.games.matching_pennies(), strategies.always_cooperate(), discount=0.9)
+
+
+@pytest.mark.parametrize("found", [automata.is_nash, automata.is_subgame_perfect, automata.is_partner])
+def test_automata_are_judged_in_games_that_are_the_same_from_all_sides(found: Any) -> None:
+    with pytest.raises(ValueError, match="game must be symmetric"):
+        found(ipd.games.matching_pennies(), automata.grim(), discount=0.9)

@@ -19,7 +19,14 @@ from ipd_theory._engine import chains
 from ipd_theory.automata.base import Automaton
 from ipd_theory.automata.matches import expected_returns, two_players
 from ipd_theory.games import MatrixGame
-from ipd_theory.replies.best import BestReplies, nearly_one, policy_iteration, race, rounding_of_returns
+from ipd_theory.replies.best import (
+    BestReplies,
+    nearly_one,
+    policy_iteration,
+    race,
+    rounding_of_returns,
+    same_from_all_sides,
+)
 from ipd_theory.returns import stopping_rate
 
 
@@ -98,8 +105,9 @@ def is_nash(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.0
         discount: [...] γ in [0, 1]; 1 is the limit of means.
 
     Raises:
-        ValueError: as `best_responses`.
+        ValueError: if the game is not symmetric, and as `best_responses`.
     """
+    same_from_all_sides(game)
     return gap(game, automaton, automaton, discount=discount) <= rounding_of_returns(game, automaton.cooperate.dtype)
 
 
@@ -109,6 +117,7 @@ def is_subgame_perfect(game: MatrixGame, automaton: Automaton, *, discount: Arra
 
     Arguments and errors are those of `is_nash`.
     """
+    same_from_all_sides(game)
     optimal = best_responses(game, automaton, discount=discount).optimal  # by the other's state
     meant = automaton.cooperate[..., :, None]
     wrong = ((meant > 0) & ~optimal[..., None, :, 0]) | ((meant < 1) & ~optimal[..., None, :, 1])

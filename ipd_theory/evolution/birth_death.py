@@ -64,11 +64,14 @@ def check_population(population: int, intensity: Float[ArrayLike, "..."], proces
 
 
 def _payoffs(A: Float[np.ndarray, "... 2 2"], i: Float[np.ndarray, " k"], N: int) -> tuple[Numbers, Numbers]:
-    """Return π_0 and π_1 [..., k] where i of N players are of strategy 0; 0 for a strategy that nobody plays."""
+    """Return π_0 and π_1 [..., k] where i of N players are of strategy 0; 1 for a strategy that nobody plays.
+
+    Whatever that is has no part in the process, if only it makes its fitness 1 − w + w π positive for every w.
+    """
     a, b, c, d = (A[..., row, column, None] for row in (0, 1) for column in (0, 1))
     mine = ((i - 1) * a + (N - i) * b) / (N - 1)
     theirs = (i * c + (N - i - 1) * d) / (N - 1)
-    return np.where(i == 0, 0.0, mine), np.where(i == N, 0.0, theirs)
+    return np.where(i == 0, 1.0, mine), np.where(i == N, 1.0, theirs)
 
 
 def _fitness(payoffs: tuple[Numbers, Numbers], intensity: Numbers) -> tuple[Numbers, Numbers]:

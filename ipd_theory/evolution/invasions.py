@@ -8,7 +8,7 @@ that it keeps its relative accuracy where one rate is 10^(−1000) of another.
 """
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Bool, Float, Int
 from scipy.special import logsumexp
 
 from ipd_theory._arguments import checked
@@ -78,14 +78,32 @@ def stationary(rates: Float[ArrayLike, "... _ _"]) -> Float[np.ndarray, "... n"]
         rates: [..., n, n] from row to column, 0 or more; the diagonal is not read.
 
     Raises:
-        ValueError: if rates are negative or not finite, or some states cannot be left for the others.
+        ValueError: if rates are negative or not finite, or where the chain ends depends on where it begins.
     """
     rate = square("rates", rates)
     off_diagonal = rate * (1 - np.eye(rate.shape[-1]))
     if (off_diagonal < 0).any():
         raise ValueError(f"rates must be 0 or more; got {off_diagonal.min()}")
+    order = _from_the_meeting_place(off_diagonal > 0)
+    both = np.take_along_axis(np.take_along_axis(off_diagonal, order[..., None], -2), order[..., None, :], -1)
     with np.errstate(divide="ignore"):
-        return _stationary(np.log(off_diagonal))
+        shares = _stationary(np.log(both))
+    return np.take_along_axis(shares, np.argsort(order, -1), -1)
+
+
+def _from_the_meeting_place(ways: Bool[np.ndarray, "... n n"]) -> Int[np.ndarray, "... n"]:
+    """Return the states [..., n] in an order that begins with one to which all others lead.
+
+    From any state then there are ways to those before it, however many states play leaves for good.
+    """
+    n = ways.shape[-1]
+    leads = ways | np.eye(n, dtype=bool)
+    for _ in range(n.bit_length()):
+        leads = leads @ leads
+    meets = leads.all(-2)
+    if not meets.any(-1).all():
+        raise ValueError("rates must lead from all states to some common one, or the shares are not unique")
+    return np.argsort(np.where(np.arange(n) == meets.argmax(-1)[..., None], -1, np.arange(n)), -1)
 
 
 def _stationary(log_rates: Matrices) -> Float[np.ndarray, "... n"]:
@@ -93,8 +111,6 @@ def _stationary(log_rates: Matrices) -> Float[np.ndarray, "... n"]:
     rate, n = np.array(log_rates), log_rates.shape[-1]
     for k in range(n - 1, 0, -1):
         leaving = logsumexp(rate[..., k, :k], axis=-1)
-        if np.isneginf(leaving).any():
-            raise ValueError(f"rates leave no way from state {k} to those before it; the shares are not unique")
         rate[..., :k, k] -= leaving[..., None]
         through = rate[..., :k, k, None] + rate[..., k, None, :k]
         rate[..., :k, :k] = np.logaddexp(rate[..., :k, :k], through)

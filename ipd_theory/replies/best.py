@@ -28,7 +28,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._engine import chains
-from ipd_theory.games import MatrixGame
+from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.returns import checked_strategies, expected_returns, rate_for_compiled
 
 MOST_TURNS = 200  # of policy iteration, which needs a handful
@@ -47,6 +47,15 @@ def nearly_one(dtype: np.dtype) -> float:
 def rounding_of_returns(game: MatrixGame, dtype: np.dtype) -> Float[Array, "..."]:
     """Return the difference of a game's returns [...] that is taken for rounding in a dtype."""
     return 16 * roundings(dtype) * jnp.abs(game.outcome_payoffs.astype(dtype)).max((-1, -2))
+
+
+def same_from_all_sides(game: MatrixGame) -> None:
+    """Raise `ValueError` unless the game is symmetric, as far as its payoffs are known: one strategy for all players.
+
+    In another game a strategy that is a best reply to itself for player 1 may be none for player 2.
+    """
+    if not isinstance(game.payoffs, jax.core.Tracer) and not is_symmetric(game):
+        raise ValueError(f"game must be symmetric, since all players play one strategy; got payoffs {game.payoffs}")
 
 
 class BestReplies(NamedTuple):

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from ipd_theory import strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
-from ipd_theory.replies.best import best_responses, gap, race, rounding_of_returns
+from ipd_theory.replies.best import best_responses, gap, race, rounding_of_returns, same_from_all_sides
 from ipd_theory.replies.witnesses import mistaken
 from ipd_theory.strategies.tables import contexts_of_cooperation
 
@@ -31,8 +31,9 @@ def is_nash(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discount: 
         discount: [...] γ in [0, 1]; 1 is the limit of means.
 
     Raises:
-        ValueError: as `best_responses`.
+        ValueError: if the game is not symmetric, and as `best_responses`.
     """
+    same_from_all_sides(game)
     others = (strategy,) * (game.num_players - 1)
     return gap(game, strategy, *others, discount=discount) <= _slack(game)
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from ipd_theory import strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
-from ipd_theory.replies.best import best_responses, race
+from ipd_theory.replies.best import best_responses, race, same_from_all_sides
 from ipd_theory.returns import expected_returns
 
 
@@ -79,6 +79,7 @@ def mistaken(
 
     None is exactly what makes it subgame perfect. Arguments and errors are those of `verdicts.is_nash`.
     """
+    same_from_all_sides(game)
     others = (strategy,) * (game.num_players - 1)
     optimal = best_responses(game, *others, discount=discount).optimal
     table = jnp.asarray(strategy)
