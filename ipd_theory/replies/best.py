@@ -49,6 +49,7 @@ def rounding_of_returns(game: MatrixGame, dtype: np.dtype) -> Float[Array, "..."
     return 16 * roundings(dtype) * jnp.abs(game.outcome_payoffs.astype(dtype)).max((-1, -2))
 
 
+@checked
 def same_from_all_sides(game: MatrixGame) -> None:
     """Raise `ValueError` unless the game is symmetric, as far as its payoffs are known: one strategy for all players.
 
