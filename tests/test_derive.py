@@ -12,6 +12,7 @@ import sympy
 import ipd_theory as ipd
 from ipd_theory import cli, symbolic
 from ipd_theory.commands.derive import derive
+from ipd_theory.phases.drift import AFTER_DC, defection_drift, from_probabilities
 
 P, Q = (0.3, 0.9, 0.2, 0.6, 0.1), (0.8, 0.7, 0.4, 0.5, 0.25)
 POINT = {
@@ -107,6 +108,11 @@ def test_text_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
         (["return", "--discount", "1e999999999"], "--discount holds '1e999999999', which is not a number"),
         (["return", "--payoffs", "nan,1,2,3"], "--payoffs holds 'nan', which cannot name a symbol"),
         (["gradient", "--wrt", "pq"], "--wrt pq is for the Hessian"),
+        (["stability", "--batch-size", "1/2"], "--batch-size must be 1 or more; got 1/2"),
+        (["stability", "--p-naive", "2"], "--p-naive must lie in [0, 1]; got 2"),
+        (["stability", "--learning-rate", "-1"], "--learning-rate must be 0 or more; got -1"),
+        (["stability", "--inner-episodes", "9"], "--inner-episodes must lie in 0 to 3; got 9"),
+        (["stability", "--discount", "1", "--q", "1,1,1,1,0"], "the limit of means jumps"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -120,3 +126,68 @@ def test_bad_input_is_one_line(
     assert not captured.out
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+HALVES = "1/2,1/2,1/2,1/2,1/2"
+LEARNER = "0.3,0.5,0.7,0.2,0.4"
+
+
+@pytest.mark.parametrize(("rate", "batch_size"), [(0.5, 1), (0.7, 3), (0.2, 1)])
+def test_stability_has_the_numbers_of_the_drift(
+    capsys: pytest.CaptureFixture[str], rate: float, batch_size: int
+) -> None:
+    """In numbers and in all symbols put in one by one, against the derivative that `phases.drift` computes."""
+    numbers = {"discount": "0.9", "payoffs": "1,-1,2,0", "learning_rate": str(rate), "batch_size": str(batch_size)}
+    derive("stability", q=LEARNER, p_naive="0.25", json=True, **numbers)
+    printed = json.loads(capsys.readouterr().out)
+    after_dc = defection_drift(
+        ipd.prisoners_dilemma(),
+        np.array([[0.3, 0.5, 0.7, 0.2, 0.4]]),
+        discount=0.9,
+        learning_rate=rate,
+        num_inner_episodes=1,
+        table=from_probabilities,
+    ).of_pool(0.25, batch_size)[..., AFTER_DC]
+    np.testing.assert_allclose(printed["of_pool"], after_dc, rtol=1e-10)
+    assert printed["unstable"] == (after_dc > 0)
+    assert printed["learner_within"] == (rate < 0.6966)
+    np.testing.assert_allclose(printed["sum"] * 0.25 / 2, printed["of_pool"], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("episodes", "batch_size"), [(1, 1), (1, 2), (2, 2)])
+def test_stability_windows_have_the_signs_of_the_drift(
+    capsys: pytest.CaptureFixture[str], episodes: int, batch_size: int
+) -> None:
+    derive(
+        "stability",
+        q=LEARNER,
+        discount="0.9",
+        payoffs="1,-1,2,0",
+        inner_episodes=episodes,
+        batch_size=str(batch_size),
+        json=True,
+    )
+    printed = json.loads(capsys.readouterr().out)
+    rates = np.linspace(0.001, printed["holds_below"], 199)
+    drift = defection_drift(
+        ipd.prisoners_dilemma(),
+        np.array([[0.3, 0.5, 0.7, 0.2, 0.4]]),
+        discount=0.9,
+        learning_rate=rates,
+        num_inner_episodes=episodes,
+        table=from_probabilities,
+    ).against_naive(batch_size)[..., AFTER_DC]
+    inside = np.any([(low < rates) & (rates < high + 1e-12) for low, high in printed["unstable_learning_rates"]], 0)
+    np.testing.assert_array_equal(inside, np.asarray(drift) > 0)
+    assert 0.05 < inside.mean() < 0.95
+
+
+def test_stability_in_text_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
+    derive("stability", q=HALVES, discount="0.9", payoffs="1,-1,2,0")
+    assert "which is so for 0.361879 < η < 1.11111" in capsys.readouterr().out  # the smaller root of a quadratic
+    derive("stability", q=HALVES, discount="0.9", payoffs="1,-1,2,0", learning_rate="0.5")
+    assert "which is 0.322616: defection is unstable for every p_naive above 0" in capsys.readouterr().out
+    derive("stability", q="TFT", discount="0.9", payoffs="1,-1,2,0", learning_rate="0.5")
+    assert "the learner leaves [0, 1] on the way" in capsys.readouterr().out
+    derive("stability", latex=True)
+    assert "0 &<" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import tyro
 
 from ipd_theory.commands.console import print_json, print_table, progress_bar, results
+from ipd_theory.commands.derived_stability import Setting, print_stability
 from ipd_theory.commands.strategy_argument import NUMBER, listed, number_or_symbol, strategy
 
 
@@ -18,7 +19,9 @@ class Entry(NamedTuple):
 
 
 def derive(
-    quantity: Annotated[Literal["return", "gradient", "hessian", "occupancy", "partner"], tyro.conf.Positional],
+    quantity: Annotated[
+        Literal["return", "gradient", "hessian", "occupancy", "partner", "stability"], tyro.conf.Positional
+    ],
     p: str | None = None,
     q: str | None = None,
     discount: str | None = None,
@@ -27,10 +30,14 @@ def derive(
     wrt: Literal["p", "q", "pq"] = "p",
     memory: Literal[1, 2, 3] = 2,
     family: Literal["reactive", "counting"] = "reactive",
+    learning_rate: str | None = None,
+    inner_episodes: int = 1,
+    batch_size: str = "1",
+    p_naive: str | None = None,
     latex: bool = False,
     json: bool = False,
 ) -> None:
-    """Derive a closed form: the return, its gradient or Hessian, the occupancy, or when a strategy is a partner.
+    """Derive a closed form: a return, its derivatives, the occupancy; what makes partners, or defection unstable.
 
     Whatever is not given stays a symbol: the cooperation probabilities p_0 … p_4 and q_0 … q_4 (at the start, after CC,
     CD, DC, DD, own action first), the discount γ, the payoffs R, S, T, P. Short results come as fractions, long ones as
@@ -40,6 +47,11 @@ def derive(
     partner takes --memory, --family and --payoffs: the inequalities that say, in the limit of means, when a nice
     strategy that looks at the other's last actions lets nobody earn more than R. Example, in the donation game:
     ipd-theory derive partner --memory 2 --payoffs b-c,-c,b,0
+
+    stability takes --q, the first probabilities of a naive learner that moves in probability space, --discount,
+    --payoffs and the last options: when agents that always defect, in a pool with such learners, begin to cooperate
+    after DC. With numbers for all but --learning-rate it lists the steps for which they do. Example, of a learner that
+    starts at one half: ipd-theory derive stability --q 1/2,1/2,1/2,1/2,1/2 --discount 0.9 --payoffs 1,-1,2,0
 
     Args:
         quantity: What to derive.
@@ -52,6 +64,10 @@ def derive(
         wrt: Whose strategy a gradient is taken in; pq is the mixed Hessian, rows in p and columns in q.
         memory: For partner, how many of the other's actions the strategy looks at.
         family: For partner, whether it looks at all of them or counts cooperations.
+        learning_rate: For stability, the learner's step η on its return, an average a step.
+        inner_episodes: For stability, M, the learner's steps, 0 to 3; 1 and 2 print well.
+        batch_size: For stability, B by which the shaping part of the gradient is divided; 1 is the true gradient.
+        p_naive: For stability, the weight of the learners in what agents ascend; it sets the size, not the sign.
         latex: Print LaTeX.
         json: Print JSON, each entry as LaTeX and, in full, as text that sympy reads back (tell it that S is a symbol).
     """
@@ -59,6 +75,9 @@ def derive(
         _partner(memory, family, payoffs, latex, json)
         return
     pairing = _pairing(p, q, discount, payoffs)
+    if quantity == "stability":
+        print_stability(Setting(learning_rate, inner_episodes, batch_size, p_naive), pairing, latex, json)
+        return
     if wrt == "pq" and quantity != "hessian":
         raise ValueError(f"--wrt pq is for the Hessian; the {quantity} takes p or q")
     from ipd_theory import symbolic

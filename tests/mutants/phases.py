@@ -58,6 +58,22 @@ MUTANTS = (
         "quadratic",
     ),
     Mutant(
+        "the symbolic condition divides nothing by the batch",
+        STABILITY,
+        "* u[k] / B for w",
+        "* u[k] for w",
+        "test_derive.py",
+        "stability_has_the_numbers",
+    ),
+    Mutant(
+        "windows of the step ignore where the learner leaves its probabilities",
+        STABILITY,
+        "                last = low\n",
+        "                last = sympy.oo\n",
+        "test_derive.py",
+        "stability_in_text",
+    ),
+    Mutant(
         "an agent has left defection where it cooperates with nobody it meets",
         BOUNDARIES,
         "MET = np.array([0, AFTER_DC, 4])",
