@@ -48,6 +48,7 @@ ALLOWED = {
     "phase learner_std 0": "learners that all start alike",
     "phase steps 0": "pools as they start",
     "phase inner_episodes 0": "learners that never move",
+    "derive inner_episodes 0": "learners that never move",
     "* *_at_once 0": "all at once",
     "* gradient_parts_every 0": "never",
     "* environment.payoffs [-0]*": "payoffs",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import tyro
 
 from ipd_theory.commands.console import print_json, print_table, progress_bar, results
-from ipd_theory.commands.derived_stability import Setting, print_stability
+from ipd_theory.commands.derived_stability import print_stability, setting
 from ipd_theory.commands.strategy_argument import NUMBER, listed, number_or_symbol, strategy
 
 
@@ -48,10 +48,10 @@ def derive(
     strategy that looks at the other's last actions lets nobody earn more than R. Example, in the donation game:
     ipd-theory derive partner --memory 2 --payoffs b-c,-c,b,0
 
-    stability takes --q, the first probabilities of a naive learner that moves in probability space, --discount,
-    --payoffs and the last options: when agents that always defect, in a pool with such learners, begin to cooperate
-    after DC. With numbers for all but --learning-rate it lists the steps for which they do. Example, of a learner that
-    starts at one half: ipd-theory derive stability --q 1/2,1/2,1/2,1/2,1/2 --discount 0.9 --payoffs 1,-1,2,0
+    stability takes --q, --discount, --payoffs and the options below --family: when agents that always defect, in a pool
+    with naive learners whose first probabilities are q and move by gradient steps, begin to cooperate after DC. With
+    numbers for all but --learning-rate it lists the steps for which they do. Example, of a learner that starts at one
+    half: ipd-theory derive stability --q 1/2,1/2,1/2,1/2,1/2 --discount 0.9 --payoffs 1,-1,2,0
 
     Args:
         quantity: What to derive.
@@ -71,12 +71,13 @@ def derive(
         latex: Print LaTeX.
         json: Print JSON, each entry as LaTeX and, in full, as text that sympy reads back (tell it that S is a symbol).
     """
+    pool = setting(learning_rate, inner_episodes, batch_size, p_naive)
     if quantity == "partner":
         _partner(memory, family, payoffs, latex, json)
         return
     pairing = _pairing(p, q, discount, payoffs)
     if quantity == "stability":
-        print_stability(Setting(learning_rate, inner_episodes, batch_size, p_naive), pairing, latex, json)
+        print_stability(pool, pairing, latex, json)
         return
     if wrt == "pq" and quantity != "hessian":
         raise ValueError(f"--wrt pq is for the Hessian; the {quantity} takes p or q")

@@ -9,12 +9,32 @@ MOST_EPISODES = 3
 
 
 class Setting(NamedTuple):
-    """The options of a pool as they were given; None stays a symbol."""
+    """The settings of a pool, numbers or symbols."""
 
-    learning_rate: str | None
+    learning_rate: Any
     inner_episodes: int
-    batch_size: str
-    p_naive: str | None
+    batch_size: Any
+    p_naive: Any
+
+
+def setting(learning_rate: str | None, inner_episodes: int, batch_size: str, p_naive: str | None) -> Setting:
+    """Return the settings that options give; what is None is a symbol.
+
+    Raises:
+        ValueError: naming the option, if one is no symbol and out of range.
+    """
+    import sympy
+
+    from ipd_theory.phases.stability import LEARNING_RATE
+
+    if not 0 <= inner_episodes <= MOST_EPISODES:
+        raise ValueError(f"--inner-episodes must lie in 0 to {MOST_EPISODES}; got {inner_episodes}")
+    return Setting(
+        _option("--learning-rate", learning_rate, LEARNING_RATE, 0, sympy.oo),
+        inner_episodes,
+        _option("--batch-size", batch_size, None, 1, sympy.oo),
+        _option("--p-naive", p_naive, sympy.Symbol("p_naive"), 0, 1),
+    )
 
 
 class _Numbers(NamedTuple):
@@ -31,27 +51,22 @@ class _Numbers(NamedTuple):
     within: bool | None = None
 
 
-def print_stability(setting: Setting, pairing: Any, latex: bool, json: bool) -> None:
+def print_stability(pool: Setting, pairing: Any, latex: bool, json: bool) -> None:
     """Print the condition for the learner, discount and payoffs of a pairing."""
     import sympy
 
     from ipd_theory import symbolic
     from ipd_theory.phases import stability
 
-    if not 0 <= setting.inner_episodes <= MOST_EPISODES:
-        raise ValueError(f"--inner-episodes must lie in 0 to {MOST_EPISODES}; got {setting.inner_episodes}")
-    rate = _option("--learning-rate", setting.learning_rate, stability.LEARNING_RATE, 0, sympy.oo)
-    batch = _option("--batch-size", setting.batch_size, None, 1, sympy.oo)
-    p_naive = _option("--p-naive", setting.p_naive, sympy.Symbol("p_naive"), 0, 1)
     values = dict(zip(symbolic.Q_SYMBOLS, pairing.q, strict=True))
     values |= dict(zip(symbolic.PAYOFFS, pairing.payoffs, strict=True)) | {symbolic.DISCOUNT: pairing.discount}
     with progress_bar("deriving the stability of defection") as progress:
-        general = stability.stability_condition(setting.inner_episodes, batch)
+        general = stability.stability_condition(pool.inner_episodes, pool.batch_size)
         progress(0.3)
-        condition = general.given(values | {stability.LEARNING_RATE: rate})
+        condition = general.given(values | {stability.LEARNING_RATE: pool.learning_rate})
         if condition.drift.has(sympy.zoo, sympy.nan):
             raise ValueError("--q and --discount: the condition does not exist here, where the limit of means jumps")
-        condition, numbers = _with_numbers(general, condition, values, rate, p_naive / (setting.inner_episodes + 1))
+        condition, numbers = _with_numbers(general, condition, values, pool)
         progress(1.0)
     if json:
         definitions = {str(symbol): str(meaning) for symbol, meaning in condition.definitions}
@@ -74,7 +89,7 @@ def _option(option: str, text: str | None, symbol: Any, low: Any, high: Any) -> 
     return value
 
 
-def _with_numbers(general: Any, condition: Any, values: dict[Any, Any], rate: Any, weight: Any) -> tuple[Any, _Numbers]:
+def _with_numbers(general: Any, condition: Any, values: dict[Any, Any], pool: Setting) -> tuple[Any, _Numbers]:
     """Return the condition, as one fraction where η alone is left, and its numbers."""
     from ipd_theory.phases.stability import LEARNING_RATE, StabilityCondition
 
@@ -84,9 +99,10 @@ def _with_numbers(general: Any, condition: Any, values: dict[Any, Any], rate: An
         return StabilityCondition((), general.in_learning_rate(values)[0]), _Numbers(*general.windows(values))
     if free:
         return condition, _Numbers()
-    _, learner = general.in_learning_rate(values | {LEARNING_RATE: rate})
+    _, learner = general.in_learning_rate(values | {LEARNING_RATE: pool.learning_rate})
     within = all(0 <= x <= 1 for x in learner)
-    return condition, _Numbers(total=condition.drift, of_pool=condition.drift * weight, within=within)
+    of_pool = condition.drift * pool.p_naive / (pool.inner_episodes + 1)
+    return condition, _Numbers(total=condition.drift, of_pool=of_pool, within=within)
 
 
 def _as_json(numbers: _Numbers) -> dict[str, Any]:

@@ -174,9 +174,12 @@ def stability_condition(num_inner_episodes: int, batch_size: Any = 1) -> Stabili
     """
     if num_inner_episodes < 0:
         raise ValueError(f"num_inner_episodes must be 0 or more; got {num_inner_episodes}")
-    B = exact(batch_size)
-    if B.is_number and not B >= 1:
-        raise ValueError(f"batch_size must be 1 or more, or a symbol; got {batch_size}")
+    try:
+        B = exact(batch_size)
+    except ValueError:
+        B = sympy.Integer(0)
+    if B.is_number and not (B.is_real and B >= 1):
+        raise ValueError(f"batch_size must be a number, 1 or more, or a symbol; got {batch_size!r}")
     pair = ALWAYS_DEFECT
     own_gain = rational(gradient(pair, player=0, wrt=0)[AFTER_DC])
     wish = [rational(gradient(pair, player=0, wrt=1)[k]) for k in MOVING]

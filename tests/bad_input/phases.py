@@ -172,4 +172,5 @@ MEANT: dict[str, str] = {
     "drawing.style.save description another word": "any words",
     "phases.outcomes.tit_for_tat_like logits infinite": "play is sure; only signs are read",
     "phases.settings.Cell inner_episodes a number": "three episodes",
+    "phases.stability.stability_condition batch_size a number": "a batch of that size",
 }
