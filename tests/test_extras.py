@@ -127,3 +127,10 @@ def test_without_extras_the_core_loads_and_the_rest_says_what_to_install():
     for error, status, extra in zip(*[iter(said_by_commands)] * 2, ("cli", "phases", "rl", "figures"), strict=False):
         assert error.endswith(f"pip install 'ipd-theory[{extra}]'")
         assert status.startswith("2 ")
+
+
+def test_extras_are_made_of_extras_that_there_are():
+    own = [line for lines in PROJECT["optional-dependencies"].values() for line in lines if line.startswith("ipd-theory[")]
+    named = {name for line in own for name in line[len("ipd-theory[") : -1].split(",")}
+    assert named
+    assert named <= EXTRAS.keys()
