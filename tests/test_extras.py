@@ -130,7 +130,8 @@ def test_without_extras_the_core_loads_and_the_rest_says_what_to_install():
 
 
 def test_extras_are_made_of_extras_that_there_are():
-    own = [line for lines in PROJECT["optional-dependencies"].values() for line in lines if line.startswith("ipd-theory[")]
-    named = {name for line in own for name in line[len("ipd-theory[") : -1].split(",")}
+    lines = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+    own = [re.fullmatch(r"ipd-theory\[(.*)\]", line) for line in lines]
+    named = {name for match in own if match for name in match[1].split(",")}
     assert named
     assert named <= EXTRAS.keys()
