@@ -34,6 +34,13 @@ def test_an_extortioner_in_words_and_as_a_picture(tmp_path: Path, capsys: pytest
     assert (tmp_path / "extort.png").stat().st_size > 5000
 
 
+def test_what_rounding_leaves_of_nought_is_written_0(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["strategy", "WSLS"])
+    said = capsys.readouterr().out
+    assert "between (0.5, 3), (5, 0), (3, 3)\n" in said
+    assert "│ Nash            │            yes │        1 │" in said  # 2R = T + P: a tie in the limit of means alone
+
+
 def test_an_automaton_state_by_state_and_as_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = ["strategy", "punish(2)", "--payoffs", "3,0,4,1", "--discount", "0.5"]
     cli.main([*line, "--plot", str(tmp_path / "punish.png")])

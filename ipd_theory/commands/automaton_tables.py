@@ -71,11 +71,11 @@ def print_facts(result: dict[str, Any]) -> None:
     ]
     header = ("state", "cooperates", *(f"{o} →" for o in OUTCOMES), "best reply")
     mean = mean_in_words(settings["discount"])
-    title = f"{settings['strategy']}, {mean}: states, and where outcomes lead, own action first"
+    title = f"{settings['strategy']}, {mean} (outcomes → next state; own action first)"
     print_table(header, rows, title=title)
     print_verdicts(result)
     lines = [
-        f"earns {result['earns_against_itself']:.6f} a step against itself; "
+        f"earns {result['earns_against_itself']:.6f} a step against itself",
         f"a best reply to it, which knows its state, earns {result['best_reply_earns']:.6f}",
         f"payoffs {payoffs_in_words(settings['payoffs'])}; error {settings['error']:g}",
     ]

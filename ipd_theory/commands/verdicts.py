@@ -37,9 +37,11 @@ def _windows(test: Any, game: Any, strategy: Any) -> list[tuple[float, float]]:
 
 def print_verdicts(result: dict[str, Any]) -> None:
     """Print what `judged` returned, with the settings of the command."""
-    windows = {
-        word: ", ".join(f"{low:.4g} to {high:.4g}" for low, high in found) or "no γ"
-        for word, found in result["discounts"].items()
-    }
+    windows = {word: ", ".join(map(_window, found)) or "no γ" for word, found in result["discounts"].items()}
     here = [(word, "yes" if holds else "no", windows.get(word, "")) for word, holds in result["is"].items()]
     print_table(("it is", mean_in_words(result["settings"]["discount"]), "for γ in"), here)
+
+
+def _window(ends: tuple[float, float]) -> str:
+    low, high = (f"{end:.4g}" for end in ends)
+    return low if low == high else f"{low} to {high}"
