@@ -24,6 +24,8 @@ INTRODUCTION = "Exact analysis of learning-aware agents in the iterated prisoner
 FIRST_STEPS = """\
 first steps
   ipd-theory returns TFT WSLS --error 0.01
+  ipd-theory strategy "extort(3)"
+  ipd-theory evolve TFT ALLC ALLD --process moran --error 0.01
   ipd-theory derive return --q TFT --discount 1
   ipd-theory tournament --rules naive lola sos --plot meta-game.png
   ipd-theory tournament --strategies stewart-plotkin --game axelrod

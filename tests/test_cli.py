@@ -51,6 +51,20 @@ def test_python_m_is_the_same(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_command_s_help_fits_the_terminal(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    cli.main([name, "--help"])
+    page = capsys.readouterr().out
+    too_wide = [line for line in page.splitlines() if len(line) > 80]
+    assert all(line.startswith("  ") or " " not in line for line in too_wide)  # commands to copy, and a list of presets
+    _, function = cli._loaded(name)
+    prose = (function.__doc__ or "").partition("Args:")[0]
+    assert " ".join(prose.split()) in " ".join(page.split())
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
 def test_a_command_s_help_loads_no_jax(name: str):
     code = (
         f"import sys; from ipd_theory import cli\ntry: cli.main([{name!r}, '--help'])\n"

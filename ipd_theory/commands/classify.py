@@ -23,7 +23,9 @@ def classify(
     All 16 strategies of memory one, or 65,536 of memory two, are held to each word; rounds not yet played count as
     mutual cooperation. Partners are never first to defect and Nash; rivals never earn less than their opponent;
     efficient strategies cooperate with their copy all the time in the limit of trembles that vanish. The table has how
-    many are both what the row and what the column says. Example: ipd-theory classify --list partner rival efficient
+    many are both what the row and what the column says.
+
+      ipd-theory classify --list partner rival efficient
 
     Args:
         memory: How many outcomes they remember.

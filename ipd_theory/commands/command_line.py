@@ -2,9 +2,14 @@
 
 import contextlib
 import functools
+import inspect
 import io
 import itertools
 import os
+import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +35,10 @@ def read(command: Callable[..., None], name: str, given: Sequence[str]) -> Calla
     def later(*args: Any, **kwargs: Any) -> Callable[[], None]:
         return functools.partial(command, *args, **kwargs)
 
-    with contextlib.nullcontext() if {"-h", "--help"} & set(given) else _errors_in_one_line():
+    del later.__wrapped__  # tyro would read the docstring there
+    later.__dict__["__signature__"] = inspect.signature(command)
+    later.__doc__ = _one_line_a_paragraph(inspect.getdoc(command) or "")
+    with _wrapped_help() if {"-h", "--help"} & set(given) else _errors_in_one_line():
         call: Any = tyro.cli(later, prog=f"ipd-theory {name}", args=given, config=MARKERS)
     options.check(command, call.keywords)
     return call
@@ -39,6 +47,39 @@ def read(command: Callable[..., None], name: str, given: Sequence[str]) -> Calla
 def complete(commands: Mapping[str, Callable[..., None]], given: Sequence[str]) -> None:
     """Print or write completions of all commands for a shell."""
     tyro.extras.subcommand_cli_from_dict(dict(commands), prog="ipd-theory", args=given, config=MARKERS)
+
+
+def _one_line_a_paragraph(text: str) -> str:
+    """Return a docstring whose paragraphs and arguments are a line each: tyro keeps some breaks."""
+    prose, arguments, rest = text.partition("\nArgs:\n")
+    paragraphs = (part if part.startswith(" ") else " ".join(part.split()) for part in prose.split("\n\n"))
+    return "\n\n".join(paragraphs) + arguments + re.sub(r"\n {8,}", " ", rest)
+
+
+class _Kept(io.StringIO):
+    """What would be printed, with the colours and characters that standard output can show."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return sys.__stdout__.encoding if sys.__stdout__ is not None else "utf-8"
+
+    def isatty(self) -> bool:
+        return sys.__stdout__ is not None and sys.__stdout__.isatty()
+
+
+@contextlib.contextmanager
+def _wrapped_help() -> Iterator[None]:
+    """Break the prose of a help page at the terminal's width; boxes, which are, and indented commands stay."""
+    said = _Kept()
+    try:
+        with contextlib.redirect_stdout(said):
+            yield
+    finally:
+        width = shutil.get_terminal_size().columns
+        page = re.sub(r"\n{3,}", "\n\n", said.getvalue())
+        for line in page.splitlines():
+            prose = line[:1].isalnum() and len(line) > width
+            print(textwrap.fill(line, width, break_on_hyphens=False, break_long_words=False) if prose else line)
 
 
 @contextlib.contextmanager

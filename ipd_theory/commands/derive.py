@@ -41,12 +41,15 @@ def derive(
 
     Whatever is not given stays a symbol: the cooperation probabilities p_0 … p_4 and q_0 … q_4 (at the start, after CC,
     CD, DC, DD, own action first), the discount γ, the payoffs R, S, T, P. Short results come as fractions, long ones as
-    products of 4 × 4 determinants |c p̃ q̃ f| with a table of their columns. Example: the long-run return of any strategy
-    against tit for tat: ipd-theory derive return --q TFT --discount 1
+    products of 4 × 4 determinants |c p̃ q̃ f| with a table of their columns. Example, the long-run return of any strategy
+    against tit for tat:
+
+      ipd-theory derive return --q TFT --discount 1
 
     partner takes --memory, --family and --payoffs: the inequalities that say, in the limit of means, when a nice
     strategy that looks at the other's last actions lets nobody earn more than R. Example, in the donation game:
-    ipd-theory derive partner --memory 2 --payoffs b-c,-c,b,0
+
+      ipd-theory derive partner --memory 2 --payoffs b-c,-c,b,0
 
     stability takes --q, --discount, --payoffs and the options below --family: when agents that always defect, in a pool
     with naive learners whose first probabilities are q and move by gradient steps, begin to cooperate after DC. With

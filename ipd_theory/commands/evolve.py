@@ -48,7 +48,7 @@ def evolve(
 
     network: everybody plays and imitates neighbours (Santos & Pacheco 2005).
 
-    Example: ipd-theory evolve TFT ALLC ALLD --process moran --error 0.01 --plot invasions.png
+      ipd-theory evolve TFT ALLC ALLD --process moran --error 0.01 --plot invasions.png
 
     Args:
         strategies: Two or more, by names (TFT, WSLS, GRIM, …), names with numbers (gtft(0.3), extort(3)), tables with

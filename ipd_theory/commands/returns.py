@@ -23,7 +23,9 @@ def returns(
 ) -> None:
     """Print what two strategies earn from each other: returns, occupancy, values and the gradient, exactly.
 
-    Example, Axelrod's payoffs in the limit of means: ipd-theory returns GTFT ALLD --discount 1 --payoffs 3,0,5,1
+    Example, Axelrod's payoffs in the limit of means:
+
+      ipd-theory returns GTFT ALLD --discount 1 --payoffs 3,0,5,1
 
     Args:
         p: Player 1's strategy: a name (TFT, WSLS, GRIM, GTFT, TF2T, ALLC, ALLD, …), a name with numbers (gtft(0.3),
@@ -129,4 +131,4 @@ def _print_tables(result: dict[str, Any], memory: int) -> None:
             title=f"{name}  {settings[name]} earns {result['returns'][i]:.6f} a step (own action first)",
         )
     played = f"payoffs {payoffs_in_words(settings['payoffs'])}; {mean_in_words(settings['discount'])}"
-    results.print(played, soft_wrap=True)
+    results.print(f"{played}; error {settings['error']:g}", soft_wrap=True)

@@ -26,7 +26,8 @@ def strategy(
     Nash. A rival never earns less than its opponent. An efficient strategy cooperates with its copy all the time in the
     limit of trembles that vanish. Each no comes with a witness: the match that shows it. The fingerprint is the score
     against tit for tat that cooperates with probability x, or defects with probability y, instead.
-    Example: ipd-theory strategy "extort(3)" --plot extort.png
+
+      ipd-theory strategy "extort(3)" --plot extort.png
 
     Args:
         name: A name (TFT, WSLS, GRIM, TF2T, …), a name with numbers (gtft(0.3), extort(3)), or all entries of a table

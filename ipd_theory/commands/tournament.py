@@ -43,7 +43,8 @@ def tournament(
 
     Strategies (--strategies): every match is solved exactly and draws nothing. The ranking is by payoff a step over
     all opponents, itself included, with matches won, who is evolutionarily stable among these, and who survives.
-    Example: ipd-theory tournament --strategies stewart-plotkin "punish(2)" --game axelrod --horizon 200 --plot sp.png
+
+      ipd-theory tournament --strategies stewart-plotkin "punish(2)" --game axelrod --horizon 200 --plot sp.png
 
     Args:
         rules: Which rules, NAME or NAME(argument, …), e.g. naive "lola(20)" "lola-dice(3, 6)"; what is left out is as

@@ -36,8 +36,9 @@ def verify(
     are played, and the sample mean is tested against the claim. All claims being true, one run in 1,000 raises a
     false alarm.
 
-    Examples: ipd-theory verify --estimator mine.py:weights
-    and, on a problem of one's own: ipd-theory verify --game chicken --batch 3 --length 1 --ego 0.9,0.8,0.3,0.6,0.2
+      ipd-theory verify --estimator mine.py:weights
+
+      ipd-theory verify --game chicken --batch 3 --length 1 --ego 0.9,0.8,0.3,0.6,0.2
 
     Args:
         estimator: Your own instead of the built-in four, as FILE:NAME: a function of rewards [..., B, M, T]
