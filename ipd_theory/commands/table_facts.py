@@ -101,13 +101,14 @@ def _lines(result: dict[str, Any]) -> list[str]:
     if result["enforces"]:
         slope, baseline = result["enforces"]["slope"], result["enforces"]["baseline"]
         lines.append(f"enforces π₂ − {baseline:.4g} = {slope:.4g} (π₁ − {baseline:.4g}) on whoever it meets")
-    corners = ", ".join(f"({_rounded(a)}, {_rounded(b)})" for a, b in result["leaves"][:8])
+    size = max(abs(payoff) for corner in result["leaves"] for payoff in corner)
+    corners = ", ".join(f"({_rounded(a, size)}, {_rounded(b, size)})" for a, b in result["leaves"][:8])
     more = f" and {len(result['leaves']) - 8} more" if len(result["leaves"]) > 8 else ""
     return [*lines, f"leaves the payoffs (its, the opponent's) between {corners}{more}"]
 
 
-def _rounded(payoff: float) -> str:
-    return f"{round(float(payoff), 12) + 0.0:.4g}"  # 0 for what rounding leaves of it
+def _rounded(payoff: float, size: float) -> str:
+    return f"{payoff if abs(payoff) > 1e-12 * size else 0.0:.4g}"  # 0 for what rounding leaves of it
 
 
 def _played(play: dict[str, Any]) -> str:

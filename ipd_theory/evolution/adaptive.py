@@ -213,7 +213,7 @@ def _leg(
 
     fastest = float(np.abs(rate(x)).max())
     for event in (leaves, returns):
-        event.terminal, event.direction = True, -1  # type: ignore[attr-defined]
+        event.terminal, event.direction = True, -1  # type: ignore[attr-defined]  # where scipy looks for them
     ends = (now, times[-1])
     done = solve_ivp(
         lambda _, y: np.where(held, 0.0, rate(inside(y))),

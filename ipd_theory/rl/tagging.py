@@ -28,7 +28,7 @@ def to_tagged(name: str, settings: Any, known: tuple[type, ...]) -> dict[str, An
         ValueError: if they would not come back equal.
     """
     kind = type(settings)
-    if not dataclasses.is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not dataclasses.is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # not in its type
         raise TypeError(f"{name} must be an instance of a frozen dataclass; got {settings!r}")
     fields = {field.name: getattr(settings, field.name) for field in dataclasses.fields(kind)}
     if "name" in fields:

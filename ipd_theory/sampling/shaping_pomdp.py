@@ -21,8 +21,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from ipd_theory import _checks, strategies
 from ipd_theory.games import MatrixGame
@@ -101,23 +100,12 @@ class MetaEpisodes(eqx.Module):
     ego_memory: int = eqx.field(static=True)
 
 
-@functools.cache
-def successors(memory: int) -> Int[np.ndarray, "h 4"]:
-    """Return the context [h, 4] that follows each context and outcome, the outcome in the player's own view."""
-    table = []
-    for length in range(memory + 1):
-        for index in range(4**length):
-            kept = index if length < memory else index % 4 ** (memory - 1) if memory else 0
-            first = strategies.num_contexts(min(length + 1, memory) - 1) if memory else 0
-            table.append([first + 4 * kept + outcome if memory else 0 for outcome in range(4)])
-    return np.array(table)
-
-
 def opening_contexts(pomdp: ShapingPOMDP, ego_memory: int, learner_memory: int) -> tuple[int, int]:
     """Return the contexts in which ego and the learner start an inner episode."""
     if pomdp.start is None:
         return 0, 0
-    return int(successors(ego_memory)[0, pomdp.start]), int(successors(learner_memory)[0, OUTCOME_SWAP[pomdp.start]])
+    after_ego, after_learner = strategies.successors(ego_memory)[0], strategies.successors(learner_memory)[0]
+    return int(after_ego[pomdp.start]), int(after_learner[OUTCOME_SWAP[pomdp.start]])
 
 
 def ego_tables(num_inner_episodes: int, ego_logits: Float[Array, "E h"]) -> Float[Array, "M h"]:
@@ -163,8 +151,8 @@ def play(
     N, (B, M, T) = num_meta_episodes, pomdp.shape
     tables = ego_tables(M, ego_logits)
     memories = strategies.memory_of(ego_logits), strategies.memory_of(pomdp.learner_table, name="learner_table")
-    after_ego = jnp.asarray(successors(memories[0]), jnp.int32)
-    after_learner = jnp.asarray(successors(memories[1])[:, OUTCOME_SWAP], jnp.int32)
+    after_ego = jnp.asarray(strategies.successors(memories[0]), jnp.int32)
+    after_learner = jnp.asarray(strategies.successors(memories[1])[:, OUTCOME_SWAP], jnp.int32)
     opening = [jnp.full((N, B), c, jnp.int32) for c in opening_contexts(pomdp, *memories)]
     rule, payoffs = pomdp.learner, pomdp.game.outcome_payoffs.astype(tables.dtype)
 

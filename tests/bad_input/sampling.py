@@ -159,7 +159,7 @@ INSIDE = dict.fromkeys(
         *("sampling.enumeration.check_path", "sampling.enumeration.learner_path", "sampling.enumeration.taken"),
         *("sampling.enumeration.meta_trajectories", "sampling.enumeration.multisets"),
         *("sampling.shaping_pomdp.check_memory", "sampling.shaping_pomdp.ego_tables"),
-        *("sampling.shaping_pomdp.opening_contexts", "sampling.shaping_pomdp.successors"),
+        "sampling.shaping_pomdp.opening_contexts",
         "sampling.estimators.check_share",
     ),
     "shared inside the room, behind the doors that look at what they are given",
