@@ -122,8 +122,7 @@ def memory_one_value_gaps(p: Columns, q: Columns, delta: Array, payoffs: Columns
         p, q, delta: as for `memory_one_occupancy`.
         payoffs: four columns [...], player 1's payoffs after CC, CD, DC, DD.
     """
-    own, others = (differences(p, q, delta, payoffs) for differences in _DIFFERENCES)
-    return ValueGaps((own[0], own[1]), (others[0], others[1]))
+    return ValueGaps(*(differences(p, q, delta, payoffs) for differences in _DIFFERENCES))
 
 
 def _unit_gaps(p: Columns, q: Columns, delta: Array) -> list[ValueGaps]:
