@@ -39,14 +39,14 @@ from ipd_theory._engine import (
     Columns,
     argument_of_jumps,
     chains,
+    compiled,
+    computed_once,
     in_cached_blocks,
     jump_scale,
     memory_one_occupancy,
-    memory_one_returns,
-    memory_one_value_gaps,
+    memory_one_return,
     once_differentiable,
     result_of_jumps,
-    side_by_side,
 )
 from ipd_theory.games import MatrixGame
 
@@ -95,10 +95,9 @@ def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memor
     """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
     if len(tables) != 2 or memory != 1:
         return chains.discounted_returns(payoffs, tables, delta, memory)
-    p, q = _columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP)
-    return side_by_side(
-        memory_one_returns(p, q, delta, tuple(_columns(payoffs[..., i, :]) for i in range(payoffs.shape[-2])))
-    )
+    # One more axis, over the players whose returns are asked for, keeps all of it one elementwise loop.
+    p, q = _columns(tables[0][..., None, :]), _columns(tables[1][..., None, :], strategies.CONTEXT_SWAP)
+    return memory_one_return(p, q, delta[..., None], _columns(payoffs))
 
 
 def _jumping_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
@@ -116,7 +115,7 @@ def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arr
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
     if len(tables) != 2 or memory != 1:
         return chains.discounted_occupancy(tables, delta, memory)
-    return side_by_side(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP), delta))
+    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP), delta), -1)
 
 
 def _may_vanish(discount: ArrayLike) -> bool:
@@ -294,8 +293,10 @@ def return_gradient(
     arrays, memory = checked_strategies(tables, game.num_players)
     _fitting(tables, discount, game)
     table, delta = _checks.floating(tables[wrt]), rate_for_compiled(discount, arrays[0].dtype)
+    two_of_memory_one = len(tables) == 2 and memory == 1 and table.shape[-1] == 5
+    gradient = _memory_one_gradient_of_game if two_of_memory_one else _gradient_of_game
     asked = {"player": player, "wrt": wrt, "may_jump": _may_vanish(discount), "normalized": normalized}
-    return _gradient_of_game(game, table, arrays, delta, memory=memory, **asked)
+    return gradient(game, table, arrays, delta, memory=memory, **asked)
 
 
 _ASKED = ("memory", "player", "wrt", "may_jump", "normalized")
@@ -327,6 +328,9 @@ def _gradient_of_game(
     return gradient if normalized else gradient / delta[..., None]
 
 
+_memory_one_gradient_of_game = compiled(*_ASKED)(_gradient_of_game)
+
+
 def _infinite_where_it_jumps(gradient: Array, spread: Array, delta: Array) -> Array:
     """Return the gradient [..., h], infinite where the limit of means jumps.
 
@@ -347,16 +351,16 @@ def _chain_gradient(table: Array, payoffs: Array, tables: list[Array], delta: Ar
 
 def _memory_one_gradient(table: Array, payoffs: Array, other: Array, delta: Array, wrt: int) -> Array:
     """The same for two memory-one strategies; only `table` has all batch axes."""
+    order, partner_order = (None, strategies.CONTEXT_SWAP) if wrt == 0 else (strategies.CONTEXT_SWAP, None)
 
     def gradient(table: Array, payoffs: Array, other: Array, delta: Array) -> Array:
-        tables, swap = ((table, other) if wrt == 0 else (other, table)), np.array(strategies.CONTEXT_SWAP)
-        p, q = _columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP)
-        occupied = memory_one_occupancy(p, q, delta)
-        after_c, after_d = (x[..., None] for x in memory_one_value_gaps(p, q, delta, _columns(payoffs))[wrt])
-        visits = delta, *((1 - delta) * x for x in occupied)
-        # In the order of the strategy that changes; its partner's is the other.
-        own_visits = side_by_side([visits[i] for i in swap] if wrt else visits)
-        partner = other[..., swap]
-        return own_visits * (partner * after_c + (1 - partner) * after_d)
+        own, partner = computed_once((_columns(table, order), _columns(other, partner_order)))
+
+        def total(columns: Columns) -> Array:
+            p, q = (columns, partner) if wrt == 0 else (partner, columns)
+            return memory_one_return(p, q, delta, _columns(payoffs)).sum()
+
+        columns = computed_once(jax.grad(total)(own))
+        return jnp.stack([columns[i] for i in order or range(5)], -1)
 
     return in_cached_blocks(gradient, (table, payoffs, other, delta), ranks=(1, 1, 1, 0))

@@ -1,16 +1,11 @@
 """Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
 
 from ipd_theory._engine import chains
-from ipd_theory._engine.compilation import compiled, computed_once, in_cached_blocks, side_by_side
+from ipd_theory._engine.compilation import compiled, computed_once, in_cached_blocks
 from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.jumps import argument_of_jumps, jump_scale, once_differentiable, result_of_jumps
-from ipd_theory._engine.memory_one import (
-    memory_one_occupancy,
-    memory_one_return,
-    memory_one_returns,
-    memory_one_value_gaps,
-)
+from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
 from ipd_theory._engine.small_systems import small_solve, symmetric_pseudo_solve
 
 __all__ = [
@@ -24,12 +19,10 @@ __all__ = [
     "jump_scale",
     "memory_one_occupancy",
     "memory_one_return",
-    "memory_one_returns",
     "memory_one_value_gaps",
     "occupancy",
     "once_differentiable",
     "result_of_jumps",
-    "side_by_side",
     "small_solve",
     "symmetric_pseudo_solve",
 ]

@@ -24,7 +24,6 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 P = ParamSpec("P")
@@ -42,43 +41,6 @@ def computed_once(values: T) -> T:
     """Return a tree of arrays that compiled code is to compute once and store."""
     stored: T = jax.lax.optimization_barrier(values)
     return stored
-
-
-def in_one_loop(function: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
-    """Return a function of one or two results, which a CPU computes in one loop that nothing else is fused with.
-
-    XLA gives every result a loop of its own, which computes again what results share; but a complex number is one
-    result. A call that is not inlined keeps XLA from taking it apart again, under any compiler options.
-
-    Args:
-        function: elementwise over trees of arrays, which broadcast; what it computes is not differentiated.
-    """
-
-    @jax.jit
-    def loop(*arguments: Any) -> Array:
-        with set_xla_metadata(inlineable=None):  # calls within are inlined
-            results = jnp.broadcast_arrays(*function(*arguments))
-            return results[0] if len(results) == 1 else jax.lax.complex(*results)
-
-    def apart(*arguments: Any) -> Array:
-        with set_xla_metadata(inlineable="false"):
-            return loop(*arguments)
-
-    def call(*arguments: Any) -> tuple[Array, ...]:
-        result: Array = jax.lax.platform_dependent(*arguments, cpu=apart, default=loop)
-        return (result.real, result.imag) if jnp.iscomplexobj(result) else (result,)
-
-    return call
-
-
-def side_by_side(columns: Sequence[Array]) -> Array:
-    """Return `jnp.stack(columns, -1)` without a branch for every entry, which would keep a CPU from its vectors."""
-    whole = jnp.broadcast_arrays(*(x[..., None] for x in columns))
-    entry = jax.lax.broadcasted_iota(np.int32, (*whole[0].shape[:-1], len(columns)), whole[0].ndim - 1)
-    stacked = jnp.broadcast_to(whole[-1], entry.shape)
-    for i, column in reversed(list(enumerate(whole[:-1]))):
-        stacked = jax.lax.select(entry == i, jnp.broadcast_to(column, entry.shape), stacked)
-    return stacked
 
 
 def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:

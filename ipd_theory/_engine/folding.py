@@ -20,7 +20,8 @@ L may be as large as 1/δ and the averages equal to rounding. Then the other pai
 follows from it by eliminating {i, j} instead, relative to l: with c the return from l, u_i = r_i − c + A_ik (w_k − w_l)
 and e_i the rate from i out of the pair, w_i − w_j = (e_j u_i − e_i u_j) / (e_i e_j + e_i A_ji + A_ij e_j).
 
-All of this is linear in the rewards. Where an occupancy moves, the transpose of rewards ↦ differences tells how.
+All of this is linear in the rewards and computed for a reward of 1 in each state alone, so that values for any rewards
+and the derivatives of the occupancy are dot products of the same numbers.
 
 The folds onto both pairs together cost about as much as one elimination of the chain, and every operation is
 elementwise over the batch.
@@ -32,6 +33,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ipd_theory._engine.compilation import computed_once
 from ipd_theory._engine.elimination import reciprocal
 
 Columns = tuple[Array, ...]
@@ -81,10 +83,11 @@ def fold(start: Columns, rate: Sequence[Columns], delta: Array, pair: Pair, othe
     last_i, last_j = (1 + away[0] + away[1] for away in (from_i, from_j))
     per_pair = reciprocal(into_j * last_j + (into_i + delta * last_j) * last_i)
     entering = reaching(i, start, first), reaching(j, start, first)
-    return Fold(pair, others, (from_i, from_j), (last_i, last_j), (into_i, into_j), entering, per_pair, delta)
+    columns = computed_once(((from_i, from_j), (last_i, last_j), (into_i, into_j), entering, per_pair))
+    return Fold(pair, others, *columns, delta)
 
 
-def shares(folded: Fold) -> Columns:
+def _shares(folded: Fold) -> Columns:
     """Return the occupancy of the pair's two states."""
     s_i, s_j = folded.entering
     last_i, last_j = folded.lasting
@@ -95,43 +98,54 @@ def shares(folded: Fold) -> Columns:
     )
 
 
-def _within(folded: Fold, rewards: Columns) -> tuple[Array, Array]:
-    """Return w_i − w_j and the return from j, per step."""
+def _within(folded: Fold) -> tuple[Columns, Columns]:
+    """Return w_i − w_j and the return from j, per step, for a reward of 1 in each of the four states alone."""
     (i, j), (k, l) = folded.pair, folded.others
-    earned_i, earned_j = (
-        rewards[x] + (in_k * rewards[k] + in_l * rewards[l])
-        for x, (in_k, in_l) in zip((i, j), folded.excursions, strict=True)
-    )
-    last_i, last_j = folded.lasting
-    into_i, into_j = folded.into
-    difference = (earned_i * last_j - earned_j * last_i) * folded.per_pair
-    return difference, (earned_i * into_i + earned_j * (into_j + folded.delta * last_i)) * folded.per_pair
+    (ik, il), (jk, jl) = folded.excursions
+    last_i, last_j = (last * folded.per_pair for last in folded.lasting)
+    share_i, share_j = (into * folded.per_pair for into in folded.into)
+    share_j = share_j + folded.delta * last_i
+    difference = {i: last_j, j: -last_i, k: ik * last_j - jk * last_i, l: il * last_j - jl * last_i}
+    from_j = {i: share_i, j: share_j, k: ik * share_i + jk * share_j, l: il * share_i + jl * share_j}
+    return tuple(difference[s] for s in range(4)), tuple(from_j[s] for s in range(4))
 
 
-def _through(
-    rate: Sequence[Columns], delta: Array, pair: Pair, others: Pair, rewards: Columns, known: tuple[Array, Array]
-) -> Array:
-    """Return w_i − w_j from what is known of the others: w_k − w_l and the return from l."""
+def _from_others(
+    rate: Sequence[Columns], delta: Array, pair: Pair, others: Pair, difference: Columns, root: Columns
+) -> Columns:
+    """Return w_i − w_j for a reward of 1 in each state alone, from w_k − w_l and the return `root` from l."""
     (i, j), (k, l) = pair, others
-    difference, root = known
     out_i, out_j = rate[i][k] + rate[i][l] + delta, rate[j][k] + rate[j][l] + delta
     per_i = reciprocal(out_i + rate[i][j])
     per_j = reciprocal(out_j + rate[j][i] * (out_i * per_i))
-    gain_i, gain_j = (rewards[x] - root + rate[x][k] * difference for x in pair)
-    return ((out_j * per_j) * per_i) * gain_i - ((out_i * per_i) * per_j) * gain_j
+    of_i, of_j = (out_j * per_j) * per_i, (out_i * per_i) * per_j
+    to_root, through = of_j - of_i, of_i * rate[i][k] - of_j * rate[j][k]
+    rows = [to_root * c + through * d for c, d in zip(root, difference, strict=True)]
+    rows[i], rows[j] = rows[i] + of_i, rows[j] - of_j
+    return tuple(rows)
 
 
-def value_differences(
-    start: Columns, rate: Sequence[Columns], delta: Array, rewards: Columns, pairs: Pairs
-) -> tuple[Array, Array]:
-    """Return w_i − w_j for both pairs (i, j).
+def occupancy(start: Columns, rate: Sequence[Columns], delta: Array, pairs: Pairs) -> Columns:
+    """Return the normalised discounted occupancy of the four states."""
+    shares: dict[int, Array] = {}
+    for pair, others in (pairs, pairs[::-1]):
+        for state, share in zip(pair, _shares(fold(start, rate, delta, pair, others)), strict=True):
+            shares[state] = share
+    return tuple(shares[state] for state in range(4))
+
+
+def value_differences(start: Columns, rate: Sequence[Columns], delta: Array, pairs: Pairs) -> tuple[Columns, Columns]:
+    """Return w_i − w_j for both pairs (i, j), each for a reward of 1 in each of the four states alone.
 
     The start only tells where the time is spent, and so which of two equal expressions is used.
     """
     one, two = (fold(start, rate, delta, *order) for order in (pairs, pairs[::-1]))
-    in_first = jnp.add(*shares(one)) >= jnp.add(*shares(two))
-    first, second = _within(one, rewards), _within(two, rewards)
-    return (
-        jnp.where(in_first, first[0], _through(rate, delta, *pairs, rewards, second)),
-        jnp.where(in_first, _through(rate, delta, *pairs[::-1], rewards, first), second[0]),
-    )
+    (first, from_first), (second, from_second) = _within(one), _within(two)
+    in_first = computed_once(jnp.add(*_shares(one)) >= jnp.add(*_shares(two)))  # each of the 16 results asks for it
+
+    def chosen(in_pair: Array, within: Columns, through: Columns) -> Columns:
+        return tuple(jnp.where(in_pair, a, b) for a, b in zip(within, through, strict=True))
+
+    one_way = chosen(in_first, first, _from_others(rate, delta, *pairs, second, from_second))
+    other_way = chosen(~in_first, second, _from_others(rate, delta, *pairs[::-1], first, from_first))
+    return computed_once((one_way, other_way))

@@ -7,8 +7,7 @@ by how often each context is visited and how its probabilities move. Nothing els
     the gaps' derivative       the gaps for the payoffs γ Ṁw − δ̇ Mw + ṙ,
     the occupancy's            the transpose of payoffs ↦ gaps, applied to the factors.
 
-Both are linear, by the gaps for a payoff of 1 after one of the outcomes alone. `folding` computes occupancy and gaps,
-two columns in each compiled loop over the batch (`compilation.in_one_loop`).
+`folding` computes occupancy and gaps.
 """
 
 import functools
@@ -20,8 +19,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-from ipd_theory._engine.compilation import in_one_loop
-from ipd_theory._engine.folding import Columns, Pairs, fold, rates, shares, value_differences
+from ipd_theory._engine.compilation import computed_once
+from ipd_theory._engine.folding import Columns, Pairs, occupancy, rates, value_differences
 
 
 def _outcomes(a: Array, b: Array) -> Columns:
@@ -66,49 +65,38 @@ def _moves(*tangents: Tangent) -> bool:
     return any(not isinstance(x, SymbolicZero) for x in tangents)
 
 
-def _shares(pairs: Pairs, p: Columns, q: Columns, delta: Array) -> Columns:
+def _unit_gaps(p: Columns, q: Columns, delta: Array, pairs: Pairs) -> tuple[Columns, Columns]:
+    """Return the value gaps of both pairs, each for a payoff of 1 after one of the outcomes alone."""
     start, rows = _start_and_moves(p, q)
-    return shares(fold(start, rates(rows, delta), delta, *pairs))
+    return value_differences(start, rates(rows, delta), delta, pairs)
 
 
-def _differences(pairs: Pairs, p: Columns, q: Columns, delta: Array, payoffs: Columns) -> tuple[Array, Array]:
-    start, rows = _start_and_moves(p, q)
-    return value_differences(start, rates(rows, delta), delta, payoffs, pairs)
-
-
-def _returns(p: Columns, q: Columns, delta: Array, payoffs: tuple[Columns, ...]) -> tuple[Array, ...]:
-    d = [x for order in _ORDERS for x in _shares(order, p, q, delta)]
-    return tuple(_dot(d, of_player) for of_player in payoffs)
-
-
-_ORDERS = (OTHERS_PAIRS, OTHERS_PAIRS[::-1])
-_SHARES = [in_one_loop(functools.partial(_shares, order)) for order in _ORDERS]
-_DIFFERENCES = [in_one_loop(functools.partial(_differences, pairs)) for pairs in PAIRS]
-_RETURNS = in_one_loop(_returns)
-
-
-@jax.custom_jvp
-def memory_one_occupancy(p: Columns, q: Columns, delta: Array) -> Columns:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
+def memory_one_occupancy(p: Columns, q: Columns, delta: Array, pairs: Pairs = OTHERS_PAIRS) -> Columns:
     """Return the occupancy of CC, CD, DC, DD.
 
     Args:
         p: five columns [...], player 1's cooperation probabilities (start, CC, CD, DC, DD).
         q: five columns [...], player 2's, in player 1's order.
         delta: [...] stopping rates 1 − γ, above zero.
+        pairs: of outcomes, onto which the chain is folded; the value gaps of the same pairs share the work.
     """
-    return _SHARES[0](p, q, delta) + _SHARES[1](p, q, delta)
+    start, rows = _start_and_moves(p, q)
+    return computed_once(occupancy(start, rates(rows, delta), delta, pairs))
 
 
-def _occupancy_jvp(primals: tuple[Columns, Columns, Array], tangents: tuple[Any, Any, Any]) -> tuple[Columns, Columns]:
+def _occupancy_jvp(
+    pairs: Pairs, primals: tuple[Columns, Columns, Array], tangents: tuple[Any, Any, Any]
+) -> tuple[Columns, Columns]:
     """The return's derivative is linear in the payoffs, and its factors there are those of the occupancy."""
     p, q, delta = primals
-    d = memory_one_occupancy(p, q, delta)
-    factors = _gap_factors(p, q, delta, d, *tangents)
+    d = memory_one_occupancy(p, q, delta, pairs)
     tangent = [jnp.zeros_like(d[0])] * 4
-    for s, unit in enumerate(_unit_gaps(p, q, delta)):
-        for factor, gaps in zip(factors, unit, strict=True):
-            tangent[s] = tangent[s] + _dot(factor, gaps) if factor else tangent[s]
-    return d, tuple(tangent)
+    for pairs, factor in zip(PAIRS, computed_once(_gap_factors(p, q, delta, d, *tangents)), strict=True):
+        if factor:
+            gaps = _unit_gaps(p, q, delta, pairs)
+            tangent = [x + _dot(factor, [gap[s] for gap in gaps]) for s, x in enumerate(tangent)]
+    return d, computed_once(tuple(tangent))
 
 
 memory_one_occupancy.defjvp(_occupancy_jvp, symbolic_zeros=True)
@@ -122,13 +110,9 @@ def memory_one_value_gaps(p: Columns, q: Columns, delta: Array, payoffs: Columns
         p, q, delta: as for `memory_one_occupancy`.
         payoffs: four columns [...], player 1's payoffs after CC, CD, DC, DD.
     """
-    return ValueGaps(*(differences(p, q, delta, payoffs) for differences in _DIFFERENCES))
-
-
-def _unit_gaps(p: Columns, q: Columns, delta: Array) -> list[ValueGaps]:
-    """Return the value gaps for a payoff of 1 after one of the outcomes alone."""
-    zero, one = jnp.zeros_like(delta), jnp.ones_like(delta)
-    return [memory_one_value_gaps(p, q, delta, tuple(one if s == t else zero for t in range(4))) for s in range(4)]
+    (own_0, own_1), (others_0, others_1) = (_unit_gaps(p, q, delta, pairs) for pairs in PAIRS)
+    own = _dot(own_0, payoffs), _dot(own_1, payoffs)
+    return computed_once(ValueGaps(own, (_dot(others_0, payoffs), _dot(others_1, payoffs))))
 
 
 def _value_gaps_jvp(
@@ -145,43 +129,34 @@ def _value_gaps_jvp(
         terms = [((1 - delta) * gain_p, p_dot[s + 1]), ((1 - delta) * gain_q, q_dot[s + 1])]
         terms += [(-_dot(rows[s], w), delta_dot), (jnp.ones_like(delta), payoffs_dot[s])]
         sources.append(_linear(terms, jnp.zeros_like(w[0])))
-    units = _unit_gaps(p, q, delta)
-    return gaps, jax.tree.map(lambda *of_unit: _dot(of_unit, sources), *units)
+    return gaps, memory_one_value_gaps(p, q, delta, computed_once(tuple(sources)))
 
 
 memory_one_value_gaps.defjvp(_value_gaps_jvp, symbolic_zeros=True)
 
 
 @jax.custom_jvp
-def memory_one_returns(p: Columns, q: Columns, delta: Array, payoffs: tuple[Columns, ...]) -> tuple[Array, ...]:
-    """Return J [...], a step, of the one or two players with these payoffs; arguments as `memory_one_value_gaps`."""
-    return _RETURNS(p, q, delta, payoffs)
-
-
-def _returns_jvp(
-    primals: tuple[Columns, Columns, Array, tuple[Columns, ...]], tangents: tuple[Any, Any, Any, Any]
-) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """The policy gradient theorem."""
-    p, q, delta, payoffs = primals
-    *moving, payoffs_dot = tangents
-    d = memory_one_occupancy(p, q, delta)
-    factors = _gap_factors(p, q, delta, d, *moving)
-    returns = [_dot(d, of_player) for of_player in payoffs]
-    tangent = [
-        _linear(zip(d, moved, strict=True), jnp.zeros_like(j)) for j, moved in zip(returns, payoffs_dot, strict=True)
-    ]
-    for k, of_player in enumerate(payoffs):
-        for factor, gaps in zip(factors, memory_one_value_gaps(p, q, delta, of_player), strict=True):
-            tangent[k] = tangent[k] + _dot(factor, gaps) if factor else tangent[k]
-    return tuple(returns), tuple(tangent)
-
-
-memory_one_returns.defjvp(_returns_jvp, symbolic_zeros=True)
-
-
 def memory_one_return(p: Columns, q: Columns, delta: Array, payoffs: Columns) -> Array:
     """Return J [...] of the player with these payoffs, a step; arguments as `memory_one_value_gaps`."""
-    return memory_one_returns(p, q, delta, (payoffs,))[0]
+    return _dot(memory_one_occupancy(p, q, delta), payoffs)
+
+
+def _return_jvp(
+    primals: tuple[Columns, Columns, Array, Columns], tangents: tuple[Any, Any, Any, Any]
+) -> tuple[Array, Array]:
+    """The policy gradient theorem."""
+    p, q, delta, payoffs = primals
+    p_dot, q_dot, delta_dot, payoffs_dot = tangents
+    d = memory_one_occupancy(p, q, delta, OTHERS_PAIRS if _moves(*q_dot) else OWN_PAIRS)
+    tangent = _linear(zip(d, payoffs_dot, strict=True), jnp.zeros_like(d[0]))
+    factors = _gap_factors(p, q, delta, d, p_dot, q_dot, delta_dot)
+    for factor, gaps in zip(factors, memory_one_value_gaps(p, q, delta, payoffs), strict=True):
+        if factor:
+            tangent = tangent + _dot(factor, gaps)
+    return _dot(d, payoffs), tangent
+
+
+memory_one_return.defjvp(_return_jvp, symbolic_zeros=True)
 
 
 def _linear(terms: Iterable[tuple[Array, Tangent]], zero: Array) -> Array:
