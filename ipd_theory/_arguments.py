@@ -83,10 +83,14 @@ def _check_for(annotation: Any) -> Check | None:
     }
     if annotation in simple:
         return simple[annotation]
-    if inspect.isclass(annotation) and annotation.__module__.split(".")[0] in KINDS:
+    if _is_ours(annotation):
         held = not getattr(annotation, "_is_protocol", False) or getattr(annotation, "_is_runtime_protocol", False)
         return functools.partial(_instance, annotation) if held else None
     return None
+
+
+def _is_ours(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and annotation.__module__.split(".")[0] in KINDS
 
 
 def _union_check(annotation: Any) -> Check | None:
@@ -101,6 +105,8 @@ def _union_check(annotation: Any) -> Check | None:
         check = _whole_or_number
     elif set(parts) in ({str, Path}, {str, os.PathLike[str]}):
         check = _text_or_path
+    elif all(map(_is_ours, parts)):
+        check = functools.partial(_instance, tuple(parts))
     optional = len(parts) < len(typing.get_args(annotation))
     return _or_none(check) if check is not None and optional else check
 

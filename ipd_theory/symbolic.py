@@ -35,7 +35,7 @@ from typing import Any, Literal
 
 import numpy as np
 import sympy
-from sympy import Determinant, Expr, ImmutableMatrix, Integer, Rational, Symbol
+from sympy import Determinant, Expr, ImmutableMatrix, Integer, MatrixBase, Rational, Symbol
 
 from ipd_theory._arguments import checked
 from ipd_theory._fractions import fraction
@@ -348,8 +348,8 @@ def _vanishes(fraction: Expr) -> bool:
 
 
 @checked
-def latex(expression: Expr) -> str:
-    """Return LaTeX, determinants in shorthand included."""
+def latex(expression: Expr | MatrixBase) -> str:
+    """Return LaTeX of an expression or a matrix, determinants in shorthand included."""
 
     def column(name: str) -> str:
         return COLUMN_LATEX.get(name, f"e_{{{name[2:]}}}" if name.startswith("e_") else name)

@@ -12,7 +12,7 @@ from scipy import stats
 
 import ipd_theory as ipd
 from ipd_theory.sampling import enumeration, estimators, learners
-from ipd_theory.sampling.shaping_pomdp import MetaEpisodes, ShapingPOMDP, estimates, play, successors
+from ipd_theory.sampling.shaping_pomdp import MetaEpisodes, ShapingPOMDP, estimates, play
 
 FALSE_ALARM = 1e-6
 RULES = {
@@ -127,15 +127,6 @@ def test_reinforce_follows_its_policy_gradient(rng):
     returns = returns - np.asarray(wanted)[seen.contexts]
     later = critic.update(state, seen).parameters[0]  # the values are subtracted from then on
     np.testing.assert_allclose(later, state.parameters[0] + 0.3 * jax.grad(surrogate)(state.parameters[0]), atol=1e-14)
-
-
-@pytest.mark.parametrize("memory", [0, 1, 2, 3])
-def test_successors_are_the_strategies_contexts(memory):
-    names, table = ipd.strategies.contexts(memory), successors(memory)
-    for context, row in zip(names, table, strict=True):
-        for outcome, name in enumerate(["CC", "CD", "DC", "DD"]):
-            history = ([] if context == "start" else context.split("·")) + [name]
-            assert names[row[outcome]] == ("·".join(history[-memory:]) if memory else "start")
 
 
 def test_bad_environments_are_named():

@@ -250,6 +250,7 @@ def test_latex_of_a_small_form() -> None:
     assert form == p * q
     discounted = symbolic.Pairing((0, 0, 0, 0, 0), ALLC, payoffs=(0, 0, symbolic.DISCOUNT, 0))
     assert symbolic.latex(symbolic.simplest(symbolic.expected_return(discounted))) == r"\gamma"
+    assert symbolic.latex(sympy.Matrix([[1, 2]])) == sympy.latex(sympy.Matrix([[1, 2]]))
 
 
 def test_numbers_become_the_fractions_meant() -> None:

@@ -37,7 +37,6 @@ from ipd_theory.sampling.shaping_pomdp import (
     ego_tables,
     estimates,
     opening_contexts,
-    successors,
 )
 from ipd_theory.strategies import OUTCOME_SWAP
 
@@ -86,8 +85,8 @@ def meta_trajectories(pomdp: ShapingPOMDP, ego_memory: int = 1, learner_memory: 
     payoffs = pomdp.game.outcome_payoffs
     opening = opening_contexts(pomdp, ego_memory, learner_memory)
     remember = pomdp.remember_across_episodes
-    ego = _contexts(digits, successors(ego_memory), opening[0], remember)
-    learner = _contexts(np.array(OUTCOME_SWAP)[digits], successors(learner_memory), opening[1], False)
+    ego = _contexts(digits, strategies.successors(ego_memory), opening[0], remember)
+    learner = _contexts(np.array(OUTCOME_SWAP)[digits], strategies.successors(learner_memory), opening[1], False)
     ego_seen = Seen(jnp.asarray(ego), jnp.asarray(digits // 2), payoffs[0][digits])
     return ego_seen, Seen(jnp.asarray(learner), jnp.asarray(digits % 2), payoffs[1][digits])
 

@@ -99,8 +99,8 @@ MUTANTS = (
     Mutant(
         "the learner's context is ego's",
         POMDP,
-        "after_learner = jnp.asarray(successors(memories[1])[:, OUTCOME_SWAP], jnp.int32)",
-        "after_learner = jnp.asarray(successors(memories[1]), jnp.int32)",
+        "after_learner = jnp.asarray(strategies.successors(memories[1])[:, OUTCOME_SWAP], jnp.int32)",
+        "after_learner = jnp.asarray(strategies.successors(memories[1]), jnp.int32)",
         "test_shaping_pomdp.py",
         "recorded_steps",
     ),
