@@ -107,3 +107,12 @@ def test_responses_of_a_length_that_no_memory_has_are_refused():
         strategies.reactive_n(np.zeros(3))
     with pytest.raises(ValueError, match=r"r holds 1\.5"):
         strategies.counting_n(np.array([0.0, 1.5]))
+
+
+@pytest.mark.parametrize("memory", [0, 1, 2, 3])
+def test_successors_are_the_strategies_contexts(memory):
+    names, table = strategies.contexts(memory), strategies.successors(memory)
+    for context, row in zip(names, table, strict=True):
+        for outcome, name in enumerate(["CC", "CD", "DC", "DD"]):
+            history = [*_history(context), name]
+            assert names[row[outcome]] == ("·".join(history[-memory:]) if memory else "start")
