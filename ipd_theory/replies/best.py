@@ -9,7 +9,8 @@ each context turns to the action of larger Q, ties stay, until none turns; then 
 the optimal actions of a context are those with A(c, a) = 0. In the limit of means what counts is what is optimal for
 every discount near enough to 1 (Blackwell 1962): an action is not optimal because a single step costs no average. The
 iteration runs at 1 − γ = 1.5 · 10⁻⁸ there (√ε), where what is gained in every step weighs 10⁸ times what is gained in
-one, and float64 sees both; values are those of the limit itself.
+one, and float64 sees both; values are those of the limit itself. What happens less often than once in 1/(1 − γ) steps
+is not seen: against opponents with probabilities within 10⁻⁸ of 0 or 1, but not there, `exact` decides.
 
 A game that ends after a known number of steps is solved backwards instead.
 
