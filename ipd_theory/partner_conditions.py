@@ -127,8 +127,9 @@ def _follows(condition: _Punished, others: list[_Punished]) -> bool:
     most = np.array((*condition.defecting, *condition.cooperating))
     gained = np.array([x.defections for x in others])
     program = linprog(-gained, asked, most)
-    if program.status != 0 or -program.fun < condition.defections - 1e-9:
+    if program.status != 0:
         return False
+    # Exactly, from here on: the program's answer is only a guess.
     multipliers = [Fraction(x).limit_denominator(1000) for x in program.x]
 
     def combined(row: Any) -> Fraction:

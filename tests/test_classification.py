@@ -79,6 +79,14 @@ def test_perfect_ones_in_fractions(rng: np.random.Generator, number: int) -> Non
             )
 
 
+@pytest.mark.parametrize("payoffs", [(4, 1, 0, -1), (-3, -3, 0, 4), (3, -1, 3, -3)])
+def test_perfect_ones_where_cycles_earn_the_same(payoffs: tuple[int, int, int, int]) -> None:
+    """Where one step in a cycle is worth more than another though their averages are one."""
+    game, tables = ipd.games.symmetric_game(*map(float, payoffs)), replies.all_pure_of_memory(1)
+    wanted = [optimal_against_itself(game, table, Fraction(1)) for table in tables]
+    np.testing.assert_array_equal(replies.classify(game, tables).perfect, wanted)
+
+
 @pytest.mark.parametrize("number", [100, pytest.param(5000, marks=pytest.mark.slow)])
 def test_efficient_ones_by_small_trembles(rng: np.random.Generator, number: int) -> None:
     """At trembles of 10^−7 a pair earns R but for less than 10^−4, or less than R by more than 10^−2."""

@@ -76,7 +76,7 @@ MUTANTS = (
         "return mean, sums + settled",
         "return mean, sums",
         "test_classification.py",
-        "counts",
+        "earn_the_same",
     ),
     Mutant(
         "trembles cost nothing",
@@ -101,6 +101,7 @@ MUTANTS = (
         "follows, weight = np.take_along_axis(follows, follows, 0), weight * gamma",
         "test_classification.py",
         "single",
+        never_ends=True,
     ),
     Mutant(
         "deviations are punished by what the other gets least",
@@ -141,10 +142,10 @@ MUTANTS = (
         "test_partner_conditions.py",
     ),
     Mutant(
-        "conditions that are needed are left out",
+        "conditions that follow from others are kept",
         "ipd_theory/partner_conditions.py",
-        "or -program.fun < condition.defections - 1e-9",
-        "or -program.fun < condition.defections - 1",
+        "program = linprog(-gained, asked, most)",
+        "program = linprog(gained, asked, most)",
         "test_partner_conditions.py",
         "published or best_replies",
     ),
@@ -167,7 +168,6 @@ MUTANTS = (
         LONGER,
         ' and (own, other) != ("CC", "DD")',
         "",
-        "test_classification.py",
-        "counts",
+        "test_longer_strategies.py",
     ),
 )
