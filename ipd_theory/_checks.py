@@ -154,6 +154,13 @@ def player(name: str, value: Any, num_players: int) -> int:
         raise ValueError(f"{name} must be one of {', '.join(map(str, range(num_players)))}; got {value!r}") from None
 
 
+def two_players(game: Any, *, batch: bool = True) -> None:
+    """Raise `ValueError` unless a matrix game is for two players and, without `batch`, one game alone."""
+    if game.num_players != 2 or (not batch and game.payoffs.ndim != 3):
+        wanted = "be for two players" if batch else "be one game for two players"
+        raise ValueError(f"game must {wanted}; it is for {game.num_players}, its payoffs of shape {game.payoffs.shape}")
+
+
 def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
     """Return `value`, having checked that it is one of the allowed ones.
 

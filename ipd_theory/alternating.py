@@ -80,8 +80,7 @@ def _memory_one(name: str, strategy: ArrayLike) -> Array:
 
 
 def _two(game: MatrixGame, next_mover: int) -> None:
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; it must be for 2 who move in turn")
+    _checks.two_players(game)
     _checks.player("next_mover", next_mover, 2)
 
 
@@ -103,7 +102,7 @@ def _returns(payoffs: Array, p: Array, q: Array, delta: Array, in_turn: bool, ne
         payoffs = jnp.concatenate([payoffs, payoffs], -1)
     else:
         moves, start = (by_first + by_second) / 2, opening
-    return _solved(payoffs, start, moves, delta)
+    return chains.chain_returns(*chains.with_common_batch(start, moves, delta, payoffs))
 
 
 def _moved(cooperate: Array, mover: int) -> Array:
@@ -111,16 +110,6 @@ def _moved(cooperate: Array, mover: int) -> Array:
     after = jnp.array([[0, 1, 0, 1], [0, 0, 2, 2]][mover])  # the pair once it has cooperated; else 2 or 1 further on
     c = cooperate[..., :, None]
     return c * jnp.eye(4, dtype=c.dtype)[after] + (1 - c) * jnp.eye(4, dtype=c.dtype)[after + (2, 1)[mover]]
-
-
-def _solved(payoffs: Array, start: Array, moves: Array, delta: Array) -> Array:
-    """Return the returns [..., 2] of a chain whose states pay [..., 2, n] whenever play is in them."""
-    shape = jnp.broadcast_shapes(delta.shape, start.shape[:-1], moves.shape[:-2], payoffs.shape[:-2])
-    start = jnp.broadcast_to(start, (*shape, *start.shape[-1:]))
-    moves = jnp.broadcast_to(moves, (*shape, *moves.shape[-2:]))
-    payoffs = jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:]))
-    delta = jnp.broadcast_to(delta, shape)
-    return jnp.stack([chains.chain_return(start, moves, delta, payoffs[..., i, :]) for i in (0, 1)], -1)
 
 
 @checked
@@ -179,6 +168,6 @@ def _automata_returns(payoffs: Array, first: Automaton, second: Automaton, delta
     start = start.reshape(*start.shape[:-3], size)
     empty = jnp.zeros_like(start)
     start = jnp.concatenate([start, empty] if next_mover == 0 else [empty, start], -1)
-    onward = _solved(jnp.concatenate(earned, -1), start, moves, delta)
+    onward = chains.chain_returns(*chains.with_common_batch(start, moves, delta, jnp.concatenate(earned, -1)))
     opened = jnp.einsum("...stxy,...ixy->...i", begun, payoffs)
     return delta[..., None] * opened + (1 - delta)[..., None] * onward

@@ -55,8 +55,7 @@ def best_response(
         ValueError: if the game is not for two, the strategy has a longer memory, a probability or discount leaves
             [0, 1], batch axes do not fit, or `player` is neither 0 nor 1.
     """
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; best replies by enumeration are for 2")
+    _checks.two_players(game)
     _checks.player("player", player, 2)
     other = _checks.to_float(strategy)
     _checks.last_axis("strategy", other, (1, 5), "the contexts of memory zero or one")

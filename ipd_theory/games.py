@@ -82,8 +82,7 @@ class MatrixGame(eqx.Module):
         Raises:
             ValueError: if the game is not for two.
         """
-        if self.num_players != 2:
-            raise ValueError(f"game has {self.num_players} players; only a game for 2 is a bimatrix game")
+        _checks.two_players(self)
         return self.payoffs[..., 0, :, :], self.payoffs[..., 1, :, :]
 
 

@@ -175,8 +175,7 @@ def _reach(corners: Polygon) -> Float[np.ndarray, " directions"]:
 
 def _outcomes(game: MatrixGame) -> Float[np.ndarray, "4 2"]:
     """Return both players' payoffs after CC, CD, DC, DD."""
-    if game.num_players != 2 or game.payoffs.ndim != 3:
-        raise ValueError(f"game must be one game for two; it is for {game.num_players}, of shape {game.payoffs.shape}")
+    _checks.two_players(game, batch=False)
     return np.asarray(game.outcome_payoffs, float).T
 
 

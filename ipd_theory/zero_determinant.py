@@ -75,8 +75,7 @@ class PhiRange(NamedTuple):
 
 def _payoffs(game: MatrixGame) -> tuple[Array, Array]:
     """Return both players' payoffs [..., 4] after CC, CD, DC, DD."""
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; zero-determinant strategies are for 2")
+    _checks.two_players(game)
     outcomes = game.outcome_payoffs
     return outcomes[..., 0, :], outcomes[..., 1, :]
 

@@ -18,7 +18,7 @@ def test_games_there_and_back() -> None:
 
 
 def test_what_is_no_game_of_ours_is_refused() -> None:
-    with pytest.raises(ValueError, match="game must be one for 2 players"):
+    with pytest.raises(ValueError, match="game must be one game for two players"):
         adapter.to_nashpy(ipd.games.public_goods(3, 2.0))
     with pytest.raises(ValueError, match=r"A has shape \(3, 3\)"):
         adapter.from_nashpy(nashpy.Game(np.eye(3)))

@@ -181,7 +181,7 @@ def test_derivatives(rng: np.random.Generator) -> None:
 def test_what_cannot_be_is_refused() -> None:
     tft = strategies.tit_for_tat()
     for arguments, options, words in (
-        ((ipd.games.public_goods(3, 2.0), tft, tft), {}, "game has 3 players"),
+        ((ipd.games.public_goods(3, 2.0), tft, tft), {}, "game must be for two players; it is for 3"),
         ((GAME, strategies.tit_for_two_tats(), tft), {}, "p remembers 2 rounds"),
         ((GAME, tft, tft), {"next_mover": 2}, "next_mover must be one of 0, 1"),
         ((GAME, tft, tft), {"order": "together"}, "order must be one of 'turns', 'random'"),

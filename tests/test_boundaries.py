@@ -252,7 +252,7 @@ def test_agreement_counts_boundary_cells():
         ({"learning_rate": -1.0}, "learning_rate holds -1.0"),
         ({"num_inner_episodes": -1}, "num_inner_episodes must be a whole number, 0 or more; got -1"),
         ({"tremble": 0.6}, "tremble holds 0.6"),
-        ({"game": ipd.games.public_goods(3, 2.0)}, "game must have two players; it has 3"),
+        ({"game": ipd.games.public_goods(3, 2.0)}, "game must be for two players; it is for 3"),
     ],
 )
 def test_bad_input_is_named(change, message):

@@ -141,8 +141,10 @@ def test_shapes_payoffs_and_progress() -> None:
 def test_what_cannot_be_classified_is_said() -> None:
     with pytest.raises(ValueError, match="tables must hold pure strategies"):
         replies.classify(AXELROD, strategies.generous_tit_for_tat(0.1))
-    with pytest.raises(ValueError, match="game must be one symmetric game for two players"):
+    with pytest.raises(ValueError, match="game must be symmetric"):
         replies.classify(ipd.games.matching_pennies(), strategies.tit_for_tat())
+    with pytest.raises(ValueError, match="game must be one game for two players; it is for 3"):
+        replies.classify(ipd.games.public_goods(3, 2.0), strategies.tit_for_tat())
     with pytest.raises(ValueError, match="no common unit of ordinary size"):
         replies.classify(ipd.games.symmetric_game(3.0, 0.0, np.pi * 1e9, np.e / 7), strategies.tit_for_tat())
     with pytest.raises(ValueError, match=r"memory must be a whole number, from 0 to 2; got 3"):

@@ -80,7 +80,7 @@ def test_games_come_from_matrices_and_from_cells_and_go_back():
     three = games.public_goods(3, 2.0)
     cells = [[[[float(three.payoffs[i, a, b, c]) for i in range(3)] for c in (0, 1)] for b in (0, 1)] for a in (0, 1)]
     assert games.from_cells(cells) == three
-    with pytest.raises(ValueError, match="game has 3 players"):
+    with pytest.raises(ValueError, match="game must be for two players; it is for 3"):
         three.bimatrix()
     with pytest.raises(ValueError, match=r"B has shape \(3, 2\)"):
         games.bimatrix(np.eye(2), np.ones((3, 2)))

@@ -64,7 +64,7 @@ def test_float32_stays_float32():
         (lambda p: ipd.advantages(AXELROD, p, p, discount=0.9, player=2), "player must be one of 0, 1; got 2"),
         (lambda p: ipd.return_gradient(AXELROD, p, p, discount=0.9, wrt=-1), "wrt must be one of 0, 1; got -1"),
         (lambda p: ipd.state_occupancy(p, discount=0.9), "got 1 of them; the game has two or more players"),
-        (lambda p: ipd.best_response(ipd.games.public_goods(3, 2.0), p, discount=0.9), "game has 3 players"),
+        (lambda p: ipd.best_response(ipd.games.public_goods(3, 2.0), p, discount=0.9), "game must be for two players"),
         (lambda p: ipd.best_response(AXELROD, p, discount=0.9, player=-1), "player must be one of 0, 1; got -1"),
         (lambda p: ipd.best_response(AXELROD, p + 1, discount=0.9), r"holds 1\.5; every entry must lie in \[0, 1\]"),
         (

@@ -28,7 +28,7 @@ NAN, KEY = float("nan"), jax.random.key(0)
         (lambda: policies.playing(jnp.full(5, 1.5)), "strategy holds 1.5"),
         (lambda: policies.playing(jnp.full(5, 0.5), -1.0), "sharpness must be 0 or more; got -1"),
         (lambda: policies.playing(jnp.full(5, 0.5), NAN), "sharpness must be a finite number; got nan"),
-        (lambda: iterated(ipd.games.public_goods(3, 2.0)), "game must be one game between two players"),
+        (lambda: iterated(ipd.games.public_goods(3, 2.0)), "game must be one game for two players; it is for 3"),
         (lambda: IteratedDilemma((1.0, NAN, 2.0, 0.0)), "payoffs must be a tuple of four finite numbers"),
         (lambda: CleanUpLite(zap_probability=1.5), r"zap_probability must lie in \[0, 1\]; got 1.5"),
         (lambda: CleanUpLite(distance="taxi"), "distance"),  # type: ignore[arg-type]

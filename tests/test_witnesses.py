@@ -50,7 +50,7 @@ def test_the_play_of_pure_strategies() -> None:
 def test_only_games_for_two_have_overtakers() -> None:
     game = ipd.games.public_goods(3, 2.0)
     for witness in (replies.challenger, replies.overtaker):
-        with pytest.raises(ValueError, match="game has 3 players"):
+        with pytest.raises(ValueError, match="game must be for two players; it is for 3"):
             witness(game, strategies.proportional_tit_for_tat(3))
 
 

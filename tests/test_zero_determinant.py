@@ -226,7 +226,7 @@ def test_an_empty_family_is_infinitely_far() -> None:
         (lambda: zd.equalizer(AXELROD, 2.0, 0.1, start=1.5), "start holds 1.5"),
         (lambda: zd.enforcing(AXELROD, 3.0, -6.0, 1.0), "the table for these arguments holds"),
         (lambda: zd.extortion(ipd.games.stag_hunt(), 2.0, 0.1), "game must be a symmetric prisoner's dilemma"),
-        (lambda: zd.fit(ipd.games.public_goods(3, 2.0), table(1, 0, 1, 0)), "game has 3 players"),
+        (lambda: zd.fit(ipd.games.public_goods(3, 2.0), table(1, 0, 1, 0)), "game must be for two players"),
         (lambda: zd.fit(AXELROD, jnp.ones(4)), "strategy has shape"),
         (lambda: zd.fit(AXELROD, table(1, 0, 1, 1.5)), "strategy holds 1.5"),
     ],

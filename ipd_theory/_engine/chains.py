@@ -126,6 +126,37 @@ def _chain_return_jvp(
     return (d * payoffs).sum(-1), tangent
 
 
+def chain_returns(start: Array, transitions: Array, delta: Array, payoffs: Array) -> Float[Array, "... k"]:
+    """Return J [..., k] of the chain for each of k players' payoffs [..., k, n]; the others as `chain_occupancy`."""
+    each = [chain_return(start, transitions, delta, payoffs[..., i, :]) for i in range(payoffs.shape[-2])]
+    return jnp.stack(each, -1)
+
+
+def chain_visits(start: Array, transitions: Array, gamma: Array, weight: Array, num_steps: int) -> Array:
+    """Return how often each state [..., n] is visited in `num_steps` steps, the t-th counted `weight` γ^t [..., 1]."""
+
+    def step(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
+        distribution, weight, total = carry
+        moved = jnp.einsum("...i,...ij->...j", distribution, transitions)
+        return (moved, weight * gamma, total + weight * distribution), None
+
+    (_, _, visits), _ = jax.lax.scan(step, (start, weight, jnp.zeros_like(start)), length=num_steps)
+    return visits
+
+
+def with_common_batch(
+    start: Array, transitions: Array, delta: Array, payoffs: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Broadcast start [..., n], transitions, stopping rates and payoffs [..., k, n] to their common batch axes."""
+    shape = jnp.broadcast_shapes(start.shape[:-1], transitions.shape[:-2], delta.shape, payoffs.shape[:-2])
+    return (
+        jnp.broadcast_to(start, (*shape, *start.shape[-1:])),
+        jnp.broadcast_to(transitions, (*shape, *transitions.shape[-2:])),
+        jnp.broadcast_to(delta, shape),
+        jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:])),
+    )
+
+
 def discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
     probabilities = outcome_probabilities(tables, memory)
@@ -133,9 +164,7 @@ def discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory
     transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
     last = payoffs.shape[-1] ** memory
     recent = by_context(payoffs, memory)[..., -last:]
-    total = jnp.stack(
-        [chain_return(start, transitions, delta, recent[..., i, :]) for i in range(payoffs.shape[-2])], -1
-    )
+    total = chain_returns(start, transitions, delta, recent)
     for t, level in reversed(list(enumerate(opening, 1))):
         now = by_context(payoffs, t)[..., -level.shape[-1] :]
         total = delta[..., None] * (level[..., None, :] * now).sum(-1) + (1 - delta)[..., None] * total
@@ -168,14 +197,8 @@ def finite_occupancy(tables: list[Array], delta: Array, memory: int, horizon: in
     gamma = 1 - delta[..., None]
     shares = [gamma**t * level if t < horizon else jnp.zeros_like(level) for t, level in enumerate(opening)]
 
-    def step(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
-        distribution, weight, total = carry
-        moved = jnp.einsum("...i,...ij->...j", distribution, transitions)
-        return (moved, weight * gamma, total + weight * distribution), None
-
     start = jnp.broadcast_to(start, transitions.shape[:-1])
-    first = (start, gamma ** len(opening), jnp.zeros_like(start))
-    (_, _, settled), _ = jax.lax.scan(step, first, length=max(0, horizon - len(opening)))
+    settled = chain_visits(start, transitions, gamma, gamma ** len(opening), max(0, horizon - len(opening)))
     visits = _join(shares, settled)
     return visits / visits.sum(-1, keepdims=True)
 

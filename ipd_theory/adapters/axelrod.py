@@ -292,7 +292,8 @@ def to_axelrod(game: MatrixGame) -> Any:
     Raises:
         ValueError: if it is not the same from both sides, a batch, or not for two.
     """
-    if game.payoffs.ndim != 3 or not is_symmetric(game):
-        raise ValueError(f"game must be one for 2 players that is the same from both sides; got {game}")
+    _checks.two_players(game, batch=False)
+    if not is_symmetric(game):
+        raise ValueError(f"game must be the same from both sides; got {game}")
     R, S, T, P = (float(x) for x in game.outcome_payoffs[0])
     return axl.Game(r=R, s=S, t=T, p=P)

@@ -5,7 +5,7 @@ from typing import Any
 import nashpy
 import numpy as np
 
-from ipd_theory import games
+from ipd_theory import _checks, games
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 
@@ -17,8 +17,7 @@ def to_nashpy(game: MatrixGame) -> nashpy.Game:
     Raises:
         ValueError: if it is a batch or not for two.
     """
-    if game.payoffs.ndim != 3:
-        raise ValueError(f"game must be one for 2 players; got payoffs of the shape {game.payoffs.shape}")
+    _checks.two_players(game, batch=False)
     return nashpy.Game(*(np.asarray(matrix) for matrix in game.bimatrix()))
 
 

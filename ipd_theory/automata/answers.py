@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._engine import chains
 from ipd_theory.automata.base import Automaton
-from ipd_theory.automata.matches import expected_returns, two_players
+from ipd_theory.automata.matches import expected_returns
 from ipd_theory.games import MatrixGame
 from ipd_theory.replies.best import (
     BestReplies,
@@ -42,7 +42,7 @@ def best_responses(game: MatrixGame, automaton: Automaton, *, discount: ArrayLik
     Raises:
         ValueError: if the game is not for two, or the discount leaves [0, 1].
     """
-    two_players(game)
+    _checks.two_players(game)
     dtype = automaton.cooperate.dtype
     return BestReplies(
         *_best_replies(game.outcome_payoffs[..., 0, :].astype(dtype), automaton, stopping_rate(discount, dtype))
@@ -162,7 +162,7 @@ def is_rival(game: MatrixGame, automaton: Automaton, *, discount: ArrayLike = 1.
 
     Arguments and errors are those of `is_nash`.
     """
-    two_players(game)
+    _checks.two_players(game)
     ahead = race(game)
     most = best_responses(ahead, automaton, discount=discount).value
     return most <= rounding_of_returns(ahead, automaton.cooperate.dtype)

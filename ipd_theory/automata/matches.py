@@ -45,12 +45,6 @@ class Gradient(NamedTuple):
     start: Float[Array, "... n"]
 
 
-def two_players(game: MatrixGame) -> None:
-    """Raise `ValueError` unless the game is for two."""
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; automata play games for 2")
-
-
 def _fitting(game: MatrixGame, first: Automaton, second: Automaton, discount: ArrayLike) -> None:
     shapes = {"game": game.outcome_payoffs.shape[:-2], "discount": np.shape(discount)}
     for name, automaton in (("first", first), ("second", second)):
@@ -75,13 +69,7 @@ def _chain(payoffs: Array, first: Automaton, second: Automaton, delta: Array) ->
     chances, moves, start = _joint(first, second)
     earned = jnp.einsum("...sto,...io->...ist", chances, payoffs)
     earned = earned.reshape(*earned.shape[:-2], start.shape[-1])
-    shape = jnp.broadcast_shapes(delta.shape, moves.shape[:-2], earned.shape[:-2], start.shape[:-1])
-    return (
-        jnp.broadcast_to(start, (*shape, *start.shape[-1:])),
-        jnp.broadcast_to(moves, (*shape, *moves.shape[-2:])),
-        jnp.broadcast_to(delta, shape),
-        jnp.broadcast_to(earned, (*shape, *earned.shape[-2:])),
-    )
+    return chains.with_common_batch(start, moves, delta, earned)
 
 
 @checked
@@ -111,7 +99,7 @@ def expected_returns(
 def _arguments(
     game: MatrixGame, first: Automaton, second: Automaton, discount: ArrayLike | None, horizon: int | None = None
 ) -> tuple[Array, Automaton, Automaton, Array]:
-    two_players(game)
+    _checks.two_players(game)
     if horizon is not None:
         _checks.whole("horizon", horizon, 1)
     elif discount is None:
@@ -125,20 +113,14 @@ def _arguments(
 
 @jax.jit
 def _returns(payoffs: Array, first: Automaton, second: Automaton, delta: Array) -> Array:
-    start, moves, delta, earned = _chain(payoffs, first, second, delta)
-    return jnp.stack([chains.chain_return(start, moves, delta, earned[..., i, :]) for i in (0, 1)], -1)
+    return chains.chain_returns(*_chain(payoffs, first, second, delta))
 
 
 @functools.partial(jax.jit, static_argnames="horizon")
 def _finite_returns(payoffs: Array, first: Automaton, second: Automaton, delta: Array, horizon: int) -> Array:
     start, moves, delta, earned = _chain(payoffs, first, second, delta)
     gamma = (1 - delta)[..., None]
-
-    def step(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
-        here, weight, total = carry
-        return (jnp.einsum("...i,...ij->...j", here, moves), weight * gamma, total + weight * here), None
-
-    (_, _, visits), _ = jax.lax.scan(step, (start, jnp.ones_like(gamma), jnp.zeros_like(start)), length=horizon)
+    visits = chains.chain_visits(start, moves, gamma, jnp.ones_like(gamma), horizon)
     return (earned * (visits / visits.sum(-1, keepdims=True))[..., None, :]).sum(-1)
 
 

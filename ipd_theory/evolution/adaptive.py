@@ -63,8 +63,7 @@ def held_coordinates(
     x: Float[ArrayLike, "... _"], game: MatrixGame, family: Family, error: float, name: str = "x"
 ) -> Array:
     """Return the coordinates, having checked that they and the family make tables, the game and the error."""
-    if game.num_players != 2 or game.outcome_payoffs.ndim != 2:
-        raise ValueError(f"game must be one game for two; got payoffs of the shape {game.payoffs.shape}")
+    _checks.two_players(game, batch=False)
     _checks.number("error", error, 0, 0.5)
     coordinates = _checks.probabilities(name, x)
     if coordinates.ndim == 0 or coordinates.shape[-1] == 0:

@@ -87,8 +87,7 @@ class Pool(eqx.Module):
         ):
             if _checks.whole(name, value, 0) < least:
                 raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
-        if self.game.num_players != 2:
-            raise ValueError(f"game must have two players; it has {self.game.num_players}")
+        _checks.two_players(self.game)
         most = {"p_naive": 1.0, "learning_rate": inf, "learner_std": inf, "shaping_weight": inf, "tremble": 0.5}
         for name, bound in most.items():
             if (array := getattr(self, name)) is not None:

@@ -93,8 +93,7 @@ def checked_shaping_arguments(
     other_name: str = "learner_logits",
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype."""
-    if game.num_players != 2:
-        raise ValueError(f"game must have two players; it has {game.num_players}")
+    _checks.two_players(game)
     _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     ego, learner = checked_logits(**{"logits": logits, other_name: learner_logits})
     step = checked_step("learning_rate", learning_rate, ego.dtype)

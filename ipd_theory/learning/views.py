@@ -124,8 +124,7 @@ def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normal
     """
     if not isinstance(dtype, np.dtype | type) or not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"dtype must be a floating one, such as that of jnp.zeros(()); got {dtype!r}")
-    if game.num_players != 2:
-        raise ValueError(f"game must have two players; it has {game.num_players}")
+    _checks.two_players(game)
     if not normalized and not isinstance(discount, jax.core.Tracer) and bool((np.asarray(discount) == 1).any()):
         raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
     payoffs = game.outcome_payoffs.astype(dtype)

@@ -228,8 +228,7 @@ def defection_drift(
         raise ValueError(f"learners has shape {x.shape}; it must be [..., n, 5] with one learner or more")
     if not isinstance(num_inner_episodes, int | np.integer) or num_inner_episodes < 0:
         raise ValueError(f"num_inner_episodes must be a whole number, 0 or more; got {num_inner_episodes}")
-    if game.num_players != 2:
-        raise ValueError(f"game must have two players; it has {game.num_players}")
+    _checks.two_players(game)
     x = _checks.finite("learners", x)
     rate = _checks.in_range("learning_rate", jnp.asarray(learning_rate, x.dtype), 0.0, float(jnp.finfo(x.dtype).max))
     error = _checks.in_range("tremble", jnp.asarray(tremble, x.dtype), 0.0, 0.5)

@@ -217,7 +217,6 @@ def race(game: MatrixGame) -> MatrixGame:
     Raises:
         ValueError: if the game is not for two.
     """
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; rivals are defined for 2")
+    _checks.two_players(game)
     ahead = game.payoffs[..., 0, :, :] - game.payoffs[..., 1, :, :]
     return MatrixGame(jnp.stack([ahead, -ahead], -3))

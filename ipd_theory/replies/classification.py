@@ -35,7 +35,8 @@ from jaxtyping import ArrayLike, Bool, Float, Int
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._fractions import fraction
-from ipd_theory.games import MatrixGame, is_symmetric
+from ipd_theory.games import MatrixGame
+from ipd_theory.replies.best import same_from_all_sides
 from ipd_theory.strategies.tables import contexts_of_cooperation
 
 Flags = Bool[np.ndarray, "h n"]
@@ -95,8 +96,8 @@ def classify(
             leaves [0, 1].
     """
     gamma = _checks.number("discount", discount, 0, 1)
-    if game.num_players != 2 or game.payoffs.ndim != 3 or not is_symmetric(game):
-        raise ValueError("game must be one symmetric game for two players")
+    _checks.two_players(game, batch=False)
+    same_from_all_sides(game)
     table = np.asarray(tables)
     memory = strategies.memory_of(table, name="tables")
     if not np.isin(table, (0, 1)).all():

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.replies.best import best_responses, race, same_from_all_sides
@@ -52,8 +52,7 @@ def challenger(game: MatrixGame, strategy: Float[ArrayLike, "... _"], *, discoun
     Raises:
         ValueError: if the game is not for two, and as `best_responses`.
     """
-    if game.num_players != 2:
-        raise ValueError(f"game has {game.num_players} players; challengers are defined for 2")
+    _checks.two_players(game)
     best = best_responses(game, strategy, discount=discount)
     earned = expected_returns(game, best.strategy, strategy, discount=discount)
     itself = expected_returns(game, strategy, strategy, discount=discount)[..., 0]

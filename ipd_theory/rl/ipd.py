@@ -7,6 +7,7 @@ own action first), as in the contexts of a memory-one strategy.
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
 from ipd_theory.rl.environment import Environment
@@ -21,8 +22,7 @@ def iterated(game: MatrixGame) -> Environment:
     Raises:
         ValueError: if the game is a batch, or not between two players.
     """
-    if game.num_players != 2 or game.payoffs.ndim != 3:
-        raise ValueError(f"game must be one game between two players; its payoffs have shape {game.payoffs.shape}")
+    _checks.two_players(game, batch=False)
     payoffs = game.payoffs.reshape(2, 4).astype(jnp.float32)
     other_view = jnp.asarray(OTHER_VIEW, jnp.int32)
 
