@@ -3,7 +3,7 @@ VENV ?= .venv
 PRESET ?= quick
 BIN := $(VENV)/bin
 
-.PHONY: help test test-slow test-hours test-peers lint types figures bench mutants notebooks notebooks-check clean
+.PHONY: help test test-slow test-hours test-peers lint types figures bench mutants docs notebooks notebooks-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -40,6 +40,10 @@ notebooks: $(VENV)/.installed ## run the notebooks in full and write them
 notebooks-check: $(VENV)/.installed ## run every cell of them quickly: do they print what is stored?
 	$(BIN)/python notebooks/execute.py --check
 
+docs: $(VENV)/.installed ## the site, in site/
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 mutants: $(VENV)/.installed ## break one formula at a time: do the tests notice?
 	$(BIN)/python -m tests.mutants
 
@@ -50,4 +54,4 @@ bench: $(VENV)/.installed ## speed against peers, as a table
 	$(BIN)/python -m tests.benchmarks
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) $(VENV)-peers figures .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers figures site .pytest_cache .mypy_cache .ruff_cache .hypothesis

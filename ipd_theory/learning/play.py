@@ -201,7 +201,7 @@ def learn(
         logits: [..., 5] player 1's first logits; batch axes broadcast.
         other_logits: [..., 5] player 2's, in its own view.
         discount: [...] γ in [0, 1].
-        optimizers: what turns each direction into a step, any optax optimizer, e.g. `optax.sgd(1.0)`.
+        optimizers: what turns each player's direction into a step, two optax optimizers, e.g. `(optax.sgd(1.0),) * 2`.
         steps: how many steps, 1 or more.
         every: player i moves at steps divisible by every[i] only and is frozen in between.
         normalized: returns are averages a step; otherwise sums Σ γ^t r.

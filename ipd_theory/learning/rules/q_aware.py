@@ -54,7 +54,7 @@ def loqa(beta: Number) -> Rule:
 
 
 def alignment_term(view: RepeatedGame, x: Array, y: Array, same_step: bool, as_published: bool) -> Array:
-    """Return Σ_t γ^t E[∇ log π_1(a_t | s_t) A2_t Σ_k κ^{t−k} A1_k] [5] over k < t, or k ≤ t with `same_step`.
+    """Return Σ_t γ^t E{∇ log π_1(a_t | s_t) A2_t Σ_k κ^{t−k} A1_k}, [5], over k < t, or k ≤ t with `same_step`.
 
     Args:
         view: the game from the owner's side.

@@ -1,0 +1,86 @@
+"""Every block of code on the site's pages runs, and prints what stands beneath it."""
+
+import contextlib
+import io
+import pkgutil
+import re
+import shlex
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import ipd_theory
+from ipd_theory import cli
+from ipd_theory.commands import command_line
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+BLOCK = re.compile(r"^ *```(?P<kind>[^\n]*)\n(?P<body>.*?)^ *```$", re.DOTALL | re.MULTILINE)
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Return a page's blocks as (what stands behind the opening marks, the text)."""
+    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
+    return [(block["kind"].strip(), re.sub(r"^    ", "", block["body"])) for block in found]
+
+
+def same(said: str, printed: str) -> bool:
+    """Return whether two texts have the same words, and the same numbers but for rounding."""
+    if NUMBER.sub("#", said).split() != NUMBER.sub("#", printed).split():
+        return False
+    pairs = zip(NUMBER.findall(said), NUMBER.findall(printed), strict=True)
+    return all(np.isclose(float(a), float(b), rtol=1e-6, atol=1e-9) for a, b in pairs)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_python_runs_and_prints_what_is_said(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is one session; a block with a file name as its title is written to that file as well."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "page"}
+    printed = ""
+    with jax.enable_x64(True):
+        for kind, body in blocks(page):
+            if kind.startswith("python"):
+                title = re.search(r'title="(.*?)"', kind)
+                if title:
+                    (tmp_path / title[1]).write_text(body)
+                out = io.StringIO()
+                with contextlib.redirect_stdout(out):
+                    exec(compile(body, str(page), "exec"), names)
+                printed = out.getvalue()
+            elif kind == "text" and printed:
+                assert same(body, printed), f"{page.name} says\n{body}\nand it is\n{printed}"
+                printed = ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_commands_can_be_read(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every `ipd-theory …` names a command and options that are; every `make …` a target."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    for folder in re.findall(r"evaluate (\S+)", page.read_text()):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    for kind, body in blocks(page):
+        if not kind.startswith(("sh", "{.sh")):
+            continue
+        for line in body.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["make"]:
+                assert words[1] in targets, line
+            if "ipd-theory" in words:
+                name, *given = words[words.index("ipd-theory") + 1 :]
+                if name.startswith("-"):
+                    continue
+                command_line.read(cli._loaded(name)[1], name, given)
+
+
+def test_every_public_module_has_its_place_in_the_reference() -> None:
+    names = {module.name for module in pkgutil.walk_packages(ipd_theory.__path__, "ipd_theory.") if not module.ispkg}
+    public = {name for name in names if "._" not in name and ".commands." not in name} - {"ipd_theory.cli"}
+    text = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    shown = re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)
+    assert sorted(shown) == sorted(public - {"ipd_theory.__main__"})
