@@ -38,7 +38,8 @@ options
 
 Results go to standard output, messages to standard error. Exit status: 0 done;
 1 the work failed (a claim does not hold, training diverged, the disk is full);
-2 the command line asks for something that cannot be; 130 interrupted."""
+2 the command line asks for something that cannot be; 130 interrupted;
+143 ended by SIGTERM."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -104,7 +105,7 @@ def _command(name: str, given: list[str]) -> None:
         call()
     except KeyboardInterrupt as stop:
         words = stop.args or (getattr(module, "WHEN_INTERRUPTED", endings.NOTHING_KEPT),)
-        raise KeyboardInterrupt(*words) from None
+        raise type(stop)(*words) from None
 
 
 def _loaded(name: str) -> tuple[ModuleType, Callable[..., None]]:

@@ -34,7 +34,7 @@ class About:
         source: where it stands in the paper, or `OURS`.
         seconds: what the quick preset takes on two cores.
         arrays: the axes and the unit of each array of its data, by name or pattern (`* reward`).
-        remark: where the quick preset's picture departs from the paper's or would surprise; drawn below it.
+        remark: where the quick preset's picture of seed 0 departs from the paper's or would surprise; drawn below it.
         keeps: subfolder of the figures' folder where `compute`, given it as its last argument, keeps unfinished work.
         recorded: the figure shows training runs of seeds of their own; no other seed can be asked for.
     """
@@ -46,6 +46,10 @@ class About:
     remark: str = ""
     keeps: str = ""
     recorded: bool = False
+
+    def remark_on(self, preset: str, seed: int) -> bool:
+        """Return whether there is a remark, and it is on the picture of this preset and seed."""
+        return bool(self.remark) and (preset, seed) == ("quick", 0)
 
     def array(self, name: str) -> dict[str, Any]:
         """Return the axes and the unit of an array.
@@ -81,7 +85,7 @@ def caption(about: About, docstring: str, preset: str, seed: int, settings: Any)
     """Return the text that is kept beside a picture: what it shows, where it departs from the paper, its settings."""
     made = f"Preset {preset}" + ("" if about.recorded else f", seed {seed}")
     parts = [docstring.strip(), f"Source: {about.source}."]
-    if about.remark and preset == "quick":
+    if about.remark_on(preset, seed):
         parts.append(textwrap.fill(f"On the picture: {about.remark}", 110))
     parts.append(textwrap.fill(f"{made}: {settings_in_words(settings)}.", 110))
     arrays = [f"  {name}: {axes or 'a number'} ({unit})" for name, (axes, unit) in about.arrays.items()]

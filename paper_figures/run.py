@@ -156,7 +156,7 @@ def draw(name: str, preset: str, seed: int, out: Path, arrays: Arrays) -> list[P
     stem = _stem(name, preset, seed)
     paths = [out / f"{stem}.png", out / f"{stem}.pdf"]
     below = [f"{preset}{'' if about.recorded else f', seed {seed}'}: {settings_in_words(settings)}"]
-    if about.remark and preset == "quick":
+    if about.remark_on(preset, seed):
         below.insert(0, about.remark)
     with style.sheet():
         figure = module.plot(arrays, settings)

@@ -56,8 +56,8 @@ ALLOWED = {
     "* *.value_coefficient 0": "values are not learned",
     "* *.discount 0": "each step for itself",
     "* *_lambda 0": "one step ahead",
-    "phase [RSTP] -1": "a payoff",
-    "phase [RSTP] 0": "a payoff",
+    "phase [STP] -1": "a payoff",
+    "phase [STP] 0": "a payoff",
 }
 # Options, each with its words, that make a command small.
 GOOD: dict[str, dict[str, list[str]]] = {
@@ -156,7 +156,8 @@ def status_of(line: list[str]) -> Any:
 
 
 def names(said: str, option: Option, value: str) -> bool:
-    """Whether an error says which option is meant, or quotes what stands at a place of its own."""
+    """Whether an error says which option is meant, or quotes what stands at a place of its own, and nothing odd."""
     words = said.lower().replace("_", "-")
     name = option.name.rpartition(".")[2].lower().replace("_", "-")
-    return name in words or (value in said and (option.by_place or name in "xy"))
+    known = name in words or (value in said and (option.by_place or name in "xy"))
+    return known and len(said) < 600 and "parsing" not in words

@@ -12,6 +12,7 @@ import pytest
 
 from ipd_theory import cli
 from ipd_theory.commands import console, endings, plain_text
+from ipd_theory.rl.interruption import RAISED, Terminated
 
 TABLE = (
     "from ipd_theory.commands import console, endings; "
@@ -24,17 +25,19 @@ def run(code: str, **options: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("number", "line", "words"),
     [
-        ("strategy GRIM --error 0.01", "interrupted; nothing was kept"),
-        ("tournament --rules naive lola sos coala --seeds 64 --steps 1000", "interrupted; nothing was kept"),
+        (signal.SIGINT, "strategy GRIM --error 0.01", "nothing was kept"),
+        (signal.SIGTERM, "tournament --rules naive lola sos coala --seeds 64 --steps 1000", "nothing was kept"),
         (
+            signal.SIGINT,
             "figures 3A 3B",
-            "interrupted; the figures that are finished are kept, and the same command goes on from there",
+            "the figures that are finished are kept, and the same command goes on from there",
         ),
+        (signal.SIGTERM, "phase --cpu-devices 1", "what was finished is kept, and the same command goes on from there"),
     ],
 )
-def test_an_interrupt_is_told_and_leaves_with_130(line: str, words: str, tmp_path):
+def test_an_interrupt_is_told_and_leaves_with_130_or_143(number: int, line: str, words: str, tmp_path):
     loaded = f"import jax, tyro, ipd_theory.commands.{line.split()[0]}; from ipd_theory import cli"
     code = f"{loaded}; print('ready', flush=True); cli.main({line.split()})"
     process = subprocess.Popen(
@@ -42,32 +45,38 @@ def test_an_interrupt_is_told_and_leaves_with_130(line: str, words: str, tmp_pat
     )
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said in (words + "\n", "interrupted\n")  # the latter where it was still importing
+    assert process.returncode == 128 + number
+    assert said in (f"interrupted; {words}\n", "interrupted\n")  # the latter where it was still importing
 
 
+@pytest.mark.parametrize(("stop", "status"), [(KeyboardInterrupt, "130"), (Terminated, "143")])
 @pytest.mark.parametrize(
     ("kept", "words"),
     [({}, "interrupted; nothing was kept"), ({"WHEN_INTERRUPTED": "a part is kept"}, "a part is kept")],
 )
 def test_a_command_says_what_an_interrupt_leaves(
-    kept: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stop: type[KeyboardInterrupt],
+    status: str,
+    kept: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     def command() -> None:
         """Stop."""
-        raise KeyboardInterrupt
+        raise stop
 
     def leave(status: int) -> None:
         raise SystemExit(status)
 
     monkeypatch.setattr(cli, "_loaded", lambda name: (types.SimpleNamespace(**kept), command))
     monkeypatch.setattr(os, "_exit", leave)
-    usual = signal.getsignal(signal.SIGINT)
-    with pytest.raises(SystemExit, match="130"):
+    usual = {number: signal.getsignal(number) for number in RAISED}
+    with pytest.raises(SystemExit, match=status):
         cli.main(["returns"])
-    signal.signal(signal.SIGINT, usual)
+    assert {number: signal.getsignal(number) for number in RAISED} == usual
     assert capsys.readouterr().err == words + "\n"
 
 
@@ -130,6 +139,8 @@ def test_characters_have_a_spelling_in_ascii(text: str, ascii: str):
         (OverflowError("int too big"), "a number is too large: int too big", 2),
         (FileNotFoundError(2, "No such file or directory", "a/b"), "a/b: No such file or directory", 2),
         (OSError(28, "No space left on device", "a/b"), "the disk is full: a/b: No space left on device", 1),
+        (OSError(122, "Disk quota exceeded"), "a limit on disk space is reached: Disk quota exceeded", 1),
+        (ValueError("d/8: File too large [27]"), "a limit on disk space is reached: d/8: File too large [27]", 1),
         (MemoryError("4 TiB"), "out of memory: 4 TiB", 1),
         (FloatingPointError("the loss is NaN"), "the loss is NaN", 1),
     ],

@@ -97,3 +97,6 @@ def test_pools_of_unequal_agents_and_games_without_a_dilemma():
 def test_without_a_reward_above_punishment_nothing_is_named(measured):
     with pytest.raises(ValueError, match="R must lie above P"):
         outcomes.classify(measured[0], 1.0, 1.0)
+    many = outcomes.Measures(*(np.asarray(x)[:1].repeat(9, 0) for x in measured[0]))
+    with pytest.raises(ValueError, match=r"got R=1, P=4$"):
+        outcomes.classify(many, np.ones(9), np.arange(9) - 4.0 + 5 * (np.arange(9) == 3))

@@ -11,6 +11,7 @@ import pytest
 
 from ipd_theory.rl import run_folder, runs, shaper
 from ipd_theory.rl.config import Config, Meta
+from ipd_theory.rl.interruption import RAISED, Terminated
 from tests.test_rl_run_folder import Rows
 from tests.test_rl_runs import same, without_machine
 
@@ -38,8 +39,10 @@ def asked_to_stop_after(iteration: int, number: int, times: int = 1) -> Any:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_saves_and_goes_on_to_the_bit(number: int, uninterrupted: Path, tmp_path: Path) -> None:
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(KeyboardInterrupt, match="is saved up to iteration 4, and the same command goes on from there"):
+    words = "is saved up to iteration 4, and the same command goes on from there"
+    with pytest.raises(KeyboardInterrupt, match=words) as stop:
         runs.train(CONFIG, tmp_path, report=asked_to_stop_after(4, number), **EVERY)
+    assert stop.type is RAISED[number]
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert runs.read_states(tmp_path).iteration.tolist() == [4]
     runs.train(CONFIG, tmp_path, **EVERY)
@@ -110,7 +113,7 @@ def test_a_search_that_is_asked_to_stop_goes_on_to_the_same_end(tmp_path: Path) 
             signal.raise_signal(signal.SIGTERM)
 
     whole = shaper.evolve(CONFIG, settings, 3, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt, match="is saved up to generation 2"):
+    with pytest.raises(Terminated, match="is saved up to generation 2"):
         shaper.evolve(CONFIG, settings, 3, tmp_path / "stopped", report=stop)
     assert same(shaper.evolve(CONFIG, settings, 3, tmp_path / "stopped"), whole)
     assert run_folder.read_metrics(tmp_path / "stopped") == run_folder.read_metrics(tmp_path / "whole")

@@ -190,6 +190,8 @@ def test_untrained_pools_are_measured_as_the_exact_core_does(whole, tmp_path):
         ({"axes": (Axis("p_naive", (0.5, 1.5)),)}, r"p_naive holds 1\.5"),
         ({"axes": (Axis("inner_episodes", (1.5,)),)}, "inner_episodes must be whole numbers"),
         ({"cell": Cell(batch_size=0.5)}, r"batch_size must be 1 or more; got 0\.5"),
+        ({"cell": Cell(R=0.0)}, "R must lie above P in every cell; got R=0, P=0"),
+        ({"axes": (Axis("P", (0.0, 2.0)),)}, "R must lie above P in every cell; got R=1, P=2"),
         ({"block": 24}, "block must be a multiple of 16; got 24"),
         ({"seed": -1}, "seed must be a whole number from 0"),
         ({"meta_rate": 0.0}, "meta_rate must be a finite number above 0; got 0"),

@@ -17,6 +17,7 @@ import tyro
 
 from ipd_theory.commands import options
 
+PARSING = re.compile(r"^Error parsing ([a-z_]+: |([a-z_]+\.)+)?")  # options follow, or the group of settings
 MARKERS = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)
 
 
@@ -105,4 +106,4 @@ def _in_one_line(box: str) -> str:
     groups = itertools.groupby(inside, key=lambda row: set(row) in ({"─"}, {"-"}))
     said = [" ".join(row.strip() for row in rows if not row.startswith(" " * 8)) for rule, rows in groups if not rule]
     proposed = [words for words in said[1:] if words.startswith(("Available", "Perhaps"))]
-    return ". ".join([said[0], *proposed[-1:]])
+    return ". ".join([PARSING.sub("", said[0]), *proposed[-1:]])

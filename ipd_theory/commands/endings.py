@@ -3,8 +3,9 @@
 0    done
 1    the work failed: a claim does not hold, training diverged, the disk or the memory is full
 2    the command line asks for something that cannot be
-130  interrupted
+130  interrupted by Ctrl-C
 141  whoever read the output has closed it; nothing is said, as is the custom
+143  ended by SIGTERM, as clusters send it
 
 Errors that no input explains are bugs and keep their traceback; `python -X dev -m ipd_theory …` shows it for all.
 """
@@ -18,11 +19,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ipd_theory._extras import MissingExtraError
+from ipd_theory.rl.interruption import RAISED, Terminated
 
 NOTHING_KEPT = "interrupted; nothing was kept"
+USUAL: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+FULL = {"the disk is full": (errno.ENOSPC,), "a limit on disk space is reached": (errno.EDQUOT, errno.EFBIG)}
 TOLD = (ValueError, ArithmeticError, OSError, MemoryError, MissingExtraError, RuntimeError, AssertionError)
 
 
@@ -53,19 +57,19 @@ def _interrupts_that_crash_no_import() -> Iterator[None]:
         while frame is not None:
             if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
                 os.write(2, b"interrupted\n")
-                os._exit(130)
+                os._exit(128 + number)
             frame = frame.f_back
-        raise KeyboardInterrupt
+        raise RAISED[signal.Signals(number)]
 
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, interrupt)
+    ours = [number for number, usual in USUAL.items() if main and signal.getsignal(number) is usual]
+    for number in ours:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, USUAL[number])
 
 
 @contextlib.contextmanager
@@ -75,7 +79,8 @@ def _interrupts_that_cannot_be_lost() -> Iterator[None]:
 
     def hook(ignored: "sys.UnraisableHookArgs") -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
-            threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+            number = signal.SIGTERM if issubclass(ignored.exc_type, Terminated) else signal.SIGINT
+            threading.Timer(0.02, os.kill, (os.getpid(), number)).start()
         else:
             usual(ignored)
 
@@ -92,22 +97,23 @@ def _status(work: Callable[[], None]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt as stop:
-        _interrupted(str(stop) or "interrupted")
+        _interrupted(str(stop) or "interrupted", 143 if isinstance(stop, Terminated) else 130)
     except TOLD as error:
         return _told(error)
     return 0
 
 
-def _interrupted(words: str) -> NoReturn:
+def _interrupted(words: str, status: int) -> NoReturn:
     """Leave at once: threads that still compile or compute would be torn down with the interpreter, and crash it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in RAISED:
+        signal.signal(number, signal.SIG_IGN)
     print(words, file=sys.stderr, flush=True)
     if "jax" not in sys.modules:
-        sys.exit(130)
+        sys.exit(status)
     try:
         sys.stdout.flush()
     finally:
-        os._exit(130)
+        os._exit(status)
 
 
 def _told(error: Exception) -> int:
@@ -121,14 +127,15 @@ def _explained(error: Exception) -> tuple[str, int]:
     """Return the words and the exit status for an error, or raise it again."""
     if sys.flags.dev_mode:
         raise error
-    full = next((e for e in _causes(error) if "No space left on device" in str(e)), None)
-    if full is not None:
-        return f"the disk is full: {_about(full)}", 1
+    for words, kinds in FULL.items():
+        for cause in _causes(error):
+            if any(os.strerror(kind) in str(cause) for kind in kinds):
+                return f"{words}: {_about(cause)}", 1
     match error:
         case BrokenPipeError():
             return "", 141
         case OSError():
-            return _about(error), 1 if error.errno in (errno.EDQUOT, errno.EIO, errno.EFBIG) else 2
+            return _about(error), 1 if error.errno == errno.EIO else 2
         case MemoryError():
             return f"out of memory: {error}", 1
         case FloatingPointError():
@@ -145,8 +152,8 @@ def _explained_by_jax(error: Exception) -> tuple[str, int]:
     if os.environ.get("JAX_PLATFORMS") and not _has_device():
         return f"JAX_PLATFORMS={os.environ['JAX_PLATFORMS']} names no device of this machine; without it jax chooses", 2
     if type(error).__name__ == "JaxRuntimeError":
-        if re.search(r"^KeyboardInterrupt", text, re.MULTILINE):
-            _interrupted(NOTHING_KEPT)
+        if stopped := re.search(r"^([\w.]*Terminated|KeyboardInterrupt)", text, re.MULTILINE):
+            _interrupted(NOTHING_KEPT, 130 if stopped[1] == "KeyboardInterrupt" else 143)
         checks = re.findall(r"^ValueError: (.*)", text, re.MULTILINE)
         if checks:  # a check inside a compiled function
             return checks[-1], 2

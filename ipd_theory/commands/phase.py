@@ -91,6 +91,7 @@ def phase(
     if size.dtype == "float64":
         jax.config.update("jax_enable_x64", True)
     if distributed:
+        jax.config.update("jax_enable_preemption_service", False)  # which would catch SIGTERM and go on
         jax.distributed.initialize()
     from ipd_theory.phases import store, sweep
     from ipd_theory.phases.grid import Sweep

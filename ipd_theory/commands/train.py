@@ -133,7 +133,7 @@ def train(
             )
     except KeyboardInterrupt as stop:
         nothing = () if (directory / CONFIG).exists() else ("interrupted before the first iteration; nothing was kept",)
-        raise KeyboardInterrupt(*(stop.args or nothing)) from None
+        raise type(stop)(*(stop.args or nothing)) from None
     except jax.errors.JaxRuntimeError as error:
         if processes == 1:
             raise

@@ -1,13 +1,13 @@
 """How pictures look: one style sheet, and one palette in which a colour means the same in all of them."""
 
 import contextlib
-import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
+from ipd_theory._files import written_whole
 
 with needs("figures"):
     import matplotlib as mpl
@@ -76,10 +76,5 @@ def save(figure: Figure, path: Path, description: str = "") -> None:
         "svg": {"Date": None, "Description": description},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        with sheet(), mpl.rc_context({"svg.hashsalt": "ipd_theory"}):
-            figure.savefig(partial, format=kind, metadata=about.get(kind, {}), bbox_inches="tight", pad_inches=0.04)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as partial, sheet(), mpl.rc_context({"svg.hashsalt": "ipd_theory"}):
+        figure.savefig(partial, format=kind, metadata=about.get(kind, {}), bbox_inches="tight", pad_inches=0.04)

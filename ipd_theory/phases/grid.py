@@ -74,6 +74,9 @@ class Sweep(Training):
             raise ValueError(f"inner_episodes must be whole numbers; got {np.unique(cells['inner_episodes'])}")
         if not (cells["batch_size"] >= 1).all():
             raise ValueError(f"batch_size must be 1 or more; got {cells['batch_size'].min()}")
+        if not (cells["R"] > cells["P"]).all():
+            R, P = (cells[name][np.argmin(cells["R"] > cells["P"])] for name in "RP")
+            raise ValueError(f"R must lie above P in every cell; got R={R:g}, P={P:g}")
         return pools.Pool(
             p_naive=jnp.asarray(x["p_naive"]),
             discount=cells["discount"],

@@ -170,11 +170,11 @@ def classify(measures: Measures, R: ArrayLike, P: ArrayLike) -> Int[np.ndarray, 
     Raises:
         ValueError: if R is not above P, where the scale has no meaning.
     """
-    if not (np.isfinite(R).all() and np.isfinite(P).all()):
-        raise ValueError(f"R and P must be finite; got R={R}, P={P}")
-    reward, punishment = np.asarray(R, float), np.asarray(P, float)
-    if not (reward > punishment).all():
-        raise ValueError(f"R must lie above P to tell cooperation from defection; got R={R}, P={P}")
+    reward, punishment = np.broadcast_arrays(np.asarray(R, float), np.asarray(P, float))
+    fits = np.isfinite(reward) & np.isfinite(punishment) & (reward > punishment)
+    if not fits.all():
+        got = f"R={reward[~fits].flat[0]:g}, P={punishment[~fits].flat[0]:g}"
+        raise ValueError(f"R must lie above P, both finite, to tell cooperation from defection; got {got}")
     m = Measures(*(np.asarray(x, float).mean(-1) for x in measures))
     unit = reward - punishment
     among, gap = (m.among_meta - punishment) / unit, m.gap / unit

@@ -3,6 +3,7 @@
 Everything is drawn from what player 1 sees, since observations are complete: whatever recorded them can be watched.
 """
 
+import errno
 import importlib
 import importlib.util
 import math
@@ -18,6 +19,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from ipd_theory._arguments import checked
 from ipd_theory._checks import whole
 from ipd_theory._extras import needs
+from ipd_theory._files import written_whole
 from ipd_theory.rl.environments import CleanUpLite
 
 with needs("rl"):
@@ -179,7 +181,7 @@ def ffmpeg(path: Path) -> str:
 
 @checked
 def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
-    """Write frames as an animation; the ending of the name says which kind.
+    """Write frames as an animation, whole or not at all; the ending of the name says which kind.
 
     Args:
         path: the file; .gif, or .mp4 (which needs ffmpeg).
@@ -194,21 +196,27 @@ def save(path: Path, frames: list[RGB], frames_per_second: float = 8.0) -> None:
         raise ValueError(f"frames_per_second must be a positive number; got {frames_per_second}")
     if not frames:
         raise ValueError("frames must hold one frame or more; got none")
-    if path.suffix == ".gif":
-        images = [Image.fromarray(frame).quantize(64, dither=Image.Dither.NONE) for frame in frames]
-        duration = round(1000 / frames_per_second)
-        images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0)
-    elif path.suffix == ".mp4":
-        height, width, _ = frames[0].shape
-        raw = f"-y -f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {frames_per_second:g} -i -".split()
-        coded = ["-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", str(path)]
-        pixels = b"".join(frame.tobytes() for frame in frames)
-        ended = subprocess.run([ffmpeg(path), *raw, *coded], input=pixels, capture_output=True, check=False)
-        if ended.returncode:
-            why = ended.stderr.decode(errors="replace").strip().splitlines()
-            raise OSError(f"{path} cannot be written: {why[-1] if why else 'ffmpeg failed'}")
-    else:
+    if path.suffix not in (".gif", ".mp4"):
         raise ValueError(f"path {path.name} must end in .gif or .mp4")
+    with written_whole(path) as partial:
+        (_save_gif if path.suffix == ".gif" else _save_video)(partial, frames, frames_per_second)
+
+
+def _save_gif(path: Path, frames: list[RGB], frames_per_second: float) -> None:
+    images = [Image.fromarray(frame).quantize(64, dither=Image.Dither.NONE) for frame in frames]
+    duration = round(1000 / frames_per_second)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0)
+
+
+def _save_video(path: Path, frames: list[RGB], frames_per_second: float) -> None:
+    height, width, _ = frames[0].shape
+    raw = f"-y -f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {frames_per_second:g} -i -".split()
+    coded = ["-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", str(path)]
+    pixels = b"".join(frame.tobytes() for frame in frames)
+    ended = subprocess.run([ffmpeg(path), *raw, *coded], input=pixels, capture_output=True, check=False)
+    if ended.returncode:
+        why = ended.stderr.decode(errors="replace").strip().splitlines()
+        raise OSError(errno.EIO, f"ffmpeg failed: {why[-1] if why else ended.returncode}", str(path))
 
 
 @checked

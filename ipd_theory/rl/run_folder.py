@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ipd_theory._arguments import checked
+from ipd_theory._files import written_whole
 from ipd_theory.rl.config import Config, Meta, Naive
 from ipd_theory.rl.environments import ENVIRONMENTS
 from ipd_theory.rl.networks import NETWORKS
@@ -103,10 +104,10 @@ def held(directory: Path) -> Iterator[None]:
             raise ValueError(f"directory {directory} is being written by {who}") from None
         except OSError:
             pass  # a file system without locks
-        file.truncate(0)
-        file.write(f"{os.getpid()} on {socket.gethostname()}")
-        file.flush()
         try:
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {socket.gethostname()}")
+            file.flush()
             yield
         finally:
             if os.listdir(directory) == [LOCK]:
@@ -117,14 +118,9 @@ def held(directory: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name and rename it: a kill, or another process that reads, meets no half of it."""
-    partial = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
+    """Write a text file whole or not at all."""
+    with written_whole(path) as partial:
         partial.write_text(text)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def write_settings(path: Path, settings: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def train(
         ValueError: if the directory holds another run or one that cannot be read, if another process writes it, or if
             `checkpoint_every` is no multiple of `log_every`.
         FloatingPointError: if a loss is not finite; the last good checkpoint is kept.
-        KeyboardInterrupt: if it was asked to stop; it says what was saved.
+        KeyboardInterrupt: if it was asked to stop (`Terminated` by SIGTERM); it says what was saved.
     """
     log_every, checkpoint_every = whole("log_every", log_every, 1), whole("checkpoint_every", checkpoint_every, 1)
     if checkpoint_every % log_every:
@@ -125,7 +125,7 @@ def train(
         finally:
             checkpoints.close()
     if done < config.iterations and asked:
-        raise KeyboardInterrupt(
+        raise interruption.kind(
             f"interrupted; {directory} is saved up to iteration {done}, and the same command goes on from there"
         )
     return directory

@@ -157,7 +157,7 @@ def evolve(
 
     Raises:
         ValueError: if the folder holds another search, or a training run, or another process writes it.
-        KeyboardInterrupt: if it was asked to stop; it says what was saved.
+        KeyboardInterrupt: if it was asked to stop (`Terminated` by SIGTERM); it says what was saved.
     """
     generations, checkpoint_every = whole("generations", generations, 1), whole("checkpoint_every", checkpoint_every, 1)
     seed = whole("seed", seed, 0, 2**32 - 1)
@@ -192,7 +192,7 @@ def evolve(
         finally:
             checkpoints.close()
     if asked and done < generations:
-        raise KeyboardInterrupt(
+        raise interruption.kind(
             f"interrupted; {directory} is saved up to generation {done}, and the same command goes on from there"
         )
     return state
