@@ -3,7 +3,7 @@ VENV ?= .venv
 PRESET ?= quick
 BIN := $(VENV)/bin
 
-.PHONY: help test test-slow test-hours test-peers lint types figures bench mutants docs notebooks notebooks-check clean
+.PHONY: help test test-slow test-hours test-peers test-browser lint types figures bench mutants docs notebooks notebooks-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 test: lint types ## lint, types, tests, README examples
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not peers" --durations=15
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not peers and not browser" --durations=15
 
 test-slow: $(VENV)/.installed ## what takes longer
 	$(BIN)/pytest -m "slow and not hours" --durations=15
@@ -26,6 +26,10 @@ test-peers: ## against Axelrod, EGTtools, Gambit and QuantEcon, in an environmen
 	$(PYTHON) -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --quiet --editable '.[test,peers]'
 	$(VENV)-peers/bin/pytest tests/peers -m peers
+
+test-browser: $(VENV)/.installed ## the explorer, in the Chromium that is on the path or in IPD_THEORY_CHROMIUM
+	$(BIN)/python -m pip install --quiet --editable '.[test,browser]'
+	$(BIN)/pytest tests/browser -m browser --durations=15
 
 lint: $(VENV)/.installed ## ruff: rules and layout
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from ipd_theory._extras import needs
 from ipd_theory.commands import endings, plain_text
 
 GROUPS = {
-    "strategies, exactly": ("returns", "strategy", "classify", "derive", "evolve"),
+    "strategies, exactly": ("returns", "strategy", "classify", "derive", "evolve", "explore"),
     "agents that learn, exactly": ("tournament", "phase"),
     "agents that learn from samples": ("verify", "train", "evaluate", "shaper", "watch"),
     "the paper": ("figures",),

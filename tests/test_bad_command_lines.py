@@ -34,6 +34,7 @@ ALLOWED = {
     "* misperception 0": "no error",
     "* intensity 0": "payoffs decide nothing",
     "* iteration 0": "the state at the start",
+    "explore port 0": "any that is free",
     "evolve start 0": "nobody at first",
     "evolve intensity 0": "neutral",
     "evolve mutation 0": "no mutants",
@@ -74,6 +75,7 @@ GOOD: dict[str, dict[str, list[str]]] = {
     "evaluate": {"run": ["RUN"]},
     "shaper": {"chosen": ["ipd-shaping-quick"]},
     "watch": {"run": ["RUN"]},
+    "explore": {"json": ["--json"]},
     "figures": {"names": ["5"]},
 }
 

@@ -1,0 +1,150 @@
+"""The explorer's numbers are the library's, to 1e-12: pure pairs, random scenes, and the snippets it gives."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+
+TOLERANCE = 1e-12
+NUMBERS = """scenes => scenes.map(([p, q, discount, R, S, T, P]) => {
+  const E = Explorer, game = { R, S, T, P }, best = E.bestReplies(game, q, discount);
+  return { returns: E.returns(game, p, q, discount), occupancy: E.occupancy(p, q, discount), value: best.value,
+    optimal: best.optimal, line: E.enforcedLine(game, p, discount) };
+})"""
+
+
+def _scenes(rng: np.random.Generator) -> tuple[list[Any], ...]:
+    """Tables, discounts and payoffs of 1,024 pure pairs in the limit of means, then of 1,000 random scenes."""
+    pure = np.asarray(ipd.strategies.all_pure(1))
+    n = 1000
+    tables = [np.repeat(pure, 32, 0), np.tile(pure, (32, 1))]
+    random = rng.beta(0.5, 0.5, (2, n, 5))
+    random = np.where(rng.random((2, n, 5)) < 0.2, random.round(), random)  # some entries are certain
+    discount = np.where(
+        rng.random(n) < 0.2, 1.0, rng.choice([rng.random(n), 1 - 10.0 ** rng.uniform(-9, -1, n)], axis=0)
+    )
+    payoffs = np.concatenate([np.tile([3.0, 0.0, 5.0, 1.0], (1024, 1)), rng.uniform(-5, 5, (n, 4))])
+    p, q = (np.concatenate(pair) for pair in zip(tables, random, strict=True))
+    return p, q, np.concatenate([np.ones(1024), discount]), payoffs
+
+
+def test_pairs(opened: Callable[..., Any], rng: np.random.Generator):
+    p, q, discount, payoffs = _scenes(rng)
+    page = opened()
+    asked = [
+        [a.tolist(), b.tolist(), g, *r] for a, b, g, r in zip(p, q, discount.tolist(), payoffs.tolist(), strict=True)
+    ]
+    found = page.evaluate(NUMBERS, asked)
+    game = ipd.games.symmetric_game(*payoffs.T)
+    replies = ipd.replies.best_responses(game, q, discount=discount)
+    expected = {
+        "returns": ipd.expected_returns(game, p, q, discount=discount),
+        "occupancy": ipd.state_occupancy(p, q, discount=discount),
+        "value": replies.value,
+    }
+    for name, wanted in expected.items():
+        got = np.array([one[name] for one in found])
+        assert np.abs(got - np.asarray(wanted)).max() < TOLERANCE, name
+    np.testing.assert_array_equal([one["optimal"] for one in found], np.asarray(replies.optimal))
+
+
+def test_strategies_by_name_and_the_lines_that_they_enforce(opened: Callable[..., Any], rng: np.random.Generator):
+    page = opened()
+    names = page.evaluate("Explorer.NAMES")
+    for game in (ipd.prisoners_dilemma(), ipd.games.axelrod()):
+        R, S, T, P = np.asarray(game.outcome_payoffs)[0].tolist()
+        for discount in (1.0, 0.95, 0.6, 0.1):
+            for name in names:
+                low, high = {"EXTORT": (1, 10), "GENEROUS": (1, 10), "EQUALIZER": (P, R)}.get(name, (0, 1))
+                x = float(rng.uniform(low, high))
+                text = f"{name}({x})" if page.evaluate("name => name in Explorer.NUMBERS", name) else name
+                arguments = [text, {"R": R, "S": S, "T": T, "P": P}, discount]
+                got = page.evaluate("([text, game, discount]) => Explorer.table(text, game, discount)", arguments)
+                try:
+                    wanted = np.asarray(ipd.strategies.named(text, game=game, discount=discount))
+                except ValueError:
+                    assert got is None, text
+                    continue
+                assert np.abs(np.array(got) - wanted).max() < TOLERANCE, text
+                asked = [got, arguments[1], discount]
+                line = page.evaluate("([p, game, discount]) => Explorer.enforcedLine(game, p, discount)", asked)
+                known = ipd.payoff_sets.enforced_line(game, wanted, discount)
+                assert (line is None) == (known is None), text
+                if known is not None:
+                    assert np.abs(np.array([line["slope"], line["baseline"]]) - known).max() < TOLERANCE, text
+
+
+# The library integrates replicator dynamics to 1e-10; `test_pieces` holds the page's own path to 1e-12.
+LOOSER = {"path": 1e-7}
+
+
+def _random_state(page: Any, scene: str, rng: np.random.Generator) -> str:
+    """A fragment with every field of a scene drawn anew."""
+    parts = []
+    fields = page.evaluate(
+        """id => Object.fromEntries(Explorer.scene(id).fields.map((name) => {
+          const { usual, limits } = Explorer.FIELDS[name];
+          return [name, { usual, among: null, whole: false, ...limits }];
+        }))""",
+        scene,
+    )
+    payoffs = np.sort(rng.uniform(-3, 5, 4)).round(2)[[2, 0, 3, 1]]  # a dilemma, so that every name means something
+    for name, about in fields.items():
+        if name in "RSTP":
+            value: Any = payoffs["RSTP".index(name)]
+        elif about["among"] is not None:
+            value = rng.choice(about["among"])
+        elif isinstance(about["usual"], str):
+            value = _random_strategies(rng, len(about["usual"].split(" ")))
+        elif about["whole"]:
+            value = rng.integers(about["low"], min(about["high"], about["low"] + 20) + 1)
+        else:
+            value = rng.uniform(about["low"], about["high"])
+        parts.append(f"{name}={value}")
+    return f"1/{scene}?{'&'.join(parts)}".replace(" ", "+")
+
+
+def _random_strategies(rng: np.random.Generator, count: int) -> str:
+    named = ["ALLC", "ALLD", "TFT", "WSLS", "GRIM", "GTFT(0.2)", "FBF", "RANDOM(0.7)", "STFT", "ALT", "ATFT"]
+    tables = [",".join(map(str, rng.random(5).round(3))) for _ in range(3)]
+    return " ".join(rng.permutation(named + tables)[:count])
+
+
+def _compare(got: Any, wanted: Any, where: str, tolerance: float) -> None:
+    if got is None or wanted is None or isinstance(got, str):
+        assert got == wanted, where
+    elif isinstance(got, dict):
+        _compare(list(got.values()), list(wanted.values() if isinstance(wanted, dict) else wanted), where, tolerance)
+    else:
+        got, wanted = np.asarray(got, float), np.asarray(wanted, float)
+        assert got.shape == wanted.shape, where
+        scale = np.maximum(1, np.abs(wanted))
+        both = np.isinf(got) & np.isinf(wanted)
+        assert (np.abs(np.where(both, 0, got - wanted)) < tolerance * scale).all(), f"{where}: {got} {wanted}"
+
+
+SCENES = {"pair": 40}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_snippet_reproduces_its_scene(scene: str, opened: Callable[..., Any], capsys: pytest.CaptureFixture[str]):
+    """Scenes with random settings: what the page shows, and what the Python that it gives computes."""
+    rng, page = np.random.default_rng(list(scene.encode())), opened(f"1/{scene}")
+    fragments = [f"1/{scene}"] + [_random_state(page, scene, rng) for _ in range(SCENES[scene])]
+    for fragment in fragments:
+        asked = "text => { const s = Explorer.read(text, Explorer.usualState()); return %s }"
+        code = page.evaluate(asked % "Explorer.scene(s.scene).python(s)", fragment)
+        numbers = json.loads(
+            page.evaluate(asked % "JSON.stringify(Explorer.numbers(s), (k, x) => x === Infinity ? 'inf' : x)", fragment)
+        )
+        room: dict[str, Any] = {}
+        exec(compile(code, fragment, "exec"), room)
+        assert set(numbers) == set(room["numbers"]), fragment
+        for name, value in numbers.items():
+            value = np.inf if value == "inf" else value
+            _compare(value, room["numbers"][name], f"{fragment} {name}", LOOSER.get(name, TOLERANCE))
+    assert all(f"{name} " in capsys.readouterr().out for name in list(numbers)[:1])
