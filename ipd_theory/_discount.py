@@ -9,6 +9,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks
 
+LONGEST_HORIZON = 10**7
+
 
 def vanishing_delta(dtype: np.dtype) -> float:
     """Return a stopping rate that stands for zero: the limit of means, exact to rounding in this dtype."""
@@ -46,3 +48,29 @@ def _of_array(discount: Array, dtype: np.dtype) -> Array:
     delta, least = jnp.asarray(1 - discount, dtype), vanishing_delta(dtype)
     kept = jnp.maximum(delta, jnp.asarray(least, dtype))
     return delta + jax.lax.stop_gradient(kept - delta)  # a derivative at γ = 1 is that of the returns there
+
+
+def chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
+    """Return γ, 1 where only a horizon ends play.
+
+    Args:
+        discount: [...] γ, or None.
+        horizon: after how many steps play ends, or None.
+        normalized: returns are averages a step, not sums.
+
+    Raises:
+        ValueError: if neither is given, the horizon is no number of steps, or sums without an end are infinite.
+    """
+    if horizon is not None:
+        _checks.whole("horizon", horizon, 1, LONGEST_HORIZON)
+        return 1.0 if discount is None else discount
+    if discount is None:
+        raise ValueError("discount is None; give a discount in [0, 1], a horizon, or both")
+    hold_sums(discount, normalized)
+    return discount
+
+
+def hold_sums(discount: ArrayLike, normalized: bool) -> None:
+    """Raise `ValueError` where returns are sums and a discount that is known is 1."""
+    if not normalized and not isinstance(discount, jax.core.Tracer) and np.any(np.asarray(discount) == 1):
+        raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")

@@ -32,6 +32,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
+from ipd_theory._discount import chosen_discount as chosen_discount
+from ipd_theory._discount import hold_sums as hold_sums
 from ipd_theory._discount import rate_for_compiled as rate_for_compiled
 from ipd_theory._discount import stopping_rate as stopping_rate
 from ipd_theory._discount import vanishing_delta
@@ -123,19 +125,6 @@ def _may_vanish(discount: ArrayLike) -> bool:
     return isinstance(discount, jax.core.Tracer) or bool((np.asarray(discount) == 1).any())
 
 
-LONGEST_HORIZON = 10**7
-
-
-def _chosen_discount(discount: ArrayLike | None, horizon: int | None, normalized: bool = True) -> ArrayLike:
-    if horizon is not None:
-        _checks.whole("horizon", horizon, 1, LONGEST_HORIZON)
-    elif discount is None:
-        raise ValueError("discount is None; give a discount in [0, 1], a horizon, or both")
-    elif not normalized and not isinstance(discount, jax.core.Tracer) and np.any(np.asarray(discount) == 1):
-        raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
-    return 1.0 if discount is None else discount
-
-
 @checked
 def expected_returns(
     game: MatrixGame,
@@ -163,7 +152,7 @@ def expected_returns(
         TypeError: if an argument is of another kind.
     """
     arrays, memory = checked_strategies(tables, game.num_players)
-    gamma = _chosen_discount(discount, horizon, normalized)
+    gamma = chosen_discount(discount, horizon, normalized)
     _fitting(tables, gamma, game)
     delta = rate_for_compiled(gamma, arrays[0].dtype)
     if horizon is None:
@@ -201,7 +190,7 @@ def state_occupancy(
         ValueError: if a probability or discount leaves [0, 1], or a shape is wrong.
     """
     arrays, memory = checked_strategies(tables)
-    gamma = _chosen_discount(discount, horizon)
+    gamma = chosen_discount(discount, horizon)
     _fitting(tables, gamma)
     delta = rate_for_compiled(gamma, arrays[0].dtype)
     if horizon is None:
@@ -289,7 +278,7 @@ def return_gradient(
     """
     for name, index in (("player", player), ("wrt", wrt)):
         _checks.player(name, index, game.num_players)
-    _chosen_discount(discount, None, normalized)
+    chosen_discount(discount, None, normalized)
     arrays, memory = checked_strategies(tables, game.num_players)
     _fitting(tables, discount, game)
     table, delta = _checks.floating(tables[wrt]), rate_for_compiled(discount, arrays[0].dtype)

@@ -23,7 +23,7 @@ import ipd_theory as ipd
 from ipd_theory import evolution
 from ipd_theory.drawing import evolution as drawing
 from ipd_theory.drawing import invasion, style
-from ipd_theory.evolution import networks
+from ipd_theory.evolution import imitation
 from ipd_theory.strategies import reactive_n
 
 jax.config.update("jax_enable_x64", True)
@@ -211,9 +211,9 @@ drawing.succession(evolution.succession(evolution.random_reactive(3), 1000), cap
 # (Santos and Pacheco 2005): a hub that cooperates is soon among cooperators.
 
 # %% alt="Cooperation against temptation: on the scale-free network high throughout, on the ring zero from 1.4 on."
-sizes = networks.Sizes(nodes=600, runs=4, transient=800, measured=100)
+sizes = imitation.StudySize(nodes=600, runs=4, transient=800, measured=100)
 temptations = np.array([1.05, 1.2, 1.4, 1.6, 1.8])
-found = {kind: networks.cooperation(kind, temptations, sizes) for kind in ("scale-free", "ring")}
+found = {kind: imitation.cooperation(kind, temptations, sizes) for kind in ("scale-free", "ring")}
 figure, axes = plt.subplots(figsize=(3.4, 2.4))
 for (kind, levels), colour in zip(found.items(), (style.BLUE, style.VERMILION), strict=True):
     axes.plot(temptations, levels, ".", color=colour)

@@ -25,7 +25,7 @@ from paper_figures.run import Arrays
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(phase_map.Training):
+class Settings(phase_map.MapTraining):
     """A map's size and the training of its pools."""
 
     rounds: tuple[float, ...] = (1.5, 2.5, 4.0, 6.5, 10.0, 16.0, 27.0, 45.0, 75.0, 120.0)

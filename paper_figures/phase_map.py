@@ -31,7 +31,7 @@ LEFT = Line2D([], [], color="white", mec="black", marker="o", ms=4, lw=0, label=
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class MapTraining:
     """How the pools of a map are trained; `start` is the probability of cooperation near defection.
 
     Agents that start at `start` cooperate with each other as often, like trembling ones (`phases.drift`), which

@@ -24,7 +24,7 @@ from paper_figures.run import Arrays
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings(phase_map.Training):
+class Settings(phase_map.MapTraining):
     """A map's size and the training of its pools."""
 
     cells: int = 10

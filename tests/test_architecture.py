@@ -167,6 +167,16 @@ def test_symbolic_needs_no_jax():
     assert not used & {"jax", "jaxtyping", "equinox", "optax"}
 
 
+def test_no_two_classes_have_one_name():
+    """`Settings` apart: each figure has its own, which it alone reads."""
+    names: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Settings":
+                names.setdefault(node.name, []).append(module)
+    assert not {name: modules for name, modules in names.items() if len(modules) > 1}
+
+
 def test_files_stay_readable():
     folders = (*ROOTS.values(), PACKAGE.parent / "tests")
     assert not [p for f in folders for p in f.rglob("*.py") if len(p.read_text().splitlines()) > 400]

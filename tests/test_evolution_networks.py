@@ -6,7 +6,7 @@ import networkx
 import numpy as np
 import pytest
 
-from ipd_theory.evolution import networks, on_networks
+from ipd_theory.evolution import imitation, networks, on_networks
 
 
 def plainly(
@@ -62,9 +62,9 @@ def test_networks_are_those_asked_for(kind) -> None:
 
 def test_cooperation_lives_on_scale_free_networks_with_temptations_that_end_it_on_rings() -> None:
     """Santos & Pacheco 2005: at b = 1.4, S = 0, most cooperate on scale-free networks and nobody on a ring."""
-    sizes = networks.Sizes(nodes=400, runs=3, transient=500, measured=50)
-    scale_free = networks.cooperation("scale-free", [1.4], sizes)
-    ring = networks.cooperation("ring", [1.05, 1.4], sizes)
+    sizes = imitation.StudySize(nodes=400, runs=3, transient=500, measured=50)
+    scale_free = imitation.cooperation("scale-free", [1.4], sizes)
+    ring = imitation.cooperation("ring", [1.05, 1.4], sizes)
     assert scale_free.mean() > 0.85
     assert ring[0].mean() > 0.5
     assert ring[1].max() == 0
@@ -73,7 +73,7 @@ def test_cooperation_lives_on_scale_free_networks_with_temptations_that_end_it_o
 @pytest.mark.slow
 def test_cooperation_falls_with_temptation_as_published() -> None:
     b = np.array([1.05, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0])
-    found = {kind: networks.cooperation(kind, b).mean(1) for kind in ("scale-free", "ring", "random-regular")}
+    found = {kind: imitation.cooperation(kind, b).mean(1) for kind in ("scale-free", "ring", "random-regular")}
     assert (found["scale-free"] > 0.65).all()  # never lost, as in the paper
     assert (found["scale-free"][:5] > 0.9).all()
     assert found["ring"][0] > 0.8
@@ -103,7 +103,7 @@ LINE = networks.network(np.array([[0, 1], [1, 2]]), 3)
             lambda: on_networks([SimpleNamespace()], np.eye(2), np.zeros((1, 3), int), 1),
             r"networks\[0\] must be a Network",
         ),
-        (lambda: networks.cooperation("ring", []), "temptations must be"),
+        (lambda: imitation.cooperation("ring", []), "temptations must be"),
     ],
 )
 def test_bad_input_is_named(call, words: str) -> None:

@@ -28,7 +28,7 @@ from ipd_theory._arguments import checked
 from ipd_theory._engine import chains
 from ipd_theory.automata.base import Automaton
 from ipd_theory.games import MatrixGame
-from ipd_theory.returns import stopping_rate
+from ipd_theory.returns import chosen_discount, stopping_rate
 
 
 class Gradient(NamedTuple):
@@ -100,11 +100,7 @@ def _arguments(
     game: MatrixGame, first: Automaton, second: Automaton, discount: ArrayLike | None, horizon: int | None = None
 ) -> tuple[Array, Automaton, Automaton, Array]:
     _checks.two_players(game)
-    if horizon is not None:
-        _checks.whole("horizon", horizon, 1)
-    elif discount is None:
-        raise ValueError("discount is None; give a discount in [0, 1], a horizon, or both")
-    gamma = 1.0 if discount is None else discount
+    gamma = chosen_discount(discount, horizon)
     _fitting(game, first, second, gamma)
     dtype = np.promote_types(first.cooperate.dtype, second.cooperate.dtype)
     first, second = (jax.tree.map(lambda x: x.astype(dtype), a) for a in (first, second))

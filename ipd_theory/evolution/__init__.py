@@ -3,7 +3,7 @@
 `birth_death`: two strategies in a finite population. `invasions`: any set of strategies while mutants are rare.
 `infinite`: any set of strategies in a population without chance. `heterogeneous`: many reactive strategies in it.
 `adaptive`: one population that follows its mutants through a space of strategies; `resting`: where it comes to rest.
-`networks`: players that imitate their neighbours.
+`networks`: who has whom for neighbours; `imitation`: players that take over what better-earning neighbours do.
 """
 
 from ipd_theory.evolution.adaptive import donation_gradient, rewards_cooperation, selection_gradient, trajectory
@@ -14,9 +14,9 @@ from ipd_theory.evolution.birth_death import (
     transition_probabilities,
 )
 from ipd_theory.evolution.heterogeneous import Succession, random_reactive, succession
+from ipd_theory.evolution.imitation import on_networks
 from ipd_theory.evolution.infinite import ecological, replicator_mutator
 from ipd_theory.evolution.invasions import fixation_matrix, rare_mutation, stationary
-from ipd_theory.evolution.networks import on_networks
 from ipd_theory.evolution.resting import RestPoints, rest_points, stability
 
 __all__ = [

@@ -96,15 +96,20 @@ def _path(
     learning_rate: Array,
     steps_taken: Array | None,
     tremble: Array | None,
-    batch: tuple[int, ...],
-) -> _Path:
+    weight: Array | None = None,
+) -> tuple[_Path, Array | None, tuple[int, ...]]:
+    """Return the path over one axis of pairs, `weight` along it, and the batch axes that were made one."""
+    shapes = logits.shape[:-1], learner_logits.shape[:-1], payoffs.shape[:-2], delta.shape, learning_rate.shape
+    given = (x.shape for x in (steps_taken, tremble, weight) if x is not None)
+    batch = jnp.broadcast_shapes(*shapes, *given)
+
     def each(x: Array | None) -> Array | None:
         return None if x is None else _flat(x, 0, batch)
 
     ego, game, error = _flat(logits, 1, batch), _flat(payoffs, 2, batch), each(tremble)
     learner = jnp.broadcast_to(learner_logits, (*batch, 5)).reshape(-1, 5)
     own, others = (tuple(game[..., i, j] for j in range(4)) for i in range(2))
-    return _Path(
+    path = _Path(
         cooperation(tuple(ego[..., i] for i in range(5)), error),
         tuple(learner[..., i] for i in CONTEXT_SWAP),
         (own, others),
@@ -113,10 +118,7 @@ def _path(
         each(steps_taken),
         error,
     )
-
-
-def _batch(*shapes: tuple[int, ...], others: tuple[Array | None, ...]) -> tuple[int, ...]:
-    return jnp.broadcast_shapes(*shapes, *(x.shape for x in others if x is not None))
+    return path, each(weight), batch
 
 
 def naive_shaping_return(
@@ -144,10 +146,8 @@ def naive_shaping_return(
         shaping_weight: [...] λ, a factor on the part of the derivative that passes through the learner's steps.
         tremble: [...] probability with which any action is flipped.
     """
-    shapes = logits.shape[:-1], learner_logits.shape[:-1], payoffs.shape[:-2], delta.shape, learning_rate.shape
-    batch = _batch(*shapes, others=(steps_taken, shaping_weight, tremble))
-    path = _path(logits, learner_logits, payoffs, delta, learning_rate, steps_taken, tremble, batch)
-    weight = None if shaping_weight is None else _flat(shaping_weight, 0, batch)
+    arrays = (logits, learner_logits, payoffs, delta, learning_rate, steps_taken, tremble)
+    path, weight, batch = _path(*arrays, shaping_weight)
     zero = jnp.zeros(path.learner[0].shape, logits.dtype)
     last = jnp.asarray(num_inner_episodes if path.steps_taken is None else path.steps_taken, zero.dtype)
 
@@ -180,9 +180,7 @@ def naive_path_returns(
 
     Where a pair's own M is smaller, its last episode is repeated.
     """
-    shapes = logits.shape[:-1], learner_logits.shape[:-1], payoffs.shape[:-2], delta.shape, learning_rate.shape
-    batch = _batch(*shapes, others=(steps_taken, tremble))
-    path = _path(logits, learner_logits, payoffs, delta, learning_rate, steps_taken, tremble, batch)
+    path, _, batch = _path(logits, learner_logits, payoffs, delta, learning_rate, steps_taken, tremble)
 
     def episode(learner: Columns, m: Array) -> tuple[Columns, Array]:
         return path.step(learner, m), jnp.stack([path.earned(learner, player) for player in (0, 1)], -1)

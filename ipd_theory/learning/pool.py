@@ -29,7 +29,7 @@ from ipd_theory._engine import compiled, memory_one_return
 from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.naive_path import cooperation, naive_path_returns, naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
-from ipd_theory.returns import stopping_rate
+from ipd_theory.returns import hold_sums, stopping_rate
 from ipd_theory.strategies import CONTEXT_SWAP
 
 
@@ -97,8 +97,7 @@ class Pool(eqx.Module):
         if self.inner_episodes is not None:
             _checks.in_range("inner_episodes", self.inner_episodes.astype(float), 0.0, float(self.num_inner_episodes))
         stopping_rate(self.discount, self.p_naive.dtype)
-        if not self.normalized and bool((jnp.asarray(self.discount) == 1).any()):
-            raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
+        hold_sums(self.discount, self.normalized)
         self.batch_shape  # noqa: B018 (raises where batch axes do not fit)
 
     @property

@@ -32,7 +32,7 @@ from ipd_theory.learning.paths import path_returns, path_returns_of_both
 from ipd_theory.learning.rules.base import Rule, checked_rules
 from ipd_theory.learning.rules.gradients import naive
 from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, repeated_game
-from ipd_theory.returns import stopping_rate
+from ipd_theory.returns import hold_sums, stopping_rate
 
 _compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
 
@@ -71,16 +71,11 @@ def shaping_return(
     ego, learner, payoffs, delta, step = checked_shaping_arguments(
         game, logits, learner_logits, discount, learning_rate, num_inner_episodes
     )
-    scale = jnp.ones_like(delta) if normalized else _sum_scale(discount, delta)
+    hold_sums(discount, normalized)
+    scale = jnp.ones_like(delta) if normalized else 1 / delta
     arguments = (ego, learner, payoffs, delta, step * scale)
     returns = _compiled_naive_shaping_return(*arguments, num_inner_episodes=num_inner_episodes)
     return returns * scale
-
-
-def _sum_scale(discount: ArrayLike, delta: Array) -> Array:
-    if not isinstance(discount, jax.core.Tracer) and bool((np.asarray(discount) == 1).any()):
-        raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
-    return 1 / delta
 
 
 def checked_shaping_arguments(

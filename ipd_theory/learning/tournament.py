@@ -243,7 +243,7 @@ def _spread(shares: np.ndarray, disowned: np.ndarray) -> np.ndarray:
     return whole
 
 
-class Standings(NamedTuple):
+class SolvedTournament(NamedTuple):
     """A tournament with the game between its rules, solved.
 
     Args:
@@ -275,7 +275,7 @@ def tournament(
     tail: int = 50,
     every: tuple[int, ...] = (),
     seed: int = 0,
-) -> Standings:
+) -> SolvedTournament:
     """Let learning rules meet each other from the same random first policies, and solve the game between them.
 
     Args:
@@ -316,4 +316,4 @@ def tournament(
         if (lines := describe_problems(outcome.problem[:, i], outcome.problem_step[:, i]))
     }
     shares = survivors(table) if is_symmetric(game) else None
-    return Standings(entered, outcome, table, nash_equilibria(table), shares, problems)
+    return SolvedTournament(entered, outcome, table, nash_equilibria(table), shares, problems)

@@ -15,7 +15,7 @@ from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory._engine import Columns, computed_once, memory_one_return
 from ipd_theory.games import MatrixGame
-from ipd_theory.returns import stopping_rate
+from ipd_theory.returns import hold_sums, stopping_rate
 from ipd_theory.strategies import CONTEXT_SWAP, OUTCOME_SWAP
 
 PAIR_RANKS = (1, 1, 0, 0, 1, 1)  # axes of the arrays of a `RepeatedGame` and of two players' logits, for one pair
@@ -125,8 +125,7 @@ def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normal
     if not isinstance(dtype, np.dtype | type) or not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"dtype must be a floating one, such as that of jnp.zeros(()); got {dtype!r}")
     _checks.two_players(game)
-    if not normalized and not isinstance(discount, jax.core.Tracer) and bool((np.asarray(discount) == 1).any()):
-        raise ValueError("discount holds 1.0, where un-normalised returns are infinite; use normalized=True")
+    hold_sums(discount, normalized)
     payoffs = game.outcome_payoffs.astype(dtype)
     delta = stopping_rate(discount, dtype)
     scale = jnp.ones_like(delta) if normalized else 1 / delta

@@ -226,8 +226,7 @@ def defection_drift(
     _checks.last_axis("learners", x, (5,), "the contexts of memory one")
     if x.ndim < 2 or x.shape[-2] == 0:
         raise ValueError(f"learners has shape {x.shape}; it must be [..., n, 5] with one learner or more")
-    if not isinstance(num_inner_episodes, int | np.integer) or num_inner_episodes < 0:
-        raise ValueError(f"num_inner_episodes must be a whole number, 0 or more; got {num_inner_episodes}")
+    _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     _checks.two_players(game)
     x = _checks.finite("learners", x)
     rate = _checks.in_range("learning_rate", jnp.asarray(learning_rate, x.dtype), 0.0, float(jnp.finfo(x.dtype).max))

@@ -34,7 +34,7 @@ def environment_fits(environment: Environment) -> None:
 
 
 def policy_fits(policy: Policy, environment: Environment) -> None:
-    """Hold a policy's network to what `Network` says of it, in an environment.
+    """Hold a policy's network to what `ReadyNetwork` says of it, in an environment.
 
     Raises:
         ValueError: if a step or a sequence has outputs of another shape, or changes the shapes of the memory.

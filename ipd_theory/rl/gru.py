@@ -73,7 +73,7 @@ class GRU(eqx.Module):
     def step(
         self, observations: Array, resets: Bool[Array, "*batch"], state: Float[Array, "*batch width"]
     ) -> tuple[Array, Array]:
-        """Advance every stream by one step; arguments and results are those of `policies.Network`."""
+        """Advance every stream by one step; arguments and results are those of `policies.ReadyNetwork`."""
         hidden = self._cell(self._embed(observations), resets, state)
         return self._heads(hidden), hidden
 

@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
 from ipd_theory.rl.chunks import mean_over, mean_over_chunks, sum_over
 from ipd_theory.rl.config import Meta, Naive
-from ipd_theory.rl.policies import Experience, Network, Policy, along, chosen
+from ipd_theory.rl.policies import Experience, Policy, ReadyNetwork, along, chosen
 from ipd_theory.sampling import estimators
 
 LearnerState = Any
@@ -165,7 +165,7 @@ class PPOInfo(NamedTuple):
     clipped_share: Array
 
 
-def ppo_loss(network: Network, data: Trajectories, settings: Meta) -> tuple[Array, tuple[Array, Array, Array]]:
+def ppo_loss(network: ReadyNetwork, data: Trajectories, settings: Meta) -> tuple[Array, tuple[Array, Array, Array]]:
     """Return PPO's loss on whole trajectories, with the policy loss, the value loss and the share of clipped steps."""
     log_probabilities, values = along(network, data.observations)
     ratio = jnp.exp(chosen(log_probabilities, data.actions) - data.log_probabilities)

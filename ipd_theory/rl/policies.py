@@ -16,7 +16,7 @@ from ipd_theory._checks import finite, in_range, last_axis
 
 
 @runtime_checkable
-class Network(Protocol):
+class ReadyNetwork(Protocol):
     """A recurrent network ready to evaluate."""
 
     def initial_state(self, *batch: int) -> Any:
@@ -51,7 +51,7 @@ class Network(Protocol):
 class Policy(Protocol):
     """A tree of parameters, say an `equinox.Module`; the floating ones are learnt."""
 
-    def ready(self, steps: int = 1) -> Network:
+    def ready(self, steps: int = 1) -> ReadyNetwork:
         """Return the network ready to evaluate; gradients pass through.
 
         Args:
@@ -67,7 +67,9 @@ class Experience(NamedTuple):
     rewards: Float[Array, "time *batch"]
 
 
-def along(network: Network, observations: Array) -> tuple[Float[Array, "time *batch A"], Float[Array, "time *batch"]]:
+def along(
+    network: ReadyNetwork, observations: Array
+) -> tuple[Float[Array, "time *batch A"], Float[Array, "time *batch"]]:
     """Return log-probabilities [time, *batch, A] and values [time, *batch] along histories that open at time 0."""
     batch = observations.shape[1:] if jnp.issubdtype(observations.dtype, jnp.integer) else observations.shape[1:-1]
     resets = jnp.zeros((observations.shape[0], *batch), bool).at[0].set(True)

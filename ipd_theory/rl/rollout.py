@@ -18,7 +18,7 @@ from ipd_theory._arguments import checked, hold_fields
 from ipd_theory.rl.chunks import group_size, sequences_at_once
 from ipd_theory.rl.environment import Environment
 from ipd_theory.rl.losses import Learner
-from ipd_theory.rl.policies import Experience, Network, Policy, chosen, sample
+from ipd_theory.rl.policies import Experience, Policy, ReadyNetwork, chosen, sample
 
 Carry = Any
 
@@ -101,7 +101,7 @@ class Memories(NamedTuple):
 
 def play_episode(
     environment: Environment,
-    players: tuple[Network, Network],
+    players: tuple[ReadyNetwork, ReadyNetwork],
     memories: Memories,
     forget: tuple[Bool[Array, ""], Bool[Array, ""]],
     key: Key[Array, ""],
@@ -150,11 +150,16 @@ def play_episode(
 
 
 def _meet(
-    environment: Environment, ego: Network, learner: Learner, sizes: Sizes, co_player: CoPlayers, key: Key[Array, ""]
+    environment: Environment,
+    ego: ReadyNetwork,
+    learner: Learner,
+    sizes: Sizes,
+    co_player: CoPlayers,
+    key: Key[Array, ""],
 ) -> MetaEpisode:
     """Play a meta-episode of B trajectories against one co-player."""
 
-    def ready(policy: Policy) -> Network:
+    def ready(policy: Policy) -> ReadyNetwork:
         return policy.ready(sizes.batch * sizes.episode_length)
 
     def inner_episode(carry: Carry, inputs: tuple[Array, Array]) -> tuple[Carry, MetaEpisode]:

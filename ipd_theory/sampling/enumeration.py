@@ -50,7 +50,7 @@ class Moments(NamedTuple):
     covariance: Float[Array, "d d"]
 
 
-class Gradient(NamedTuple):
+class TrueGradient(NamedTuple):
     """The exact gradient of J̄ [d] in two parts, own episode and shaping, which add up to it."""
 
     current: Float[Array, " d"]
@@ -208,7 +208,7 @@ def _mean_return(everything: Enumeration, before: Array, now: Array) -> Float[Ar
 
 @held
 @jax.jit
-def true_gradient(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> Gradient:
+def true_gradient(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> TrueGradient:
     """Return the gradient of J̄ in ego's logits by differentiating the polynomial, split into own episode and shaping.
 
     Args:
@@ -223,7 +223,7 @@ def true_gradient(everything: Enumeration, ego_logits: Float[Array, "E h"]) -> G
         return _mean_return(everything, everything.ego_tables(before), everything.ego_tables(now))
 
     shaping, current = jax.grad(polynomial, (0, 1))(ego_logits, ego_logits)
-    return Gradient(current.ravel(), shaping.ravel())
+    return TrueGradient(current.ravel(), shaping.ravel())
 
 
 @held

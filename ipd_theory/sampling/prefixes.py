@@ -31,8 +31,8 @@ from jaxtyping import Array, Float, Int
 from ipd_theory import strategies
 from ipd_theory.sampling._held import check_sizes, held
 from ipd_theory.sampling.enumeration import (
-    Gradient,
     Moments,
+    TrueGradient,
     check_path,
     learner_path,
     meta_trajectories,
@@ -238,11 +238,11 @@ def _mean_return(pomdp: ShapingPOMDP, before: Array, now: Array, part: _Chunks) 
 
 @held
 @jax.jit
-def true_gradient_by_prefix(listed: Prefixes, ego_logits: Float[Array, "E h"]) -> Gradient:
+def true_gradient_by_prefix(listed: Prefixes, ego_logits: Float[Array, "E h"]) -> TrueGradient:
     """Return the gradient of J̄ by differentiating its polynomial, with the last episode's mean reward in closed form.
 
     Arguments are those of `moments_by_prefix`.
     """
     slopes = jax.grad(functools.partial(_mean_return, listed.pomdp), (0, 1))
     shaping, current = jax.lax.map(lambda part: slopes(ego_logits, ego_logits, part), listed.chunks)
-    return Gradient(current.sum(0).ravel(), shaping.sum(0).ravel())
+    return TrueGradient(current.sum(0).ravel(), shaping.sum(0).ravel())

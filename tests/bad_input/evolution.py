@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ipd_theory.evolution import heterogeneous
-from ipd_theory.evolution.networks import Sizes, network
+from ipd_theory.evolution.imitation import StudySize
+from ipd_theory.evolution.networks import network
 
 Thunk = Callable[[], Any]
 
@@ -47,15 +48,15 @@ OWN |= {
         "degree": lambda: 4,
         "seed": lambda: 0,
     },
-    "evolution.networks.on_networks": {
+    "evolution.imitation.on_networks": {
         "networks": lambda: [network(np.array([[0, 1], [1, 2]]), 3)],
         "start": lambda: np.array([[0, 1, 1]]),
         "generations": lambda: 2,
     },
-    "evolution.networks.cooperation": {
+    "evolution.imitation.cooperation": {
         "kind": lambda: "ring",
         "temptations": lambda: np.array([1.2]),
-        "sizes": lambda: Sizes(nodes=10, runs=1, transient=1, measured=1),
+        "sizes": lambda: StudySize(nodes=10, runs=1, transient=1, measured=1),
     },
 }
 
@@ -78,7 +79,7 @@ INSIDE = {
     "evolution.adaptive.held_coordinates": "the check itself, shared inside the room",
     "evolution.networks.Network": "made by `network`, which checks it",
     "evolution.networks.united": "takes what `network` made",
-    "evolution.networks.generation": "one step of `on_networks`, which checks",
+    "evolution.imitation.generation": "one step of `on_networks`, which checks",
     "equilibria.distribution": "the check itself, shared by rooms",
     "equilibria.rising": "the check itself, shared by rooms",
     "equilibria.integrated": "takes a rate of change and a start that rooms have made and checked",
@@ -87,6 +88,6 @@ INSIDE = {
 MEANT: dict[str, str] = {
     "drawing.evolution.* unit another word": "a unit is printed as it is",
     "drawing.evolution.count_bars probabilities another last axis": "a population of another size",
-    "evolution.networks.cooperation temptations a number": "one temptation",
-    "evolution.networks.cooperation temptations another last axis": "any number of temptations",
+    "evolution.imitation.cooperation temptations a number": "one temptation",
+    "evolution.imitation.cooperation temptations another last axis": "any number of temptations",
 }

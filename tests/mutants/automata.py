@@ -3,6 +3,7 @@
 from tests.mutants import Mutant
 
 BASE = "ipd_theory/automata/base.py"
+CHAINS = "ipd_theory/_engine/chains.py"
 MATCHES = "ipd_theory/automata/matches.py"
 ANSWERS = "ipd_theory/automata/answers.py"
 MINIMAL = "ipd_theory/automata/minimal.py"
@@ -55,9 +56,9 @@ MUTANTS = (
     ),
     Mutant(
         "steps of a finite game all weigh alike whatever the discount",
-        MATCHES,
-        'return (jnp.einsum("...i,...ij->...j", here, moves), weight * gamma, total + weight * here), None',
-        'return (jnp.einsum("...i,...ij->...j", here, moves), weight, total + weight * here), None',
+        CHAINS,
+        "return (moved, weight * gamma, total + weight * distribution), None",
+        "return (moved, weight, total + weight * distribution), None",
         "test_automata_matches.py",
         "courses_of_play",
     ),

@@ -5,7 +5,7 @@ from tests.mutants import Mutant
 BIRTH_DEATH, INVASIONS = "ipd_theory/evolution/birth_death.py", "ipd_theory/evolution/invasions.py"
 INFINITE, HETEROGENEOUS = "ipd_theory/evolution/infinite.py", "ipd_theory/evolution/heterogeneous.py"
 ADAPTIVE, RESTING = "ipd_theory/evolution/adaptive.py", "ipd_theory/evolution/resting.py"
-NETWORKS = "ipd_theory/evolution/networks.py"
+IMITATION, NETWORKS = "ipd_theory/evolution/imitation.py", "ipd_theory/evolution/networks.py"
 
 MUTANTS = (
     Mutant(
@@ -151,7 +151,7 @@ MUTANTS = (
     ),
     Mutant(
         "imitation is scaled by a node's own links alone",
-        NETWORKS,
+        IMITATION,
         "np.maximum(among.degrees, among.degrees[other])",
         "among.degrees",
         "test_evolution_networks.py",
@@ -159,7 +159,7 @@ MUTANTS = (
     ),
     Mutant(
         "neighbours earn what a node earns from them",
-        NETWORKS,
+        IMITATION,
         "payoffs[nodes, play] * met",
         "payoffs[nodes, :, play] * met",
         "test_evolution_networks.py",

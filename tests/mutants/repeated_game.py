@@ -228,8 +228,8 @@ MUTANTS = (
     Mutant(
         "a finite game pays for one step more",
         CHAINS,
-        "length=max(0, horizon - len(opening))",
-        "length=max(0, horizon - len(opening) + 1)",
+        "max(0, horizon - len(opening))",
+        "max(0, horizon - len(opening) + 1)",
         "test_returns.py",
         "every_history",
     ),
