@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 import ipd_theory as ipd
+from ipd_theory.drawing.style import SERIES
 from ipd_theory.learning import rules
 from ipd_theory.phases.basins import basin, cooperation, volume
 from paper_figures.about import OURS, About
@@ -100,7 +101,7 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
             lw=1,
             capsize=2,
             clip_on=False,
-            color=f"C{i}",
+            color=SERIES[i],
             label=rf"$\gamma={discount:g}$",
         )
     axes.set_yticks(rows, settings.rules)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 import ipd_theory as ipd
-from ipd_theory.drawing.style import CONTEXTS
+from ipd_theory.drawing.style import CONTEXTS, PREDICTED, SERIES
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases.boundaries import boundary_agreement, learning_rate_windows
 from ipd_theory.phases.drift import AFTER_DC, defection_drift, sobol_learners
@@ -192,13 +192,13 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     for i, (rate, threshold) in enumerate(zip(TREMBLED_STEPS, arrays["threshold"], strict=True)):
         style, label = ("-", " (cells)") if i == 1 else (":", "")
         some = threshold < 1  # 1 stands for trembles at which no weight is enough
-        axes[1, 1].plot(trembles[some], threshold[some], style, color=f"C{i}", label=rf"$\eta={rate:g}$" + label)
+        axes[1, 1].plot(trembles[some], threshold[some], style, color=SERIES[i], label=rf"$\eta={rate:g}$" + label)
     axes[1, 1].set(xlabel=r"tremble $\epsilon$", ylabel=r"$p_{\mathrm{naive}}$; lines: $p^*(\epsilon)$")
     axes[1, 1].legend(loc="lower right")
     for i, (label, marker) in enumerate((("from defection", "o"), ("from random policies", "s"))):
         low, middle, high = np.percentile(arrays["trained"][i], [25, 50, 75], axis=-1)
-        axes[1, 2].fill_between(arrays["batch_sizes"], low, high, color=f"C{i}", alpha=0.2, lw=0)
-        axes[1, 2].semilogx(arrays["batch_sizes"], middle, marker=marker, ms=3, color=f"C{i}", label=label)
+        axes[1, 2].fill_between(arrays["batch_sizes"], low, high, color=SERIES[i], alpha=0.2, lw=0)
+        axes[1, 2].semilogx(arrays["batch_sizes"], middle, marker=marker, ms=3, color=SERIES[i], label=label)
     critical = np.interp(settings.learner_step, rates, arrays["critical_batch"])
     axes[1, 2].axvline(critical, color="0.4", ls=":", lw=1, label="critical B, predicted")
     axes[1, 2].set(xlabel="batch size B", ylabel="return against naive", ylim=(0.2, 1.5))
@@ -211,10 +211,10 @@ def _plot_windows(axes: Axes, arrays: Arrays, settings: Settings) -> None:
     deltas = 1 - np.array(settings.discounts)
     for i, M in enumerate(settings.episodes):
         low, high = arrays["windows"][i].T
-        axes.fill_between(deltas, low, high, color=f"C{i}", alpha=0.12, lw=0)
-        axes.plot(deltas, low, color=f"C{i}", marker=".", label=f"M = {M}")
-        axes.plot(deltas, high, color=f"C{i}", marker=".")
-        axes.axhline(7 / M, color=f"C{i}", ls=":", lw=0.8)
+        axes.fill_between(deltas, low, high, color=SERIES[i], alpha=0.12, lw=0)
+        axes.plot(deltas, low, color=SERIES[i], marker=".", label=f"M = {M}")
+        axes.plot(deltas, high, color=SERIES[i], marker=".")
+        axes.axhline(7 / M, color=SERIES[i], ls=":", lw=0.8)
     axes.axhline(50, color="0.4", ls=":", lw=0.8)
     axes.set(xscale="log", yscale="log", xlabel=r"$1-\gamma$", ylabel=r"learner's step $\eta$")
     axes.set(ylim=(0.07, 200))
@@ -225,7 +225,7 @@ def _plot_windows(axes: Axes, arrays: Arrays, settings: Settings) -> None:
 def _plot_map(axes: Axes, x: Any, y: Any, measured: Any, predicted: Any) -> None:
     """Draw the sign of what was measured in cells, and the predicted line."""
     axes.pcolormesh(x, y, measured > 0, cmap="Greys", vmin=0, vmax=2.5, shading="nearest")
-    axes.contour(x, y, predicted, levels=[0.0], colors="C1", linewidths=1.3)
+    axes.contour(x, y, predicted, levels=[0.0], colors=PREDICTED, linewidths=1.3)
     axes.set(xscale="log", yscale="log", xlabel=r"learner's step $\eta$")
     share = boundary_agreement(np.asarray(predicted > 0), np.asarray(measured > 0))
     axes.set_title(f"grey: pools left defection\nline: predicted; {share:.0%} within a cell", fontsize=7)

@@ -109,7 +109,7 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     for key in (k for k in arrays if k.startswith("p_naive")):
         _, i, j = key.split("-")
         curve = {name: arrays[f"{name}-{i}-{j}"] for name in ("between", "table", "unstable", "folds", "changes")}
-        p, J, stable, color = arrays[key], curve["between"], curve["unstable"] == 0, f"C{i}"
+        p, J, stable, color = arrays[key], curve["between"], curve["unstable"] == 0, style.SERIES[int(i)]
         label = rf"weight decay {settings.weight_decays[int(i)]:g}" if j == "0" else None
         returns.plot(p, np.where(stable, J, np.nan), color=color, label=label)
         returns.plot(p, J, color=color, lw=0.7, ls=":")

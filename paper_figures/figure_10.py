@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing.style import PLAYERS
 from ipd_theory.learning.pool import naive_path
 from paper_figures import figure_9, pools
 from paper_figures.about import PAPER, About
@@ -51,7 +52,7 @@ def plot(arrays: Arrays, settings: figure_9.Settings) -> Figure:
     pools.note_bands(rewards, settings.seeds)
     inset = rewards.inset_axes((0.5, 0.14, 0.46, 0.4))
     episodes = np.arange(len(arrays["path"]))
-    for i, (name, color) in enumerate((("tit for tat", "C0"), ("trained", "C1"))):
+    for i, (name, color) in enumerate((("tit for tat", PLAYERS["tit for tat"]), ("trained", PLAYERS["agent"]))):
         pools.curve(inset, episodes, arrays["path"][:, i, ..., 0], name, color)
     inset.set_title("against a fresh naive learner", fontsize=6, pad=2)
     inset.set_xlabel("inner episode", fontsize=5, labelpad=1)

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
+from ipd_theory.drawing import style
 from ipd_theory.sampling import enumeration, estimators, prefixes
 from ipd_theory.sampling.shaping_pomdp import estimates, play
 from paper_figures.about import OURS, About
@@ -86,7 +87,7 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     direction = (exact[0] - limit) / np.linalg.norm(exact[0] - limit)
     size = np.linalg.norm(limit)
     B = arrays["exact_sizes"]
-    axes.plot(B, (exact - limit) @ direction / size, "o", color="C0", ms=4, label="exact mean")
+    axes.plot(B, (exact - limit) @ direction / size, "o", color=style.ESTIMATORS["COALA-PG"], ms=4, label="exact mean")
     bars = 1.96 * np.sqrt((arrays["errors"] ** 2) @ direction**2) / size
     place = arrays["sampled_sizes"]
     axes.errorbar(
@@ -94,7 +95,7 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
         (sampled - limit) @ direction / size,
         bars,
         fmt="D",
-        color="C1",
+        color=style.DARK,
         ms=3.5,
         capsize=2,
         label="sampled COALA-PG, 95 % interval",

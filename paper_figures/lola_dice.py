@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 from ipd_theory import games
+from ipd_theory.drawing.style import SERIES
 from ipd_theory.learning import rules
 from ipd_theory.learning.play import learn
 from paper_figures.pools import curve, label_training, note_bands
@@ -22,7 +23,7 @@ ARRAYS = {
     "logits": ("look_aheads pair player context", "logit of cooperation"),
 }
 LOOK_AHEADS = (1, 2, 3, 10, 20)
-STYLES = (("C0", "-"), ("C1", "-"), ("C2", "-"), ("C3", "--"), ("C5", ":"))
+STYLES = tuple(zip(SERIES, ("-", "-", "-", "--", ":"), strict=False))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ def games(rows: Any, columns: Any, frozen: Any = (0, 0), dirt: Any = 0, apples: 
     """States from what is given for both players, broadcast to one batch."""
     per_player = [np.moveaxis(np.asarray(x), -1, 0) for x in (rows, columns, frozen)]
     batch = np.broadcast_shapes(*(x.shape[1:] for x in per_player), np.shape(dirt), np.shape(apples))
-    spread = lambda x, shape: jnp.asarray(np.broadcast_to(x, shape))  # noqa: E731
+    spread = lambda x, shape: jnp.asarray(np.broadcast_to(x, shape))
     row, column, left = (
         spread(x.reshape(2, *(1,) * (len(batch) - x.ndim + 1), *x.shape[1:]), (2, *batch)).astype(jnp.int32)
         for x in per_player

@@ -42,7 +42,7 @@ def test_swapping_the_players_swaps_everything(rules: CleanUpLite) -> None:
     np.testing.assert_array_equal(blocks[:, 0].argmax(1), state.row[0] * rules.columns + state.column[0])
     np.testing.assert_array_equal(one[:, -2:].T, state.frozen > 0)
     if rules.orchard == "grid":
-        bits = lambda mask: np.asarray(mask)[:, None] >> np.arange(rules.rows) & 1  # noqa: E731
+        bits = lambda mask: np.asarray(mask)[:, None] >> np.arange(rules.rows) & 1
         grid = blocks[:, 2:].reshape(4096, 3, rules.rows, rules.columns)
         np.testing.assert_array_equal(grid[:, 0, :, 0], bits(state.apples))
         np.testing.assert_array_equal(grid[:, 1, :, -1], bits(state.dirt))
@@ -81,7 +81,7 @@ def test_statistics_of_random_play_are_the_rules_probabilities() -> None:
     """2,048 games of 100 steps; some 35 comparisons at 4.5 standard errors: a false alarm in 4,000 seeds."""
     states, actions, rewards = jax.tree.map(np.asarray, random_play(RULES, 2048, 100))
     before, now = (State(*(x[part] for x in states)) for part in (slice(None, -1), slice(1, None)))
-    bits = lambda mask: mask[..., None] >> np.arange(5) & 1  # noqa: E731
+    bits = lambda mask: mask[..., None] >> np.arange(5) & 1
     both = now.cleaned.all(1) & (before.row[:, 0] == before.row[:, 1])
     cleaned_cells = now.cleaned.sum(1) - both
     dirt_before, dirt_between = bits(before.dirt).sum(-1), bits(now.dirt).sum(-1) + cleaned_cells

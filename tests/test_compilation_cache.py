@@ -139,4 +139,4 @@ def test_importing_changes_nothing_of_jax():
 @pytest.mark.parametrize("arguments", [{"folder": 3}, {"max_bytes": 1.5}, {"max_bytes": -1}, {"max_bytes": True}])
 def test_what_is_no_folder_or_size_is_named(arguments: dict[str, object]):
     with pytest.raises((TypeError, ValueError), match=f"{next(iter(arguments))} must be (a path|a whole|0 or more)"):
-        compilation_cache.use(**arguments)  # type: ignore[arg-type]
+        compilation_cache.use(**arguments)

@@ -21,7 +21,7 @@ PATHS = {"direct": 1, "table of windows": 10**6}
 def awake(hawk: Hawk, seed: int = 9) -> Hawk:
     """Fill what starts at zero, so that an error anywhere shows in the outputs."""
     rng = np.random.default_rng(seed)
-    where = lambda h: (  # noqa: E731
+    where = lambda h: (
         h.decoder.readout.weight,
         h.gates.bias,
         h.gates.conv_bias,
@@ -42,10 +42,10 @@ def hawk() -> Hawk:
 def numpy_hawk(hawk: Hawk, observations: np.ndarray, resets: np.ndarray) -> np.ndarray:
     """The formulas of De et al. 2024 for one stream, one step after another, in float64."""
     h64 = jax.tree.map(lambda x: np.asarray(x, np.float64), hawk)
-    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
-    gelu = lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))  # noqa: E731
-    norm = lambda n, x: x / np.sqrt((x**2).mean() + 1e-6) * (1 + n.scale)  # noqa: E731
-    linear = lambda layer, x: x @ layer.weight + layer.bias  # noqa: E731
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))
+    gelu = lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    norm = lambda n, x: x / np.sqrt((x**2).mean() + 1e-6) * (1 + n.scale)
+    linear = lambda layer, x: x @ layer.weight + layer.bias
     gates, encoder, decoder = h64.gates, h64.encoder, h64.decoder
     heads, block = gates.weight.shape[1:3]
     hidden, past, outputs = None, [], []

@@ -31,10 +31,10 @@ NAN, KEY = float("nan"), jax.random.key(0)
         (lambda: iterated(ipd.games.public_goods(3, 2.0)), "game must be one game for two players; it is for 3"),
         (lambda: IteratedDilemma((1.0, NAN, 2.0, 0.0)), "payoffs must be a tuple of four finite numbers"),
         (lambda: CleanUpLite(zap_probability=1.5), r"zap_probability must lie in \[0, 1\]; got 1.5"),
-        (lambda: CleanUpLite(distance="taxi"), "distance"),  # type: ignore[arg-type]
+        (lambda: CleanUpLite(distance="taxi"), "distance"),
         (lambda: HawkSettings(width=6, heads=4), "heads must divide width=6; got 4"),
         (lambda: HawkSettings(conv_width=0), "conv_width must be 1 or more; got 0"),
-        (lambda: HawkSettings(decay_initialization="fast"), "decay_initialization"),  # type: ignore[arg-type]
+        (lambda: HawkSettings(decay_initialization="fast"), "decay_initialization"),
         (lambda: GRUSettings(0), "width must be 1 or more; got 0"),
         (lambda: Hawk(KEY, 5, 3, expanded_width=0), "expanded_width must be .* 1 .*; got 0"),
         (lambda: GRU(KEY, 5, 1), "num_outputs must be .* 2 .*; got 1"),

@@ -68,11 +68,11 @@ def test_own_environment_and_network_train_resume_and_are_read_back(own: Path, t
     del sys.modules[str(own)]  # as another process, which has not run the file yet
     there, seeds = run_folder.read_config(directory)
     assert seeds == (0,)
-    assert (there.environment.stakes, there.network.spread) == ((3.0, 4.0), 0.2)  # type: ignore[union-attr]
+    assert (there.environment.stakes, there.network.spread) == ((3.0, 4.0), 0.2)
     assert type(there.environment).__module__ == str(own)
     runs.train(there, directory, log_every=1, checkpoint_every=1)
     states = runs.read_states(directory)
-    assert states.meta.table.shape == (1, 1, 5, 3)  # type: ignore[attr-defined]
+    assert states.meta.table.shape == (1, 1, 5, 3)
     assert [set(line["against_naive"]) for line in run_folder.read_metrics(directory)] == [
         {"reward", "co_player_reward", "heads"}
     ] * 2

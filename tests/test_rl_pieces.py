@@ -73,7 +73,7 @@ def test_a_grus_cell_is_the_published_one() -> None:
     agent = GRU(jax.random.key(1), 5, 3, width=4)
     agent = eqx.tree_at(lambda a: a.bias, agent, jnp.linspace(-1, 1, 12, dtype=jnp.float32))
     w: Any = jax.tree.map(lambda x: np.asarray(x, np.float64), agent)
-    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))
     h = np.zeros(4)
     seen = [3, 0, 4, 4, 1]
     for o in seen:

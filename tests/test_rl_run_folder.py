@@ -258,7 +258,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(run: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     assert (run / "config.json").read_text() == before
     checkpoints = Checkpoints(run / "checkpoints", keep=2)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9**9, 9**9, 1000))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9**9, 9**9, 1000))
     with pytest.raises(OSError, match=r"No space left on device: .*checkpoints/24"):
         checkpoints.save(24, devices.initial_states(CONFIG, (0,)), {})
     checkpoints.close()

@@ -63,7 +63,7 @@ def latest(directory: Path) -> int | None:
 
 
 def same(a: Any, b: Any) -> bool:
-    plain = lambda x: jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x  # noqa: E731
+    plain = lambda x: jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
     pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
     return all(np.array_equal(plain(x), plain(y)) for x, y in pairs)
 
@@ -187,8 +187,8 @@ def test_co_players_are_drawn_as_specified() -> None:
     """4,000 draws; each share lies within 4.5 standard errors of what the paper says (a false alarm in 15,000)."""
     config = Config(methods=("coala",) * 4, p_naive=0.75, num_naive=5, meta_batch=4000, network=HawkSettings(width=2))
     state = train.initial_state(config, jax.random.key(0))
-    mark = lambda x, start: jnp.arange(start, start + x.shape[0], dtype=jnp.float32)[:, None] + 0 * x  # noqa: E731
-    bias = lambda policy: policy.decoder.readout.bias  # noqa: E731
+    mark = lambda x, start: jnp.arange(start, start + x.shape[0], dtype=jnp.float32)[:, None] + 0 * x
+    bias = lambda policy: policy.decoder.readout.bias
     marked = [
         jax.tree.map(lambda x, start=start: mark(x, start) if x.ndim == 2 else x, policy)
         for policy, start in ((state.naive, 0), (state.meta, 100))
@@ -228,8 +228,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 
     def spoilt(*args: Any) -> devices.Program:
         program = honest(*args)
-        bias = lambda s: s.meta.decoder.readout.bias  # noqa: E731
-        spoil = lambda states: eqx.tree_at(bias, states, bias(states).at[0, 1].set(jnp.inf))  # noqa: E731
+        bias = lambda s: s.meta.decoder.readout.bias
+        spoil = lambda states: eqx.tree_at(bias, states, bias(states).at[0, 1].set(jnp.inf))
         return program._replace(step=lambda states: program.step(spoil(states)))
 
     monkeypatch.setattr(runs, "compiled_iteration", spoilt)

@@ -61,7 +61,7 @@ class _Kept(io.StringIO):
     """What would be printed, with the colours and characters that standard output can show."""
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has a plain attribute there
         return sys.__stdout__.encoding if sys.__stdout__ is not None else "utf-8"
 
     def isatty(self) -> bool:

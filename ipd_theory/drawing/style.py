@@ -24,7 +24,9 @@ BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, YELLOW = (
 DARK, PALE = "#4D4D4D", "#DDDDDD"
 
 ESTIMATORS = {"COALA-PG": BLUE, "batch-unaware": VERMILION, "M-FOS": PINK, "full": GREEN}
-PLAYERS = {"naive learner": BLUE, "agent": VERMILION, "among agents": GREEN, "agents alone": PINK}
+PLAYERS = {"naive learner": BLUE, "tit for tat": DARK, "agent": VERMILION, "among agents": GREEN, "agents alone": PINK}
+SERIES = (BLUE, VERMILION, GREEN, PINK, ORANGE, SKY, DARK)  # settings beside each other, which mean no more than that
+PREDICTED = VERMILION  # a line of the theory over what was measured in grey
 CONTEXTS = {"start": BLUE, "CC": VERMILION, "CD": GREEN, "DC": PINK, "DD": ORANGE}
 OUTCOMES = {
     "defection": DARK,

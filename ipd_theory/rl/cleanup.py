@@ -142,7 +142,7 @@ def draw(rules: CleanUpLite, key: Key[Array, ""], batch: tuple[int, ...]) -> Cha
     """Return the chance of one step for a batch of games."""
     words = jax.random.bits(key, (4 if rules.orchard == "level" else 3, *batch), jnp.uint32)
     dirt, apple = _fraction(words[:2], 24)
-    low_and_high = lambda word: jnp.stack([_fraction(word, 16), _fraction(word << 16, 16)])  # noqa: E731
+    low_and_high = lambda word: jnp.stack([_fraction(word, 16), _fraction(word << 16, 16)])  # noqa: E731  (a formula)
     # The lowest bit of the second word has no part in its fraction. Only the level variant looks at picks.
     return Chance(dirt, apple, low_and_high(words[2]), low_and_high(words[-1]), (words[1] & 1) == 1)
 

@@ -12,7 +12,7 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 
-from tests.bad_input import walk  # noqa: E402
+from tests.bad_input import walk  # noqa: E402  (in double precision)
 
 
 def main() -> int:

@@ -78,7 +78,7 @@ def reached(learning: play.Learning) -> Any:
 
 FIELD: dict[str, Thunk] = {"field": lambda: decaying, "start": lambda: np.zeros(1), "parameter": lambda: 0.5}
 CELLS: dict[str, Thunk] = {"x": lambda: np.array([0.0, 1.0]), "y": lambda: np.array([1.0, 2.0])}
-MAP: Thunk = lambda: np.array([[True, False], [False, False]])  # noqa: E731
+MAP: Thunk = lambda: np.array([[True, False], [False, False]])
 GOOD: dict[str, Thunk] = {
     "axes": some_axes,
     "figure": a_figure,

@@ -16,7 +16,7 @@ from ipd_theory.automata import Automaton
 
 axl = pytest.importorskip("axelrod")
 
-from ipd_theory.adapters import axelrod as adapter  # noqa: E402
+from ipd_theory.adapters import axelrod as adapter  # noqa: E402  (only if it is installed)
 
 GAME = ipd.games.axelrod()
 TURNS, REPETITIONS = 40, 150
