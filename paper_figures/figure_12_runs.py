@@ -42,13 +42,8 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None], fo
     """Return the ratio [seeds, lines] of each method, where it was measured."""
     arrays: Arrays = {}
     for i, method in enumerate(METHODS):
-        each = [
-            lines_of_method(settings.preset, settings.iterations, method, group, folder) for group in settings.seeds
-        ]
-        current, future = (
-            np.concatenate([series(lines, "gradients", part)[:, :, 0] for lines in each])
-            for part in ("current", "future")
-        )
+        each = lines_of_method(settings.preset, settings.iterations, method, settings.seeds, folder)
+        current, future = (series(each, "gradients", part)[:, :, 0] for part in ("current", "future"))
         arrays["iteration"] = np.array([line["iteration"] for line in each[0]])
         arrays[method] = future / current
         progress((i + 1) / len(METHODS))

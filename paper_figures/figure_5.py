@@ -98,11 +98,10 @@ def compute(settings: Settings, seed: int, progress: Callable[[float], None], fo
     arrays: Arrays = {}
     for i, ((name, kind, preset, iterations, seeds), method) in enumerate(wanted):
         more = settings.mixed_more if (name, method) == ("mixed", "coala") else ()
-        each = [lines_of_method(preset, iterations, method, group, folder) for group in seeds + more]
+        each = lines_of_method(preset, iterations, method, seeds + more, folder)
         arrays[f"{name} iteration"] = np.array([line["iteration"] for line in each[0]])
         for what in ("reward", "defection"):
-            by_agent = np.concatenate([series(lines, kind, what) for lines in each])
-            arrays[f"{name} {method} {what}"] = by_agent.mean(2)
+            arrays[f"{name} {method} {what}"] = series(each, kind, what).mean(2)
         progress((i + 1) / len(wanted))
     return arrays
 

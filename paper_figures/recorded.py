@@ -39,15 +39,17 @@ def lines(
     return [line for line in read_metrics(directory) if line["iteration"] <= config.iterations]
 
 
-def lines_of_method(preset: str, iterations: int, method: Method, seeds: tuple[int, ...], folder: Path) -> list[Line]:
-    """Return the metrics of a preset whose agents all learn by one method."""
+def lines_of_method(
+    preset: str, iterations: int, method: Method, seeds: tuple[tuple[int, ...], ...], folder: Path
+) -> list[list[Line]]:
+    """Return the metrics of a preset whose agents all learn by one method, of each run of seeds side by side."""
     config = replace(with_method(PRESETS[preset], method), iterations=iterations)
-    return lines(config, f"{preset}-{method}", seeds, folder)
+    return [lines(config, f"{preset}-{method}", group, folder) for group in seeds]
 
 
-def series(found: list[Line], kind: str, what: str) -> np.ndarray[Any, Any]:
-    """Return [seeds, lines, agents, …] of one number; NaN where there is none."""
-    return np.asarray([line[kind][what] for line in found], float).swapaxes(0, 1)
+def series(found: list[list[Line]], kind: str, what: str) -> np.ndarray[Any, Any]:
+    """Return [seeds, lines, agents, …] of one number, the seeds of all runs; NaN where there is none."""
+    return np.concatenate([np.asarray([line[kind][what] for line in run], float).swapaxes(0, 1) for run in found])
 
 
 def band(axis: Axes, x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], method: Method, log: bool = False) -> None:

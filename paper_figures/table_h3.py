@@ -65,15 +65,12 @@ PRESETS = {
 def compute(settings: Settings, seed: int, progress: Callable[[float], None], folder: Path) -> Arrays:
     """Return rewards a step [seeds, agents] against the other agent and against naive learners."""
     config = replace(TRAINING[settings.preset], methods=POOL, iterations=settings.iterations)
-    arrays: Arrays = {}
+    late = []
     for i, group in enumerate(settings.seeds):
         found = lines(config, f"{settings.preset}-{'+'.join(POOL)}", group, folder)
-        late = [line for line in found if line["iteration"] > settings.iterations - settings.last]
-        for kind in ("against_meta", "against_naive"):
-            rewards = series(late, kind, "reward").mean((1, 3))
-            arrays[kind] = np.concatenate([arrays[kind], rewards]) if kind in arrays else rewards
+        late.append([line for line in found if line["iteration"] > settings.iterations - settings.last])
         progress((i + 1) / len(settings.seeds))
-    return arrays
+    return {kind: series(late, kind, "reward").mean((1, 3)) for kind in ("against_meta", "against_naive")}
 
 
 def plot(arrays: Arrays, settings: Settings) -> Figure:
