@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_lazy": set(),
     "_extras": set(),
     "_files": set(),
+    "_words": set(),
     "compilation_cache": set(),
     "_arguments": set(),
     "_polygon": set(),
@@ -49,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rl.evaluation": {"rl", "_checks", "games", "strategies", "zero_determinant"},
     "drawing": EXACT
     | {
+        "_words",
         "zero_determinant",
         "equilibria",
         "evolution",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.commands.console import print_table, results
-from ipd_theory.commands.stage import mean_in_words, payoffs_in_words
 from ipd_theory.commands.verdicts import BEST, judged, print_verdicts
 
 OUTCOMES = ("CC", "CD", "DC", "DD")

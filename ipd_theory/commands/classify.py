@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
+from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.commands.console import print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import Probability
-from ipd_theory.commands.stage import four_payoffs, mean_in_words, payoffs_in_words
+from ipd_theory.commands.stage import four_payoffs
 
 Kind = Literal["nash", "perfect", "partner", "rival", "efficient"]
 KINDS: tuple[Kind, ...] = ("nash", "perfect", "partner", "rival", "efficient")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
-from ipd_theory.commands.stage import mean_in_words, payoffs_in_words
 
 
 class Asked(NamedTuple):

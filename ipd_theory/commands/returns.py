@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 import tyro
 
+from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.commands import automaton_tables
 from ipd_theory.commands.console import print_json, print_table, results
 from ipd_theory.commands.options import Probability
-from ipd_theory.commands.stage import four_payoffs, mean_in_words, payoffs_in_words
+from ipd_theory.commands.stage import four_payoffs
 from ipd_theory.commands.strategy_argument import table_or_automaton
 
 

@@ -1,6 +1,4 @@
-"""The stage game and how it is repeated: read from the options of commands, and said again in words."""
-
-from collections.abc import Sequence
+"""The stage game, read from the options of commands."""
 
 from ipd_theory.commands.strategy_argument import listed, number
 
@@ -13,13 +11,3 @@ def four_payoffs(text: str) -> tuple[float, float, float, float]:
     """
     R, S, T, P = (float(number("--payoffs", x)) for x in listed("--payoffs", text, 4))
     return R, S, T, P
-
-
-def payoffs_in_words(payoffs: Sequence[float]) -> str:
-    """Return R, S, T, P with their names."""
-    return ", ".join(f"{name} {x:g}" for name, x in zip("RSTP", payoffs, strict=True))
-
-
-def mean_in_words(discount: float) -> str:
-    """Return what returns are means over."""
-    return "limit of means" if discount == 1 else f"γ = {discount:g}"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ipd_theory._words import mean_in_words
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
-from ipd_theory.commands.stage import mean_in_words
 from ipd_theory.commands.strategy_argument import AXELROD
 
 MOST_SHOWN = 24  # strategies whose every match is printed

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ipd_theory._words import mean_in_words
 from ipd_theory.commands.console import print_table
-from ipd_theory.commands.stage import mean_in_words
 
 BEST = {(True, True): "either", (True, False): "cooperate", (False, True): "defect"}  # by what is optimal, C and D
 

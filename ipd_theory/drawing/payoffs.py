@@ -8,6 +8,7 @@ from jaxtyping import ArrayLike, Float
 from ipd_theory import _checks, automata, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
+from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.automata import Automaton
 from ipd_theory.drawing import style
 from ipd_theory.fingerprints import fingerprint
@@ -51,7 +52,7 @@ def payoff_polygon(
         figure = Figure(figsize=(3.4, 3.4), layout="constrained")
         axes = figure.subplots()
         _show_payoffs(axes, game, strategy, discount, name, opponents, seed)
-        figure.legend(loc="outside lower center", ncols=1, title=f"against {name}, {_mean(discount)}")
+        figure.legend(loc="outside lower center", ncols=1, title=f"against {name}, {mean_in_words(discount)}")
     return figure
 
 
@@ -77,13 +78,9 @@ def portrait(
         left.set_title("payoffs that it leaves")
         _show_fingerprint(figure, right, game, strategy, discount)
         right.set_title("fingerprint")
-        R, S, T, P = np.asarray(game.outcome_payoffs)[0]
-        style.put_below(figure, f"{name}, {_mean(discount)}; payoffs R {R:g}, S {S:g}, T {T:g}, P {P:g}.")
+        payoffs = payoffs_in_words(np.asarray(game.outcome_payoffs)[0].tolist())
+        style.put_below(figure, f"{name}, {mean_in_words(discount)}; payoffs {payoffs}.")
     return figure
-
-
-def _mean(discount: float) -> str:
-    return "limit of means" if discount == 1 else f"γ = {discount:g}"
 
 
 def _show_payoffs(
