@@ -7,7 +7,9 @@ A source says more of a cell in its metadata:
 
     alt="…"      what its picture shows, for who cannot see it;
     quick="…"    a line of code that follows the cell when notebooks are checked, to train for less long;
-    trained=true what it prints, draws and asserts depends on that: a check runs it, and compares nothing.
+    trained=true what it prints, draws and asserts depends on that: a check runs it, and compares nothing;
+    tags=["solution"]  it answers an exercise: folded in notebooks and on the site, and left out of handouts;
+    tags=["live"]      it needs a running kernel, as sliders do: nothing of what it shows is stored.
 
 `--check` runs every cell in this quick way, writes nothing, and holds what the other cells print against the notebook
 as it is stored.
@@ -50,8 +52,14 @@ def read(source: Path, quick: bool = False) -> NotebookNode:
     for i, cell in enumerate(text.cells):
         new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
         code = "\n".join([cell.source, cell.metadata["quick"]]) if quick and "quick" in cell.metadata else cell.source
-        notebook.cells.append(new(code, id=f"cell-{i}", metadata=cell.metadata))
+        folded = {"jupyter": {"source_hidden": True}} if is_tagged(cell, "solution") else {}
+        notebook.cells.append(new(code, id=f"cell-{i}", metadata=cell.metadata | folded))
     return notebook
+
+
+def is_tagged(cell: NotebookNode, tag: str) -> bool:
+    """Return whether a cell has a tag."""
+    return tag in cell.metadata.get("tags", [])
 
 
 def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
@@ -68,9 +76,11 @@ def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
     executed: NotebookNode = client.execute()
     for cell, metadata in zip(executed.cells, said, strict=True):
         cell.metadata = nbformat.from_dict(metadata)
+        if is_tagged(cell, "live"):
+            cell.outputs = []
         for output in pictures(cell):
             output.metadata = nbformat.from_dict({"image/png": {"alt": metadata.get("alt", "")}})
-    executed.metadata = nbformat.from_dict(METADATA)
+    executed.metadata = nbformat.from_dict(METADATA)  # without the state of sliders
     return executed
 
 
