@@ -21,7 +21,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from ipywidgets import FloatSlider, interact
 
-import ipd_theory as ipd
 from ipd_theory import equilibria, games
 from ipd_theory.drawing import style
 
@@ -95,8 +94,9 @@ assert list(stars.values()) == [1, 2, 2, 2, 0]
 
 # %% [markdown]
 # A cell with two stars is an equilibrium. The prisoner's dilemma has one, and both players would rather be elsewhere.
-# The *stag hunt* has two: the hunt together is better for both, and hunting hares is safe. In *chicken* and the *battle
-# of the sexes* the equilibria differ in who gets more. *Matching pennies* has none: one of the two always wants to move.
+# The *stag hunt* has two: the hunt together is better for both, and hunting hares is safe. In *chicken* and the
+# *battle of the sexes* the equilibria differ in who gets more. *Matching pennies* has none: one of the two always wants
+# to move.
 #
 # ## 3. Mixing
 #
@@ -129,7 +129,7 @@ assert np.isclose(mixed[0].row[0], float(indifferent), rtol=0, atol=1e-12)
 def draw(temptation: float) -> None:
     """The best-reply curves of a symmetric game, and where they cross."""
     drawn = games.symmetric_game(float(R), float(S), temptation, float(P))
-    figure, ax = plt.subplots(figsize=(3.6, 3.4), layout="constrained")
+    _, ax = plt.subplots(figsize=(3.6, 3.4), layout="constrained")
     other = np.linspace(0, 1, 1001)
     cooperate = other * float(R) + (1 - other) * float(S)
     defect = other * temptation + (1 - other) * float(P)
@@ -149,7 +149,7 @@ draw(float(T))
 # Circles are equilibria. With a running kernel, move the temptation and see two of them vanish where it falls below R.
 
 # %% tags=["live"]
-interact(draw, temptation=FloatSlider(value=float(T), min=float(S), max=2 * float(T), step=0.25));
+interact(draw, temptation=FloatSlider(value=float(T), min=float(S), max=2 * float(T), step=0.25))
 
 # %% [markdown]
 # ## 4. All of them, and how sure one can be
@@ -162,9 +162,10 @@ interact(draw, temptation=FloatSlider(value=float(T), min=float(S), max=2 * floa
 tied = [[1, 2], [2, 0]], [[2, 2], [0, 0]]
 for scale in (1e-9, 1.0, 1e9):
     many = equilibria.nash_equilibria(*(scale * np.array(x, float) for x in tied))
-    print(f"payoffs times {scale:g}: {len(many)} extreme equilibria, largest gap {max(e.gap for e in many) / scale:.0e}")
+    gap = max(e.gap for e in many) / scale
+    print(f"payoffs times {scale:g}: {len(many)} extreme equilibria, largest gap {gap:.0e}")
     assert len(many) == 4
-    assert max(e.gap for e in many) <= 1e-8 * scale
+    assert gap <= 1e-8
 
 # %% [markdown]
 # ## 5. Do people who adapt get there?
@@ -235,8 +236,8 @@ generous = np.asarray(games.public_goods(3, 3.5).payoffs)
 assert (generous[0, 0] > generous[0, 1]).all()  # above 3, each contribution returns more than it costs
 
 # %% [markdown]
-# **Exercise 4.** In the stag hunt, an action is *risk dominant* if it is the better reply to somebody who tosses a coin.
-# Which is it here? And how large must the prize $R$ be for the other to become it?
+# **Exercise 4.** In the stag hunt, an action is *risk dominant* if it is the better reply to somebody who tosses a
+# coin. Which is it here? And how large must the prize $R$ be for the other to become it?
 
 # %% tags=["solution"]
 R4, S4, T4, P4 = np.asarray(games.stag_hunt().outcome_payoffs[0])

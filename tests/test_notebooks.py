@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
+EXERCISE = re.compile(r"^\*\*(Exercise \d+)\.", re.MULTILINE)
 WITHOUT_EXERCISES = ("03", "06", "07", "09", "10", "11", "12")
 
 
@@ -52,8 +53,8 @@ def test_pairs_are_in_step(source: Path) -> None:
 
 def posed(notebook: nbformat.NotebookNode) -> list[str]:
     """Return the exercises' titles."""
-    titles = [re.match(r"\*\*(Exercise \d+)\.", cell.source) for cell in notebook.cells if cell.cell_type == "markdown"]
-    return [title[1] for title in titles if title]
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [title for text in texts for title in EXERCISE.findall(text)]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -68,8 +69,7 @@ def test_exercises_are_posed_without_their_solutions_which_check_themselves(sour
     texts = ["solution" if execute.is_tagged(cell, "solution") else cell.source for cell in notebook.cells]
     answers, asked = {}, ""
     for cell, text in zip(notebook.cells, texts, strict=True):
-        title = re.match(r"\*\*(Exercise \d+)\.", text)
-        asked = title[1] if title else asked
+        asked = (EXERCISE.findall(text) or [asked])[-1]
         if text == "solution":
             answers[asked] = answers.get(asked, "") + cell.source
     assert all("assert" in answers[title] for title in exercises)
