@@ -51,7 +51,7 @@ def page(notebook: nbformat.NotebookNode, name: str) -> tuple[str, dict[str, byt
         text = cell.source if cell.cell_type == "markdown" else fenced(cell.source, "python")
         for output in cell.get("outputs", []):
             text += "\n\n" + shown(output, name, images)
-        text = text.replace("](../ipd_theory/explorer/", "](../explorer/")
+        text = re.sub(r"\]\((\d\d_\w+)\.ipynb", r"](\1.md", text.replace("](../ipd_theory/explorer/", "](../explorer/"))
         parts.append(folded(text) if "solution" in cell.metadata.get("tags", []) else text)
     return "\n\n".join(parts), images
 
