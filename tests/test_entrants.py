@@ -54,7 +54,7 @@ def test_every_name_is_a_rule_at_its_published_settings(name):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nonsense", "is no rule; the rules are naive"),
+        ("nonsense", "is no rule; the rules are advantage-alignment, cgd, .* sos, symplectic-surgery, or NAME"),
         ("lola(", "is no rule"),
         ("lola(x)", "finite number; got 'x'"),
         ("lola(nan)", "finite number"),

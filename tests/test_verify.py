@@ -225,9 +225,9 @@ def test_a_problem_of_ones_own_is_the_one_asked_for(mine):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"estimator": ("nowhere.py:f",)}, "there is no file 'nowhere.py'"),
-        ({"estimator": ("{mine}:nothing",)}, "defines no function or record 'nothing'"),
-        ({"estimator": ("{mine}:number",)}, "is neither a function of rewards nor an Estimator; got 3"),
+        ({"estimator": ("nowhere.py:f",)}, "--estimator: 'nowhere.py:f': there is no file nowhere.py"),
+        ({"estimator": ("{mine}:nothing",)}, "defines no nothing"),
+        ({"estimator": ("{mine}:number",)}, "it must be a function of rewards or an Estimator; got 3"),
         ({"meta_episodes": 10}, "--meta-episodes must be 1000 or more"),
         ({"payoffs": (1.0, 2.0)}, "--payoffs must be four numbers R S T P, or eight; got 2"),
         ({"learner": "magic"}, "--learner must be reinforce, actor-critic or FILE:NAME; got 'magic'"),

@@ -41,6 +41,8 @@ def with_own(config: Config, environment: str | None, network: str | None) -> Co
         if place is not None:
             try:
                 own[name] = load_class(place)()
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"--own-{name} {place}: {error}") from error
+            except ValueError as error:
+                raise ValueError(f"--own-{name}: {error}") from error
+            except TypeError as error:
+                raise ValueError(f"--own-{name}: {place!r}: {error}") from error
     return replace(config, **own)

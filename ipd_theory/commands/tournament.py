@@ -49,7 +49,8 @@ def tournament(
     Args:
         rules: Which rules, NAME or NAME(argument, …), e.g. naive "lola(20)" "lola-dice(3, 6)"; what is left out is as
             the rule's paper published it. Twelve if none are given; also consensus, sga, cgd, symplectic-surgery, cola
-            and pola (slower).
+            and pola (slower). One of your own is FILE:NAME or "FILE:NAME(argument, …)", where NAME is a function that
+            returns a rule (ipd_theory.learning.rules.base shows how to write one).
         strategies: Which strategies: names with numbers where they take some (TFT "gtft(0.3)" "extort(3)" TF2T),
             automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), players of the Axelrod library
             (axelrod:Winner12; who is neither is sampled, given --horizon, and this is said), and the line-ups

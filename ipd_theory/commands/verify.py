@@ -1,11 +1,11 @@
 """`ipd-theory verify`."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from ipd_theory import _places
 from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import Count, Seed
 from ipd_theory.commands.strategy_argument import strategy
@@ -99,24 +99,12 @@ def verify(
     messages.print(f"all claims hold ({size:,} sampled meta-episodes a problem, false-alarm rate 0.001 a run)")
 
 
-def _loaded(option: str, name: str) -> Any:
-    """Return NAME of the Python file in FILE:NAME."""
-    import importlib.util
-
-    file, _, wanted = name.rpartition(":")
-    if not Path(file).is_file():
-        raise ValueError(f"{option} {name!r}: expected FILE:NAME, and there is no file {file!r}")
-    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{option} {name!r}: {file!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
+def _loaded(option: str, place: str) -> Any:
+    """Return what stands at a place that an option names."""
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{option} {name!r}: importing {file!r} failed: {type(error).__name__}: {error}") from error
-    if not hasattr(module, wanted):
-        raise ValueError(f"{option} {name!r}: {file!r} defines no function or record {wanted!r}")
-    return getattr(module, wanted)
+        return _places.load(place)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from error
 
 
 def _estimator(name: str) -> Any:
@@ -127,7 +115,7 @@ def _estimator(name: str) -> Any:
     if isinstance(found, Estimator):
         return found
     if not callable(found):
-        raise ValueError(f"--estimator {name!r} is neither a function of rewards nor an Estimator; got {found!r}")
+        raise ValueError(f"--estimator: {name!r}: it must be a function of rewards or an Estimator; got {found!r}")
     return Estimator(name, found)
 
 
@@ -157,7 +145,7 @@ def _own_problem(
         raise ValueError(f"--learner must be {', '.join(named)} or FILE:NAME; got {learner!r}")
     rule = named[learner] if learner in named else _loaded("--learner", learner)
     if not isinstance(rule, TabularLearner):
-        raise ValueError(f"--learner {learner!r} is a {type(rule).__name__}; give a TabularLearner")
+        raise ValueError(f"--learner: {learner!r}: it must be a TabularLearner; got {rule!r}")
     tables = [strategy("--ego", text, stage, 1.0) for text in ego]
     if len(tables) not in (0, 1, shape[1]) or len({table.size for table in tables}) > 1:
         raise ValueError(f"--ego must be one table, or one for each of {shape[1]} inner episodes; got {len(tables)}")

@@ -7,7 +7,7 @@ all seeds.
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.learning.batching import batched
 from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_optimizers
 from ipd_theory.learning.play import PlayerState, advance_in_turn, describe_problems, enter, turns_of
-from ipd_theory.learning.rules.base import Problem, Rule, checked_rules, number
+from ipd_theory.learning.rules.base import Problem, Rule, checked_rule, checked_rules, number
 from ipd_theory.learning.rules.entrants import FIRST_TWELVE, Entrant, entrant
 from ipd_theory.learning.views import RepeatedGame, checked_logits, repeated_game
 
@@ -243,6 +243,14 @@ def _spread(shares: np.ndarray, disowned: np.ndarray) -> np.ndarray:
     return whole
 
 
+def _entered(name: str, given: Any, discount: float) -> Entrant:
+    if isinstance(given, str):
+        return entrant(given, discount)
+    if isinstance(given, Entrant):
+        return Entrant(given.name, checked_rule(f"{name}.rule", given.rule))
+    return Entrant(repr(given), checked_rule(name, given))
+
+
 class SolvedTournament(NamedTuple):
     """A tournament with the game between its rules, solved.
 
@@ -266,7 +274,7 @@ class SolvedTournament(NamedTuple):
 @checked
 def tournament(
     game: MatrixGame,
-    entrants: Sequence[str | Entrant] = FIRST_TWELVE,
+    entrants: Sequence[str | Rule | Entrant] = FIRST_TWELVE,
     *,
     discount: float = 0.95,
     step: float = 5.0,
@@ -280,7 +288,8 @@ def tournament(
 
     Args:
         game: the stage game.
-        entrants: rules by name, as `rules.entrants.entrant` reads them, or `Entrant(name, rule)`.
+        entrants: rules by name, as `rules.entrants.entrant` reads them; rules, which are called what they print; or
+            `Entrant(name, rule)`.
         discount: γ in [0, 1]; returns are averages a step.
         step: every player's own gradient step, above 0; what rules assume of the other's is among their settings.
         seeds: how many first policies, N(0, 1) logits, 2 or more.
@@ -296,7 +305,7 @@ def tournament(
     _checks.whole("seed", seed, 0, 2**32 - 1)
     number("discount", discount, 0.0, 1.0)
     _checks.whole("seeds", seeds, 2)
-    entered = tuple(e if isinstance(e, Entrant) else entrant(e, discount) for e in entrants)
+    entered = tuple(_entered(f"entrants[{i}]", e, discount) for i, e in enumerate(entrants))
     if not entered or len({e.name for e in entered}) < len(entered):
         raise ValueError(f"entrants must be one or more, each once; got {', '.join(e.name for e in entered) or 'none'}")
     outcome = play_all(

@@ -4,14 +4,10 @@ A class that stands in this package goes by its name, any other by FILE.py:CLASS
 """
 
 import dataclasses
-import importlib
-import importlib.util
 import json
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from ipd_theory import _places
 from ipd_theory._arguments import checked
 
 
@@ -81,59 +77,22 @@ def load_class(place: str) -> Any:
         place: where it stands; a relative file counts from the working directory.
 
     Raises:
-        ValueError: if the place has another form, the file cannot be run, or there is no such dataclass in it.
+        ValueError: if there is nothing at the place (`_places.load`), or it is no dataclass.
     """
-    where, _, name = place.rpartition(":")
-    if not where or not name.isidentifier():
-        raise ValueError(f"a class must be given as FILE.py:CLASS or MODULE:CLASS; got {place!r}")
-    module = _run_once(Path(where)) if where.endswith(".py") else _imported(where)
-    kind = getattr(module, name, None)
+    kind = _places.load(place)
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        raise ValueError(f"{where} holds no dataclass called {name}")
+        raise ValueError(f"{place!r}: a class of settings must be a dataclass; got {kind!r}")
     return kind
 
 
 def _place(kind: type) -> str:
     """Return where a class stands, as `load_class` reads it."""
     module = kind.__module__
-    if module == "__main__" and _main_file() is not None:
-        module = str(_main_file())
+    if module == "__main__" and _places.main_file() is not None:
+        module = str(_places.main_file())
     if "." in kind.__qualname__:
         raise ValueError(f"class {kind.__qualname__} must stand at the top of its file, where it can be found again")
     return f"{module}:{kind.__name__}"
-
-
-def _main_file() -> Path | None:
-    file = getattr(sys.modules["__main__"], "__file__", None)
-    return Path(file).resolve() if file else None
-
-
-def _run_once(path: Path) -> ModuleType:
-    path = path.resolve()
-    if path == _main_file():
-        return sys.modules["__main__"]
-    if str(path) in sys.modules:
-        return sys.modules[str(path)]
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    # Under its path as its name, from which `_place` knows where its classes stand.
-    spec = importlib.util.spec_from_file_location(str(path), path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[str(path)] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[str(path)]
-        raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
-    return module
-
-
-def _imported(module: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"module {module} cannot be imported: {error}") from error
 
 
 def _with_tuples(x: Any) -> Any:

@@ -21,7 +21,7 @@ from jaxtyping import Array
 
 from ipd_theory import _checks
 from ipd_theory.learning.paths import last_learner, path_returns
-from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, checked_rules, number
+from ipd_theory.learning.rules.base import Info, Number, OnSums, Problem, Published, Rule, ascent, checked_rules, number
 from ipd_theory.learning.rules.gradients import naive
 from ipd_theory.learning.views import View
 
@@ -262,3 +262,12 @@ def cola(step: Number, order: int = 1, tolerance: Number = 1e-6, max_iterations:
         "max_iterations": _checks.whole("max_iterations", max_iterations, 1),
     }
     return ascent("cola", _cola, **numbers, **counts)
+
+
+BY_NAME = {
+    "lola-dice": Published(lola_dice, (1, OnSums(0.3))),
+    "hola": Published(hola, (2, OnSums(1.0))),
+    "coala": Published(coala, (20, 5.0)),
+    "meta-value": Published(meta_value, (10, OnSums(1.0), 0.95)),
+    "cola": Published(cola, (OnSums(0.03),)),
+}

@@ -12,6 +12,18 @@ losses L = −J have the signs turned here.
 A rule is a structure. Its numbers are data, floats or arrays, which may be traced, differentiated and mapped over:
 programs are compiled once for a kind of rule, not for each of its numbers. Whole numbers and switches say what is
 compiled.
+
+One of one's own is a function of a view, and one that makes the rule of it:
+
+    def _humble(view, x, y, share):
+        return jax.grad(lambda x: (1 - share) * view.own(x, y) + share * view.other(x, y))(x)
+
+    def humble(share=0.5):
+        return ascent("humble", _humble, share=number("share", share, 0.0, 1.0))
+
+In a file of its own, mine.py, it plays `ipd-theory tournament --rules naive "mine.py:humble(0.3)"`, and in Python
+`learning.tournament.tournament(game, ("naive", humble(0.3)))`. A file in this folder that also says
+`BY_NAME = {"humble": Published(humble, (0.5,))}` makes it `humble(0.3)` there. Rules with a memory derive from `Rule`.
 """
 
 import abc
@@ -67,6 +79,28 @@ class Rule(eqx.Module):
             y: the other's.
             state: what the rule remembers.
         """
+
+
+class OnSums(NamedTuple):
+    """A published step for sums of payoffs Σ γ^t r; on averages a step, which rules see, it is `step`/(1 − γ)."""
+
+    step: float
+
+    def on_averages(self, discount: float) -> float:
+        """Return the step on averages, NaN at γ = 1, where sums are infinite."""
+        return round(self.step * round(1 / (1 - discount), 9), 9) if discount < 1 else math.nan
+
+
+class Published(NamedTuple):
+    """How a rule enters by its name: a module of rules lists its own in `BY_NAME`, and needs to be listed nowhere else.
+
+    Args:
+        make: the function that returns the rule.
+        settings: its first arguments as published; those that are given by name on a command line replace them.
+    """
+
+    make: Callable[..., Rule]
+    settings: tuple[int | float | OnSums, ...] = ()
 
 
 Number = float | int | Float[Array, ""]  # of a rule; an array where it is traced
@@ -191,12 +225,18 @@ def checked_rules(name: str, rules: Any, count: int | None = None) -> tuple[Rule
     if not isinstance(rules, tuple | list):
         raise TypeError(f"{name} must be a tuple of rules; got {rules!r}")
     for i, rule in enumerate(rules):
-        if not isinstance(rule, Rule):
-            hint = f" did you mean {rule.__name__}(…)?" if callable(rule) and hasattr(rule, "__name__") else ""
-            raise TypeError(f"{name}[{i}] must be a rule, such as rules.naive(); got {rule!r}.{hint}")
+        checked_rule(f"{name}[{i}]", rule)
     if count is not None and len(rules) != count:
         raise ValueError(f"{name} must be {count} rules, one for each player; got {len(rules)}")
     return tuple(rules)
+
+
+def checked_rule(name: str, rule: Any) -> Rule:
+    """Return a rule, or raise `TypeError` for what is none."""
+    if not isinstance(rule, Rule):
+        hint = f" did you mean {rule.__name__}(…)?" if callable(rule) and hasattr(rule, "__name__") else ""
+        raise TypeError(f"{name} must be a rule, such as rules.naive(); got {rule!r}.{hint}")
+    return rule
 
 
 def distinct_rules(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, ...], tuple[int, ...]]:

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ipd_theory._engine import small_solve
-from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, number
+from ipd_theory.learning.rules.base import Info, Number, OnSums, Problem, Published, Rule, ascent, number
 from ipd_theory.learning.views import View
 
 Both = tuple[Array, Array]
@@ -238,3 +238,17 @@ def symplectic_surgery(damping: Number = 0.1, tolerance: Number = 1e-4) -> Rule:
     """
     numbers = {"damping": number("damping", damping, above=True), "tolerance": number("tolerance", tolerance)}
     return ascent("symplectic_surgery", _symplectic_surgery, **numbers)
+
+
+BY_NAME = {
+    "naive": Published(naive),
+    "look-ahead": Published(look_ahead, (OnSums(1.0),)),
+    "lola-as-published": Published(lola_as_published, (OnSums(1.0),)),
+    "lola": Published(lola_with_look_ahead, (OnSums(1.0),)),
+    "sos": Published(sos, (OnSums(1.0), 0.5, 0.1)),
+    "extragradient": Published(extragradient, (OnSums(1.0),)),
+    "consensus": Published(consensus, (1.0,)),
+    "sga": Published(sga, (0.1,)),
+    "cgd": Published(cgd, (OnSums(1.0),)),
+    "symplectic-surgery": Published(symplectic_surgery, (0.1,)),
+}

@@ -20,7 +20,7 @@ from jaxtyping import Array
 
 from ipd_theory import _checks
 from ipd_theory._engine import symmetric_pseudo_solve
-from ipd_theory.learning.rules.base import Info, Number, Problem, Rule, ascent, number
+from ipd_theory.learning.rules.base import Info, Number, Problem, Published, Rule, ascent, number
 from ipd_theory.learning.views import View
 
 
@@ -102,3 +102,6 @@ def pola(beta_out: Number, beta_in: Number, tolerance: Number = 1e-6, max_steps:
     numbers = {"beta_out": number("beta_out", beta_out), "beta_in": number("beta_in", beta_in)}
     numbers |= {"tolerance": number("tolerance", tolerance)}
     return ascent("pola", _pola, **numbers, max_steps=_checks.whole("max_steps", max_steps, 1))
+
+
+BY_NAME = {"pola": Published(pola, (1.0, 1.0))}

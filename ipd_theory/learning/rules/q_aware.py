@@ -22,7 +22,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array
 
 from ipd_theory._engine import eliminate, memory_one_occupancy, memory_one_value_gaps, occupancy
-from ipd_theory.learning.rules.base import Number, Rule, ascent, number
+from ipd_theory.learning.rules.base import Number, Published, Rule, ascent, number
 from ipd_theory.learning.views import RepeatedGame, View, as_repeated_game
 from ipd_theory.strategies import CONTEXT_SWAP
 
@@ -109,3 +109,6 @@ def advantage_alignment(beta: Number, same_step: bool = False, as_published: boo
     """
     switches = {"same_step": bool(same_step), "as_published": bool(as_published)}
     return ascent("advantage_alignment", _advantage_alignment, beta=number("beta", beta), **switches)
+
+
+BY_NAME = {"loqa": Published(loqa, (1.0,)), "advantage-alignment": Published(advantage_alignment, (1.0,))}
