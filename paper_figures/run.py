@@ -20,6 +20,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+import paper_figures
 from ipd_theory.drawing import style
 from paper_figures.about import caption, settings_in_words
 
@@ -29,12 +30,28 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def _found() -> dict[str, str]:
     """Return the modules of all figures by the names that they give themselves, in a natural order."""
     modules = {}
-    for path in Path(__file__).parent.glob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for path in (path for folder in paper_figures.__path__ for path in Path(folder).glob("*.py")):
+        for node in _parsed(path):
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ABOUT":
-                assert isinstance(node.value, ast.Call)
-                modules[ast.literal_eval(node.value.args[0])] = path.stem
+                modules[_name(node.value, path)] = path.stem
     return dict(sorted(modules.items(), key=lambda item: _natural(item[0])))
+
+
+def _parsed(path: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8")).body
+    except SyntaxError as error:
+        raise ValueError(f"{path.name} is not Python: {error.msg}, line {error.lineno}") from None
+
+
+def _name(about: ast.expr, path: Path) -> str:
+    """Return the name in `About(name, …)`, which is read before anything is run."""
+    given = [*about.args, *(k.value for k in about.keywords if k.arg == "name")] if isinstance(about, ast.Call) else []
+    if not given or not isinstance(given[0], ast.Constant) or not isinstance(given[0].value, str):
+        raise ValueError(
+            f"{path.name}: ABOUT must be About(…) with the figure's name written out; got {ast.unparse(about)}"
+        )
+    return given[0].value
 
 
 def _natural(name: str) -> tuple[float, str]:

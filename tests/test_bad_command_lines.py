@@ -57,8 +57,8 @@ ALLOWED = {
     "* *.value_coefficient 0": "values are not learned",
     "* *.discount 0": "each step for itself",
     "* *_lambda 0": "one step ahead",
-    "phase [STP] -1": "a payoff",
-    "phase [STP] 0": "a payoff",
+    "phase [STP]* -1": "a payoff",
+    "phase [STP]* 0": "a payoff",
 }
 # Options, each with its words, that make a command small.
 GOOD: dict[str, dict[str, list[str]]] = {

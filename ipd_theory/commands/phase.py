@@ -63,6 +63,11 @@ def phase(
     other axes, cells or more seeds the folder gets a further store and picture, for which runs that are there already
     are not computed again.
 
+    Payoffs are R, S, T and P. A game that looks different from its two sides has R2, S2, T2, P2 for player 2, who every
+    second agent then is; any of them may be an axis, too:
+
+      ipd-theory phase --R 3 --S 0 --T 5 --P 1 --R2 2 --S2 0 --P2 1 --x p_naive:0:1 --y T2:2:6
+
     Several GPUs of one machine are used without asking. On a cluster, start the same command once a process with
     --distributed and a folder that all can see, for example with SLURM
 
@@ -71,7 +76,7 @@ def phase(
     Args:
         size: quick is 16 × 16 cells, 8 seeds and 800 steps; paper 64 × 64, 32 and 3000, with more learners.
         cell: The settings that are no axis.
-        x: Horizontal axis, NAME:FROM:TO[:POINTS[:log]]; NAME is any setting from p_naive to P.
+        x: Horizontal axis, NAME:FROM:TO[:POINTS[:log]]; NAME is any setting from p_naive to P2.
         y: Vertical axis, e.g. learning_rate:0.5:500:16:log, T:0.5:2 or inner_episodes:1:40.
         boundary: Outline the cells in which theory says that unconditional defection is unstable.
         out: Folder of the results; phases/X-Y if not given.

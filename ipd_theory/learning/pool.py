@@ -29,6 +29,7 @@ from ipd_theory._engine import compiled, memory_one_return
 from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.naive_path import cooperation, naive_path_returns, naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
+from ipd_theory.learning.roles import against_copy, against_others, agents_payoffs
 from ipd_theory.returns import hold_sums, stopping_rate
 from ipd_theory.strategies import CONTEXT_SWAP
 
@@ -53,6 +54,7 @@ class Pool(eqx.Module):
         num_learners: naive learners drawn for each agent at each step.
         learner_std: [...] standard deviation of the naive learners' first logits.
         self_play: meta agents meet their own copy instead of the other agents.
+        roles: every second agent is player 2 and meets players 1 alone, for games that differ from their two sides.
         normalized: returns, those the learner ascends included, are averages a step; otherwise sums Σ γ^t r.
         sum_episodes: weight a naive learner by the sum over its M + 1 episodes instead of their mean.
         game: the stage game, or a batch of them [...].
@@ -73,6 +75,7 @@ class Pool(eqx.Module):
     num_learners: int = eqx.field(static=True, default=16)
     learner_std: Float[Array, "..."] = eqx.field(converter=_numbers("learner_std"), default=1.0)
     self_play: bool = eqx.field(static=True, default=False)
+    roles: bool = eqx.field(static=True, default=False)
     normalized: bool = eqx.field(static=True, default=True)
     sum_episodes: bool = eqx.field(static=True, default=False)
     game: MatrixGame = eqx.field(default_factory=prisoners_dilemma)
@@ -87,6 +90,8 @@ class Pool(eqx.Module):
         ):
             if _checks.whole(name, value, 0) < least:
                 raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
+        if self.self_play and self.roles:
+            raise ValueError("self_play must be False with roles=True, where no agent has its copy for an opponent")
         _checks.two_players(self.game)
         most = {"p_naive": 1.0, "learning_rate": inf, "learner_std": inf, "shaping_weight": inf, "tremble": 0.5}
         for name, bound in most.items():
@@ -192,7 +197,7 @@ def _with_learners(pool: Pool, logits: Array, delta: Array) -> dict[str, Any]:
 
     return {
         "logits": logits[..., None, :],
-        "payoffs": pool.game.outcome_payoffs.astype(logits.dtype)[..., None, None, :, :],
+        "payoffs": agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., None, :, :],
         "delta": spread(delta),
         "learning_rate": spread(pool.learning_rate * _scale(pool, delta)),
         "num_inner_episodes": pool.num_inner_episodes,
@@ -213,16 +218,8 @@ def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Arra
     error = None if pool.tremble is None else pool.tremble[..., None, None]
     p = cooperation(_columns(logits[..., :, None, :]), error)
     q = cooperation(_columns(opponents[..., None, :, :], CONTEXT_SWAP), error)
-    payoffs = pool.game.outcome_payoffs.astype(logits.dtype)[..., 0, :, None, None]
-    return memory_one_return(p, q, delta[..., None, None], tuple(payoffs[..., i, :, :] for i in range(4)))
-
-
-def _among(meetings: Array, self_play: bool) -> Array:
-    """Return each agent's return [..., agents] against itself, or its mean against the others."""
-    own = jnp.diagonal(meetings, axis1=-2, axis2=-1)
-    if self_play:
-        return own
-    return (meetings.sum(-1) - own) / jnp.asarray(max(1, meetings.shape[-1] - 1), meetings.dtype)
+    payoffs = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., 0, :]
+    return memory_one_return(p, q, delta[..., None, None], tuple(payoffs[..., i, None] for i in range(4)))
 
 
 def objective(
@@ -242,7 +239,8 @@ def objective(
     if pool.sum_episodes:
         steps = pool.num_inner_episodes if pool.inner_episodes is None else pool.inner_episodes[..., None]
         naive = naive * jnp.asarray(steps + 1, naive.dtype)
-    meta = _among(_meetings(pool, logits, opponents, delta), pool.self_play) * scale
+    meetings = _meetings(pool, logits, opponents, delta)
+    meta = (against_copy(meetings) if pool.self_play else against_others(meetings, pool.roles)) * scale
     weight = pool.p_naive[..., None]
     return weight * naive + (1 - weight) * meta
 
@@ -290,7 +288,7 @@ def evaluate(pool: Pool, logits: Float[Array, "*batch agents 5"], key: Key[Array
 def _evaluate(pool: Pool, delta: Array, logits: Array, key: Array) -> PoolReturns:
     path = episode_mean(pool, path_of_learners(pool, delta, logits, draw_learners(pool, key))).mean(-2)
     meetings = _meetings(pool, logits, logits, delta)
-    return PoolReturns(path[..., 0], path[..., 1], _among(meetings, False), _among(meetings, True))
+    return PoolReturns(path[..., 0], path[..., 1], against_others(meetings, pool.roles), against_copy(meetings))
 
 
 def episode_mean(

@@ -18,9 +18,9 @@ from scipy.special import logit
 
 from ipd_theory import _checks
 from ipd_theory._arguments import checked
-from ipd_theory.games import MatrixGame, symmetric_game
+from ipd_theory.games import MatrixGame, bimatrix
 from ipd_theory.phases.drift import AFTER_DC, defection_drift, sobol_learners
-from ipd_theory.phases.grid import Sweep
+from ipd_theory.phases.grid import Sweep, game_of
 
 MET = np.array([0, AFTER_DC, 4])  # the contexts that an agent comes to that always defects
 
@@ -68,6 +68,8 @@ def defection_unstable(
 def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*shape"]:
     """Return for every cell of a sweep whether theory says that pools leave unconditional defection there.
 
+    Where agents have roles, it is enough that those of one role do.
+
     Args:
         sweep: the grid; how its pools are trained does not matter but for what they ascend.
         log2_learners: naive learners are 2^k evenly spread ones.
@@ -82,17 +84,28 @@ def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*s
         weight = at["p_naive"]
         if sweep.sum_episodes:  # the same sign as with the mean over episodes and a larger weight
             weight = weight * (M + 1) / (weight * (M + 1) + 1 - weight)
-        unstable[these] = defection_unstable(
-            symmetric_game(*(at[name] for name in "RSTP")),
-            std * spread,
-            p_naive=weight,
-            discount=at["discount"],
-            learning_rate=at["learning_rate"],
-            num_inner_episodes=int(M),
-            batch_size=at["batch_size"],
-            tremble=at["tremble"],
-        )
+        for game in _sides(game_of(at), sweep.roles):
+            unstable[these] |= np.asarray(
+                defection_unstable(
+                    game,
+                    std * spread,
+                    p_naive=weight,
+                    discount=at["discount"],
+                    learning_rate=at["learning_rate"],
+                    num_inner_episodes=int(M),
+                    batch_size=at["batch_size"],
+                    tremble=at["tremble"],
+                )
+            )
     return unstable.reshape(sweep.shape)
+
+
+def _sides(game: MatrixGame, roles: bool) -> list[MatrixGame]:
+    """Return the game as its agents see it who are player 1, and with roles also as those do who are player 2."""
+    if not roles:
+        return [game]
+    A, B = game.bimatrix()
+    return [game, bimatrix(jnp.swapaxes(B, -1, -2), jnp.swapaxes(A, -1, -2))]
 
 
 @checked

@@ -3,19 +3,21 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
-from ipd_theory.games import symmetric_game
+from ipd_theory._arguments import checked
+from ipd_theory.games import MatrixGame, bimatrix, is_symmetric, symmetric_game
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases.settings import ABOUT as ABOUT
 from ipd_theory.phases.settings import AXES as AXES
+from ipd_theory.phases.settings import PLAYER_2, Training
 from ipd_theory.phases.settings import Axis as Axis
 from ipd_theory.phases.settings import Cell as Cell
-from ipd_theory.phases.settings import Training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +57,25 @@ class Sweep(Training):
         return math.prod(self.shape) * self.seeds
 
     @property
+    def roles(self) -> bool:
+        """Whether player 2 has payoffs of its own, so that every second agent is player 2."""
+        given = {axis.name for axis in self.axes} | {n for n, x in vars(self.cell).items() if x is not None}
+        return not given.isdisjoint(PLAYER_2.values())
+
+    @property
     def longest(self) -> int:
         """The largest M of any cell."""
         longest = [max(axis.values) for axis in self.axes if axis.name == "inner_episodes"]
         return int(longest[0] if longest else self.cell.inner_episodes)
 
     def cells(self) -> dict[str, Float[np.ndarray, " cells"]]:
-        """Return every setting of every cell, the last axis fastest."""
+        """Return every setting of every cell, the last axis fastest; player 2's payoffs where there are roles."""
         n = math.prod(self.shape)
-        columns = {name: np.full(n, float(value)) for name, value in dataclasses.asdict(self.cell).items()}
+        given = {name: value for name, value in dataclasses.asdict(self.cell).items() if value is not None}
+        columns = {name: np.full(n, float(value)) for name, value in given.items()}
         grids = np.meshgrid(*(np.asarray(axis.values, float) for axis in self.axes), indexing="ij")
-        return columns | {axis.name: grid.reshape(-1) for axis, grid in zip(self.axes, grids, strict=True)}
+        columns |= {axis.name: grid.reshape(-1) for axis, grid in zip(self.axes, grids, strict=True)}
+        return columns | {two: columns.get(two, columns[one]) for one, two in PLAYER_2.items() if self.roles}
 
     def pool(self, cells: dict[str, Float[np.ndarray, " runs"]]) -> pools.Pool:
         """Return the pools [runs] of given settings. All pools of a sweep compile the same, longest, inner loop."""
@@ -74,9 +84,11 @@ class Sweep(Training):
             raise ValueError(f"inner_episodes must be whole numbers; got {np.unique(cells['inner_episodes'])}")
         if not (cells["batch_size"] >= 1).all():
             raise ValueError(f"batch_size must be 1 or more; got {cells['batch_size'].min()}")
-        if not (cells["R"] > cells["P"]).all():
-            R, P = (cells[name][np.argmin(cells["R"] > cells["P"])] for name in "RP")
-            raise ValueError(f"R must lie above P in every cell; got R={R:g}, P={P:g}")
+        for high, low in (("R", "P"), ("R2", "P2")):
+            above = cells.get(high, cells["R"]) > cells.get(low, cells["P"])
+            if not above.all():
+                R, P = (cells[name][np.argmin(above)] for name in (high, low))
+                raise ValueError(f"{high} must lie above {low} in every cell; got {high}={R:g}, {low}={P:g}")
         return pools.Pool(
             p_naive=jnp.asarray(x["p_naive"]),
             discount=cells["discount"],
@@ -89,9 +101,43 @@ class Sweep(Training):
             inner_episodes=jnp.asarray(x["inner_episodes"], jnp.int32),
             shaping_weight=jnp.asarray(1 / x["batch_size"]),
             tremble=jnp.asarray(x["tremble"]),
-            game=symmetric_game(*(jnp.asarray(x[name]) for name in "RSTP")),
+            game=game_of(x),
+            roles=self.roles,
             optimizer=_adamw(self.meta_rate),
         )
+
+
+def game_of(payoffs: Mapping[str, Float[np.ndarray, " runs"]]) -> MatrixGame:
+    """Return the games [runs] with R, S, T, P, and R2, S2, T2, P2 if player 2 has payoffs of its own."""
+    R, S, T, P = (jnp.asarray(payoffs[name]) for name in PLAYER_2)
+    if "R2" not in payoffs:
+        return symmetric_game(R, S, T, P)
+    R2, S2, T2, P2 = (jnp.asarray(payoffs[name]) for name in PLAYER_2.values())
+    return bimatrix(_matrix(R, S, T, P), _matrix(R2, T2, S2, P2))  # player 1's action in rows of both
+
+
+def _matrix(cc: Array, cd: Array, dc: Array, dd: Array) -> Array:
+    return jnp.stack([jnp.stack([cc, cd], -1), jnp.stack([dc, dd], -1)], -2)
+
+
+@checked
+def cell_of(game: MatrixGame, **settings: float) -> Cell:
+    """Return the cell in which a game of one's own is played, symmetric or not.
+
+    Args:
+        game: one two-player game.
+        **settings: any other settings of `Cell`.
+
+    Raises:
+        ValueError: if the game has not two players or is a batch.
+    """
+    if game.num_players != 2 or game.batch_axes:
+        raise ValueError(f"game must be one game of two players; got {game.num_players} and a batch {game.batch_axes}")
+    A, B = (np.asarray(matrix, float) for matrix in game.bimatrix())
+    payoffs = dict(zip(PLAYER_2, A.reshape(-1).tolist(), strict=True))
+    if not is_symmetric(game):
+        payoffs |= dict(zip(PLAYER_2.values(), B.T.reshape(-1).tolist(), strict=True))
+    return Cell(**payoffs, **settings)
 
 
 @functools.cache

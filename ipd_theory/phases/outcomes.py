@@ -14,6 +14,9 @@ more than the agent does, on the same scale), a pool is called
     anti-coordination   the shares of CD and DC among the agents together are high (chicken's own equilibria),
     other               anything else.
 
+In a game that looks different from its two sides every second agent is player 2 (`learning.roles`), and all returns are
+on the scale of the role in which they are earned.
+
 Returns never tell how they are enforced. Whether an agent is like tit for tat is asked of its strategy: it cooperates
 with an unconditional cooperator and with its copy, defects on an unconditional defector (cooperation rates high, high
 and low), and more likely than not answers cooperation after its own defection, and defection after its own cooperation.
@@ -31,6 +34,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Shaped
 from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled, memory_one_occupancy
 from ipd_theory.learning import pool as pools
+from ipd_theory.learning.roles import agents_payoffs, over_opponents
 from ipd_theory.strategies import CONTEXT_SWAP
 
 HIGH, LOW = 2 / 3, 1 / 3
@@ -126,7 +130,8 @@ def measure(
     whole, last = pools.episode_mean(pool, path).mean(-2), path[-1].mean(-2)
     error = None if pool.tremble is None else pool.tremble[..., None, None]
     table, rate = jax.nn.sigmoid(logits), delta[..., None, None]
-    own, others = (pool.game.outcome_payoffs.astype(logits.dtype)[..., None, None, i, :] for i in (0, 1))
+    payoffs = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)
+    own, others = (payoffs[..., None, i, :] for i in (0, 1))
 
     met = _shares(table[..., :, None, :], table[..., None, :, :], rate, error)
     self_play = jnp.diagonal(jnp.moveaxis(met, -1, 0), axis1=-2, axis2=-1)
@@ -141,10 +146,10 @@ def measure(
         against_learned=last[..., 0],
         of_learned=last[..., 1],
         defector_learned=defector[-1, ..., 0].mean(-1),
-        among_meta=_over_others(earned),
-        mutual_cooperation=_over_others(met[..., 0]),
-        mutual_defection=_over_others(met[..., 3]),
-        gap=_over_others(best[..., None, :] - earned),
+        among_meta=over_opponents(earned, pool.roles),
+        mutual_cooperation=over_opponents(met[..., 0], pool.roles),
+        mutual_defection=over_opponents(met[..., 3], pool.roles),
+        gap=over_opponents(best[..., None, :] - earned, pool.roles),
         self_play=jnp.diagonal(earned, axis1=-2, axis2=-1),
         self_cooperation=self_play[0],
         with_cooperator=cooperates[..., ALLC],
@@ -152,44 +157,59 @@ def measure(
     )
 
 
-def _over_others(met: Array) -> Array:
-    """Return each agent's mean over the other agents [..., agents]; one agent alone meets its copy."""
-    agents = met.shape[-1]
-    others = ~np.eye(agents, dtype=bool) if agents > 1 else np.ones((1, 1), bool)
-    return jnp.where(others, met, jnp.zeros_like(met)).sum(-1) / jnp.asarray(max(1, agents - 1), met.dtype)
-
-
 @checked
-def classify(measures: Measures, R: ArrayLike, P: ArrayLike) -> Int[np.ndarray, "..."]:
+def classify(
+    measures: Measures,
+    R: ArrayLike,
+    P: ArrayLike,
+    *,
+    player_2: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Int[np.ndarray, "..."]:
     """Return the `Outcome` [...] of every pool, from the means of its agents' measures.
 
     Args:
         measures: [..., agents] of numpy arrays.
         R, P: [...] payoffs of mutual cooperation and mutual defection, R > P.
+        player_2: R and P [...] of player 2, who every second agent is in a pool with roles; each agent's and each
+            learner's returns are then put on the scale of its role.
 
     Raises:
         ValueError: if R is not above P, where the scale has no meaning.
     """
-    reward, punishment = np.broadcast_arrays(np.asarray(R, float), np.asarray(P, float))
-    fits = np.isfinite(reward) & np.isfinite(punishment) & (reward > punishment)
-    if not fits.all():
-        got = f"R={reward[~fits].flat[0]:g}, P={punishment[~fits].flat[0]:g}"
-        raise ValueError(f"R must lie above P, both finite, to tell cooperation from defection; got {got}")
-    m = Measures(*(np.asarray(x, float).mean(-1) for x in measures))
-    unit = reward - punishment
-    among, gap = (m.among_meta - punishment) / unit, m.gap / unit
-    shaped = (m.against_learned - m.defector_learned) / unit > LOW
-    extorted = shaped & ((m.against_learned - m.of_learned) / unit > LOW)
-    together = (among >= HIGH) & (m.mutual_cooperation >= HIGH)
-    apart = (among <= LOW) & (m.mutual_cooperation <= LOW)
+    own = _scale("R", "P", R, P)
+    second = own if player_2 is None else _scale("player_2's R", "P", *player_2)
+    number = np.arange(np.shape(measures.among_meta)[-1])
+    first = number % 2 == 0
+    (zero, unit), (other_zero, other_unit) = (
+        [np.where(first, a[..., None], b[..., None]) for a, b in zip(one, other, strict=True)]
+        for one, other in ((own, second), (second, own))
+    )
+    x = Measures(*(np.asarray(m, float) for m in measures))
+    among, gap = ((x.among_meta - zero) / unit).mean(-1), (x.gap / unit).mean(-1)
+    learned = (x.against_learned - zero) / unit
+    shaped = (learned - (x.defector_learned - zero) / unit).mean(-1) > LOW
+    extorted = shaped & ((learned - (x.of_learned - other_zero) / other_unit).mean(-1) > LOW)
+    cooperated, defected = x.mutual_cooperation.mean(-1), x.mutual_defection.mean(-1)
+    together = (among >= HIGH) & (cooperated >= HIGH)
+    apart = (among <= LOW) & (cooperated <= LOW)
     cases = {
         Outcome.COOPERATION: together & (gap <= LOW),
         Outcome.EXPLOITABLE: together,
         Outcome.EXTORTION: apart & extorted,
         Outcome.DEFECTION: apart & ~shaped,
-        Outcome.ANTI_COORDINATION: 1 - m.mutual_cooperation - m.mutual_defection >= HIGH,
+        Outcome.ANTI_COORDINATION: 1 - cooperated - defected >= HIGH,
     }
     return np.select(list(cases.values()), [int(outcome) for outcome in cases], int(Outcome.OTHER))
+
+
+def _scale(high: str, low: str, R: ArrayLike, P: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return P and R − P of a role."""
+    reward, punishment = np.broadcast_arrays(np.asarray(R, float), np.asarray(P, float))
+    fits = np.isfinite(reward) & np.isfinite(punishment) & (reward > punishment)
+    if not fits.all():
+        got = f"R={reward[~fits].flat[0]:g}, P={punishment[~fits].flat[0]:g}"
+        raise ValueError(f"{high} must lie above {low}, both finite, to tell cooperation from defection; got {got}")
+    return punishment, np.asarray(reward - punishment)
 
 
 @checked

@@ -8,7 +8,7 @@ from ipd_theory._arguments import hold_fields
 LANES = 16  # a block is a multiple of this many runs, so that every run meets the same vector instructions
 
 
-def _setting(default: int | float, long_name: str, units: str = "1") -> Any:
+def _setting(default: int | float | None, long_name: str, units: str = "1") -> Any:
     """A field with the words that label its axis."""
     return dataclasses.field(default=default, metadata={"long_name": long_name, "units": units})
 
@@ -30,6 +30,10 @@ class Cell:
         S: Payoff of cooperating with a defector.
         T: Payoff of defecting on a cooperator.
         P: Payoff of mutual defection.
+        R2: The same of player 2, who every second agent is; player 1's if not given.
+        S2: What player 2 gets for cooperating with a defector.
+        T2: What player 2 gets for defecting on a cooperator.
+        P2: What player 2 gets for mutual defection, below R2.
     """
 
     p_naive: float = _setting(0.25, "p_naive, weight of naive learners")
@@ -43,6 +47,10 @@ class Cell:
     S: float = _setting(-1.0, "sucker's payoff S", "payoff")
     T: float = _setting(2.0, "temptation T", "payoff")
     P: float = _setting(0.0, "punishment P", "payoff")
+    R2: float | None = _setting(None, "reward R of player 2", "payoff")
+    S2: float | None = _setting(None, "sucker's payoff S of player 2", "payoff")
+    T2: float | None = _setting(None, "temptation T of player 2", "payoff")
+    P2: float | None = _setting(None, "punishment P of player 2", "payoff")
 
     def __post_init__(self) -> None:
         hold_fields(self)
@@ -50,6 +58,7 @@ class Cell:
 
 ABOUT = {field.name: dict(field.metadata) for field in dataclasses.fields(Cell)}  # long name and units of each setting
 AXES = tuple(ABOUT)
+PLAYER_2 = {name: f"{name}2" for name in "RSTP"}  # player 2's payoffs by player 1's
 
 
 class Axis(NamedTuple):

@@ -38,6 +38,7 @@ def described(sweep: Sweep) -> dict[str, Any]:
     """Return what a store records of its sweep, and what must be the same to go on with it."""
     versions = {name: version(name) for name in ("ipd-theory", "jax")}
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(sweep)))
+    plain["cell"] = {name: value for name, value in plain["cell"].items() if value is not None}
     machine = {"platform": jax.devices()[0].platform, "x64": jax.config.read("jax_enable_x64")}
     return {**plain, "largest_inner_episodes": sweep.longest, "versions": versions, **machine, "layout": LAYOUT}
 
@@ -67,8 +68,8 @@ def difference(sweep: Sweep, path: Path) -> tuple[str, str] | None:
             points = [", ".join(f"{axis} ({n} values)" for axis, n in x.items()) or "none" for x in (before, now)]
             return name, f"axes {points[0]}, not {points[1]}"
         if name == "cell" and there:
-            name = next(key for key in here if there.get(key) != here[key])
-            return "cell", f"{name} {there.get(name)}, not {here[name]}"
+            name = next(key for key in {**here, **there} if there.get(key) != here.get(key))
+            return "cell", f"{name} {there.get(name)}, not {here.get(name)}"
         return name, f"{name} {there}, not {here}"
     return None
 
@@ -135,6 +136,8 @@ def _taken_over(sweep: Sweep, stores: Iterable[Path]) -> dict[int, dict[str, Any
         if found is not None and found[0] not in OF_RUNS:
             continue
         group = zarr.open_group(path, mode="r")
+        if ("R2" in group) != ("R2" in columns):  # agents have roles in one of the two alone
+            continue
         place = np.asarray(_array(group, "place")[:])
         data = {name: np.asarray(_array(group, name)[:])[place] for name in ("logits", *outcomes.Measures._fields)}
         there = zip(*(np.asarray(_array(group, name)[:]) for name in columns), strict=True)
@@ -246,5 +249,10 @@ def _described_variables() -> dict[str, dict[str, Any]]:
 def _outcome_of(grid: xr.Dataset) -> Int[np.ndarray, "..."]:
     """Return the `Outcome` of every run, −1 where it is not yet computed."""
     measures = outcomes.Measures(*(grid[name].values for name in outcomes.Measures._fields))
-    R, P = (grid[name].broadcast_like(grid["among_meta"].isel(agent=0)).values for name in "RP")
-    return np.where(np.isnan(measures.among_meta).any(-1), -1, outcomes.classify(measures, R, P))
+
+    def payoff(name: str) -> np.ndarray:
+        return np.asarray(grid[name].broadcast_like(grid["among_meta"].isel(agent=0)).values)
+
+    player_2 = (payoff("R2"), payoff("P2")) if "R2" in grid.variables else None
+    named = outcomes.classify(measures, payoff("R"), payoff("P"), player_2=player_2)
+    return np.where(np.isnan(measures.among_meta).any(-1), -1, named)

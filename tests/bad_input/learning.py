@@ -137,6 +137,7 @@ INSIDE = {
     **_in("rules.gradients", "own_gradients naive_field look_ahead_field shaping_field solve", FIELD),
     **_in("rules.proximal", "bernoulli_kl", PIECE),
     **_in("rules.q_aware", "others_value_gaps alignment_term", FIELD),
+    **_in("roles", "agents_payoffs opponents over_opponents against_copy against_others", PIECE),
     **_in("shaping", "checked_shaping_arguments checked_step", CHECK),
     **_in("views", "checked_logits", CHECK),
 }

@@ -120,7 +120,8 @@ OWN: dict[str, dict[str, Thunk]] = {
     "phases.drift.defection_drift": {"table": lambda: drift.from_logits},
     "phases.drift.sobol_learners": {"log2_count": lambda: 1},
     "phases.grid.Sweep": {"axes": lambda: two_by_two().axes, "cell": grid.Cell},
-    "phases.outcomes.classify": {"R": lambda: 1.0, "P": lambda: 0.0},
+    "phases.grid.cell_of": {"game": prisoners_dilemma, "settings": lambda: 0.5},
+    "phases.outcomes.classify": {"R": lambda: 1.0, "P": lambda: 0.0, "player_2": lambda: (1.0, 0.0)},
     "phases.outcomes.tit_for_tat_like": {"logits": lambda: np.zeros((1, 2, 5))},
     "phases.store.load": {"path": lambda: Path("no-such-map")},
     "phases.sweep.run": {"path": lambda: Path("a-map")},
@@ -154,6 +155,7 @@ def _in(module: str, names: str, why: str) -> dict[str, str]:
 PIECE = "a piece of compiled code, behind doors that check what they are given"
 INSIDE = {
     **_in("phases.drift", "from_logits from_probabilities", PIECE),
+    **_in("phases.grid", "game_of", PIECE),
     **_in("phases.outcomes", "measure", PIECE),
     **_in("phases.stability", "StabilityCondition", "what `stability_condition` returns"),
     **_in(
