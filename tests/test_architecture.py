@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning": EXACT | {"_places", "equilibria"},
     "phases": EXACT | {"learning", "symbolic"},
     "sampling._held": {"_checks"},
-    "sampling.estimators": {"_checks", "sampling._held"},
+    "sampling.estimators": {"_checks", "_places", "sampling._held"},
     "sampling.enumeration": GAME | {"returns", "sampling._held", "sampling.estimators", "sampling"},
     "sampling": GAME | {"sampling._held", "sampling.estimators", "sampling.enumeration"},
     "rl": {"_checks", "_places", "games", "strategies", "sampling.estimators"},

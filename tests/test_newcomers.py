@@ -19,6 +19,7 @@ from ipd_theory.learning.rules import entrants
 from ipd_theory.learning.tournament import Entrant, tournament
 from ipd_theory.phases import store, sweep
 from ipd_theory.phases.grid import Axis, Cell, Sweep, cell_of
+from ipd_theory.rl import run_folder
 from paper_figures import run
 
 GAME = ipd.prisoners_dilemma()
@@ -194,6 +195,26 @@ def test_an_estimator_from_a_file_is_held_to_its_claim(folder: Path, capsys: pyt
     said = json.loads(capsys.readouterr().out)
     assert said["equal_in_fractions"] == {"weighing.py:whole": True, "whole return": True}
     assert all(verdict["exact_holds"] for verdict in said["verdicts"])
+
+
+def test_an_estimator_from_a_file_trains(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "weighing.py").write_text(ESTIMATOR)
+    sizes = "--iterations 1 --meta-batch 2 --batch 2 --inner-episodes 2 --episode-length 2 --gradient-parts-every 0"
+    line = f"train ipd-shaping-quick {sizes} --meta.minibatches 1 --meta.epochs 1 --json"
+    cli.main([*line.split(), "--methods", "weighing.py:like_coala"])
+    assert json.loads(capsys.readouterr().out)["directory"] == "runs/ipd-shaping-quick-like_coala-seed0"
+    config, _ = run_folder.read_config(folder / "runs" / "ipd-shaping-quick-like_coala-seed0")
+    assert config.methods == ("weighing.py:like_coala",)
+    for place, message in (
+        ("weighing.py:mines", "weighing.py defines no mines; did you mean mine?"),
+        ("weighing.py:mine", "an estimator needs a credit to train"),
+        ("weighing.py:whole", "it must be an Estimator; got <function whole"),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main([*line.split(), "--methods", place])
+        said = capsys.readouterr().err
+        assert f"methods: {place!r}: {message}" in said
+        assert said.count("\n") == 1
 
 
 FIGURE = '''"""Figure Mine: squares."""

@@ -294,7 +294,10 @@ def test_presets_are_the_papers_tables(name: str) -> None:
     ("change", "message"),
     [
         ({"p_naive": 1.5}, "p_naive must lie in"),
-        ({"methods": ("reinforce",)}, "methods must be among coala, full, batch_unaware, m_fos; got 'reinforce'"),
+        (
+            {"methods": ("reinforce",)},
+            "methods must be among coala, full, batch_unaware, m_fos, or FILE.py:NAME; got 'reinforce'",
+        ),
         ({"p_naive": float("nan")}, "p_naive must be a finite number; got nan"),
         ({"methods": ()}, r"methods must be a tuple, a learning rule for each meta agent; got \(\)"),
         ({"p_naive": 0.5, "methods": ("coala",)}, "two meta agents or more"),

@@ -152,7 +152,8 @@ def train(
 def default_folder(preset: str, methods: tuple[str, ...], seeds: tuple[int, ...]) -> Path:
     """Return a folder whose name says what is trained, another one for each preset, pool and choice of seeds."""
     counted = f"seed{seeds[0]}" if len(seeds) == 1 else f"seeds{seeds[0]}-{seeds[-1]}"
-    return Path("runs") / f"{preset}-{'+'.join(methods)}-{counted}"
+    short = (method.rpartition(":")[2] for method in methods)
+    return Path("runs") / f"{preset}-{'+'.join(short)}-{counted}"
 
 
 def _join(coordinator: str | None, processes: int, process: int) -> None:

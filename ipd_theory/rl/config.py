@@ -22,7 +22,7 @@ from ipd_theory._arguments import checked, hold_fields
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import HawkSettings, NetworkSettings
 
-Method = str  # the name of an estimator of `sampling.estimators`
+Method = str  # the name of an estimator of `sampling.estimators`, or FILE.py:NAME
 _PUBLISHED = {"coala", "batch_unaware", "m_fos"}  # names known to be right without loading jax
 
 
@@ -104,7 +104,7 @@ class Config:
 
     Args:
         methods: The estimator by which each meta agent in the pool learns, one entry an agent: coala, batch_unaware,
-            m_fos or another of `sampling.estimators` with a credit.
+            m_fos or another of `sampling.estimators` with a credit; one's own as FILE.py:NAME.
         iterations: Updates of every meta agent.
         meta_batch: Co-players drawn for each meta agent an iteration.
         batch: B, trajectories played in parallel with each co-player.
@@ -170,9 +170,15 @@ class Config:
 def _can_train(method: Method) -> None:
     from ipd_theory.sampling import estimators
 
-    able = [estimator.name for estimator in estimators.ESTIMATORS if estimator.credit is not None]
-    if method not in able:
-        raise ValueError(f"methods must be among {', '.join(able)}; got {method!r}")
+    able = {estimator.name: estimator for estimator in estimators.ESTIMATORS if estimator.credit is not None}
+    if method not in able and ":" not in method:
+        raise ValueError(f"methods must be among {', '.join(able)}, or FILE.py:NAME; got {method!r}")
+    try:
+        estimator = able.get(method) or estimators.named(method)
+    except ValueError as error:
+        raise ValueError(f"methods: {error}") from error
+    if estimator.credit is None:
+        raise ValueError(f"methods: {method!r}: an estimator needs a credit to train with a value function")
 
 
 def _least(settings: Any, least: int, *names: str) -> None:

@@ -41,7 +41,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ipd_theory import _checks
+from ipd_theory import _checks, _places
 from ipd_theory._arguments import hold_fields
 from ipd_theory.sampling._held import held
 
@@ -257,11 +257,19 @@ ESTIMATORS = (coala_pg, full, batch_unaware, m_fos)
 
 
 def named(name: str) -> Estimator:
-    """Return the estimator of `ESTIMATORS` with a name.
+    """Return the estimator of `ESTIMATORS` with a name, or one's own at FILE.py:NAME.
+
+    Args:
+        name: of it, or where it stands.
 
     Raises:
         ValueError: if there is none.
     """
+    if isinstance(name, str) and ":" in name:
+        found = _places.load(name)
+        if not isinstance(found, Estimator):
+            raise ValueError(f"{name!r}: it must be an Estimator; got {found!r}")
+        return found
     by_name = {estimator.name: estimator for estimator in ESTIMATORS}
     return by_name[_checks.one_of("name", name, by_name)]
 
