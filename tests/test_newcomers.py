@@ -170,7 +170,7 @@ def test_a_symmetric_game_with_roles_written_out_is_the_same_map(tmp_path: Path)
     with pytest.raises(ValueError, match=r"R2 must lie above P2, .*; got 1 and 1\.5"):
         Sweep((), Cell(P2=1.5))
     assert cell_of(GAME, discount=0.5) == Cell(discount=0.5)
-    with pytest.raises(ValueError, match="game must be one game of two players"):
+    with pytest.raises(ValueError, match="game must be one game for two players"):
         cell_of(ipd.games.public_goods(3, 2.0))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame, bimatrix, is_symmetric, symmetric_game
 from ipd_theory.learning import pool as pools
@@ -131,8 +132,7 @@ def cell_of(game: MatrixGame, **settings: float) -> Cell:
     Raises:
         ValueError: if the game has not two players or is a batch.
     """
-    if game.num_players != 2 or game.batch_axes:
-        raise ValueError(f"game must be one game of two players; got {game.num_players} and a batch {game.batch_axes}")
+    _checks.two_players(game, batch=False)
     A, B = (np.asarray(matrix, float) for matrix in game.bimatrix())
     payoffs = dict(zip(PLAYER_2, A.reshape(-1).tolist(), strict=True))
     if not is_symmetric(game):
