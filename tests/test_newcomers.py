@@ -36,6 +36,10 @@ def humble(share=0.5):
     return ascent("humble", _humble, share=number("share", share, 0.0, 1.0))
 
 
+def half(x):
+    return 1 / x
+
+
 kind = humble(0.9)
 BY_NAME = {"humble": Published(humble, (0.5,))}
 """
@@ -71,13 +75,14 @@ def test_a_rule_from_a_file_plays_like_those_of_the_package(folder: Path, capsys
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mine.py:humble(2)", r"'mine.py:humble\(2\)': share must be .* in \[0.0, 1.0\]; got 2"),
+        ("mine.py:humble(2)", r"'mine.py:humble\(2\)': share must be one finite number .* at most 1; got 2"),
         ("mine.py:humble(a)", r"'mine.py:humble\(a\)': every argument must be a finite number; got 'a'"),
         ("mine.py:humble(1, 2)", r"humble\(\) takes from 0 to 1 positional arguments but 2 were given"),
         ("mine.py:kind(1)", "it is a rule already, without arguments"),
         ("mine.py:BY_NAME", "a rule, or a function that returns one, must stand there; it is {"),
-        ("mine.py:_humble(1, 2, 3, 4)", "AttributeError: 'int' object has no attribute 'own'"),
-        ("mine.py:number(1, 2)", "it must return a rule, as learning.rules.ascent"),
+        ("mine.py:_humble", r"_humble\(\) missing 4 required positional arguments"),
+        ("mine.py:half(0)", "ZeroDivisionError: division by zero"),
+        ("mine.py:half(1)", "it must return a rule, as learning.rules.ascent"),
     ],
 )
 @pytest.mark.usefixtures("folder")
