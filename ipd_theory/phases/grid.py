@@ -122,7 +122,7 @@ def _matrix(cc: Array, cd: Array, dc: Array, dd: Array) -> Array:
 
 
 @checked
-def cell_of(game: MatrixGame, **settings: float) -> Cell:
+def cell_of(game: MatrixGame, **settings: int | float) -> Cell:
     """Return the cell in which a game of one's own is played, symmetric or not.
 
     Args:
