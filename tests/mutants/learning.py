@@ -261,9 +261,9 @@ MUTANTS = (
     ),
     Mutant(
         "an agent's mean over the others includes itself",
-        POOL,
-        "return (meetings.sum(-1) - own) /",
-        "return meetings.sum(-1) /",
+        "ipd_theory/learning/roles.py",
+        "return (meetings.sum(-1) - against_copy(meetings)) / others",
+        "return meetings.sum(-1) / others",
         "test_pool.py",
         "paper_writes",
     ),

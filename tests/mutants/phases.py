@@ -140,10 +140,18 @@ MUTANTS = (
     Mutant(
         "extortion may leave the learner as much as it takes",
         OUTCOMES,
-        "extorted = shaped & ((m.against_learned - m.of_learned) / unit > LOW)",
+        "extorted = shaped & ((learned - (x.of_learned - other_zero) / other_unit).mean(-1) > LOW)",
         "extorted = shaped",
         "test_outcomes.py",
         "no_extortioner",
+    ),
+    Mutant(
+        "player 2's returns are read on player 1's scale",
+        OUTCOMES,
+        "for one, other in ((own, second), (second, own))",
+        "for one, other in ((own, own), (own, own))",
+        "test_newcomers.py",
+        "differs_from_its_two_sides",
     ),
     Mutant(
         "a best reply is the worst",
