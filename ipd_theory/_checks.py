@@ -39,7 +39,8 @@ def _within(name: str, x: Known, low: float, high: float, allowed: str) -> Known
     check = _require(name, low, high, allowed)
     if not isinstance(x, jax.core.Tracer):
         # Few numbers are looked at here: to compile for each new shape takes longer.
-        check(x if x.size <= _FEW else _worst(x, low=low, high=high))
+        with jax.ensure_compile_time_eval():  # also where something else is being traced
+            check(x if x.size <= _FEW else _worst(x, low=low, high=high))
         return x
     worst = _worst(jax.lax.stop_gradient(x), low=low, high=high)
 

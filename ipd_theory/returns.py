@@ -107,9 +107,23 @@ def _jumping_returns(payoffs: Array, tables: list[Array], delta: Array, memory: 
     payoffs, unit = _in_ordinary_units(payoffs)
     least, rate = vanishing_delta(delta.dtype), delta[..., None]
     one = once_differentiable(tables, delta, memory, least)
-    tables = [argument_of_jumps(x, jump_scale(x, rate, least, unit[..., None])) for x in tables]
-    returns = _discounted_returns(payoffs, tables, delta, memory)
+    returns = _discounted_returns(payoffs, _marked(tables, delta, least, unit), delta, memory)
     return result_of_jumps(returns, jump_scale(returns, rate, least, 1.0), one[..., None]) * unit[..., None]
+
+
+def _marked(tables: list[Array], delta: Array, least: float, unit: Array) -> list[Array]:
+    """Return the tables, whose cotangents become infinite where they are vast; each with all batch axes."""
+    axes = [jnp.broadcast_shapes(x.shape[:-1], delta.shape, unit.shape) for x in tables]
+    full = [jnp.broadcast_to(x, (*shape, x.shape[-1])) for x, shape in zip(tables, axes, strict=True)]
+    return [argument_of_jumps(x, jump_scale(x, delta[..., None], least, unit[..., None])) for x in full]
+
+
+@functools.partial(jax.jit, static_argnames="memory")
+def _jumping_occupancy(tables: list[Array], delta: Array, memory: int) -> Array:
+    """Return `_discounted_occupancy` whose derivatives are infinite or NaN where they do not exist."""
+    least, one = vanishing_delta(delta.dtype), once_differentiable(tables, delta, memory, vanishing_delta(delta.dtype))
+    shares = _discounted_occupancy(_marked(tables, delta, least, jnp.ones((), delta.dtype)), delta, memory)
+    return result_of_jumps(shares, jump_scale(shares, delta[..., None], least, 1.0), one[..., None])
 
 
 @functools.partial(jax.jit, static_argnames="memory")
@@ -184,7 +198,8 @@ def state_occupancy(
         horizon: if given, play ends after this many steps.
 
     Returns:
-        [..., h − 1], the non-empty contexts: (CC, CD, DC, DD) at memory one. Sums to 1.
+        [..., h − 1], the non-empty contexts: (CC, CD, DC, DD) at memory one. Sums to 1. Derivatives are as those
+        of `expected_returns`.
 
     Raises:
         ValueError: if a probability or discount leaves [0, 1], or a shape is wrong.
@@ -194,7 +209,7 @@ def state_occupancy(
     _fitting(tables, gamma)
     delta = rate_for_compiled(gamma, arrays[0].dtype)
     if horizon is None:
-        return _discounted_occupancy(arrays, delta, memory=memory)
+        return (_jumping_occupancy if _may_vanish(gamma) else _discounted_occupancy)(arrays, delta, memory=memory)
     return chains.finite_occupancy(arrays, delta, memory, horizon)
 
 
@@ -205,7 +220,8 @@ def state_values(
     """Return the player's expected return from each of its contexts on, per step (times 1 − γ).
 
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. The first entry,
-    the value at the start, is the player's expected return.
+    the value at the start, is the player's expected return. At γ = 1 derivatives are those of a
+    vanishing 1 − γ: vast, not infinite, where a value jumps.
     """
     return _values(*_value_arguments(game, tables, discount, player), player=player)[0]
 
@@ -217,7 +233,8 @@ def advantages(
     """Return Q(context, action) − V(context) for cooperating and defecting, un-normalised, in payoff units.
 
     Arguments, batching and errors are those of `expected_returns`; `player` counts from 0. At γ = 1 these are
-    the differential advantages, finite wherever the long-run average does not depend on the context.
+    the differential advantages, finite wherever the long-run average does not depend on the context, and only
+    there they have derivatives.
     """
     return _values(*_value_arguments(game, tables, discount, player), player=player)[1]
 
@@ -265,7 +282,8 @@ def return_gradient(
         game: the stage game, or a batch of them [...].
         *tables: each player's strategy [..., h], in its own view; batch axes broadcast.
         discount: [...] γ in [0, 1]. At γ = 1 an entry is infinite where the return jumps: where that probability
-            leads out of what play would otherwise never leave.
+            leads out of what play would otherwise never leave. Where it leads to play that earns the same, the return
+            does not jump, but rounding decides the entry: it may be infinite, or a number that is no slope.
         player: whose return, from 0.
         wrt: whose strategy, from 0.
         normalized: of the average a step, or of the sum (see `expected_returns`).

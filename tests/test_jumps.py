@@ -75,3 +75,37 @@ def test_the_derivative_in_the_discount_at_one(memory, rng):
     step = 1e-5
     one, near, far = (float(ipd.expected_returns(AXELROD, p, q, discount=1 - k * step)[0]) for k in range(3))
     assert float(got) == pytest.approx((3 * one - 4 * near + far) / (2 * step), rel=1e-5)
+
+
+SIBLINGS = (
+    lambda z, discount=1.0: ipd.state_occupancy(z[..., :5], z[..., 5:], discount=discount),
+    lambda z, discount=1.0: ipd.state_values(AXELROD, z[..., :5], z[..., 5:], discount=discount),
+)
+
+
+@pytest.mark.parametrize("mode", [jax.jacrev, jax.jacfwd])
+@pytest.mark.parametrize("function", SIBLINGS[:1], ids=["occupancy"])
+def test_shares_jump_as_returns_do(function, mode):
+    """Where play does not depend on where it begins, and where it does: no number where they differ."""
+    got, at = np.asarray(jax.jit(jax.vmap(mode(function)))(PAIRS)), np.asarray(function(PAIRS))
+    for entry in range(10):
+        z = PAIRS.copy()
+        z[:, entry] += 1e-6 * (1 - 2 * PAIRS[:, entry])
+        near = np.asarray(function(z)) - at
+        jumps = np.abs(near) > 1e-3
+        assert jumps.any() == (entry not in (0, 5))  # how play opens is no rare event
+        assert np.isinf(got[..., entry][jumps]).all()
+        assert np.isfinite(got[..., entry][~jumps]).all()
+
+
+@pytest.mark.parametrize("function", [returns, *SIBLINGS], ids=["returns", "occupancy", "values"])
+def test_many_discounts_with_one_among_them(function, rng):
+    """Of arrays and traced: one pair against all discounts is each discount alone."""
+    z, discounts = jnp.asarray(rng.random(10)), jnp.array([0.3, 0.9, 1.0])
+
+    def total(z, discount):
+        return (function(z, discount) ** 2).sum()
+
+    want = sum(jax.grad(total)(z, float(d)) for d in discounts)
+    for call in (jax.grad(total), jax.jit(jax.grad(total))):
+        np.testing.assert_allclose(call(z, discounts), want, rtol=1e-9, atol=1e-12)

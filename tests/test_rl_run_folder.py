@@ -81,8 +81,9 @@ def edit(run: Path, **changes: Any) -> None:
 def test_a_file_of_settings_that_is_none_is_named(text: bytes, message: str, run: Path) -> None:
     (run / "config.json").write_bytes(text)
     for ask in (run_folder.read_config, runs.read_states, lambda run: runs.train(CONFIG, run)):
-        with pytest.raises(ValueError, match=r"config\.json .*" + message):
+        with pytest.raises(ValueError, match=r"config\.json .*" + message) as told:
             ask(run)
+        assert str(told.value).count("config.json") == 1
 
 
 @pytest.mark.parametrize(

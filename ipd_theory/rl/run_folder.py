@@ -139,7 +139,8 @@ def read_config(directory: Path) -> tuple[Config, tuple[int, ...]]:
     path = directory / CONFIG
     if not path.exists():
         raise ValueError(f"directory {directory} holds no run: there is no {path.name}")
-    return _about(path, lambda: _config(_json(path)))
+    data = _json(path)
+    return _about(path, lambda: _config(data))
 
 
 def _config(described: dict[str, Any]) -> tuple[Config, tuple[int, ...]]:
