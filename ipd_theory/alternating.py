@@ -128,8 +128,8 @@ def automata_returns(
         ValueError: if the game is not for two, or a discount leaves [0, 1].
     """
     _two(game, next_mover)
-    dtype = first.cooperate.dtype
-    second = jax.tree.map(lambda x: x.astype(dtype), second)
+    dtype = np.promote_types(first.cooperate.dtype, second.cooperate.dtype)
+    first, second = jax.tree.map(lambda x: x.astype(dtype), (first, second))
     delta = stopping_rate(discount, dtype)
     _checks.batch(
         game=game.outcome_payoffs.shape[:-2],

@@ -56,6 +56,16 @@ def test_tables_and_automata_agree(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+def test_the_finer_of_two_automata_says_how_finely_is_counted(rng: np.random.Generator) -> None:
+    p, q = rng.random((2, 5))
+    coarse = automata.of_table(p.astype(np.float32))
+    for pair in ((coarse, automata.of_table(q)), (automata.of_table(q), coarse)):
+        tables = [np.asarray(x.cooperate, float) for x in pair]
+        found = alternating.automata_returns(GAME, *pair, discount=0.7)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, alternating.expected_returns(GAME, *tables, discount=0.7), atol=1e-12)
+
+
 def sampled(first: Automaton, second: Automaton, moves: int, rng: np.random.Generator) -> np.ndarray:
     """Both players' mean payoffs over a course of play, the automata's states kept by hand."""
     players, states, actions = (first, second), [0, 0], [0, 0]

@@ -112,7 +112,10 @@ def test_the_list_says_what_there_is(monkeypatch, capsys):
     for name in run.FIGURES:
         about = run.module_of(name).ABOUT
         assert about.name == name
-        assert f"{name} {run.first_line(name)} ({about.source}; quick: {about.seconds:g} s" in said
+        place = about.source.removeprefix("Meulemans et al., ICLR 2025, ")
+        apart = "" if place in ("our own", f"Figure {name}") else f"{place}, "
+        assert f"{name} {run.first_line(name)} ({apart}{about.seconds:g} s" in said
+    assert said.count("ICLR 2025") == said.count("our own") == 1
     assert list(run.FIGURES)[:3] == ["3A", "3B", "3C"]
 
 

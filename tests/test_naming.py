@@ -71,7 +71,7 @@ def test_zero_determinant_names_enforce_their_line_below_one():
     [
         (
             "tif",
-            r"'tif' is not known; .* table, or one of ALLC, .*GTFT\(q\?\).*COUNTING_N\(r…\), EXTORT\(chi, phi\?\)",
+            r"'tif' is not known; .* table, a file .*, or ALLC, .*GTFT\(q\?\).*\(r…\), EXTORT\(chi, phi\?\)",
         ),
         ("", "'' is not known"),
         ("gtft(0.3", "is not known"),

@@ -64,10 +64,10 @@ def test_strategies_are_ranked_with_every_number(capsys: pytest.CaptureFixture[s
     line = ["tournament", "--strategies", "TFT", "ALLD", "ALLC", "punish(2)", "--game", "axelrod", "--horizon", "10"]
     cli.main([*line, "--plot", str(files[0]), "--invasion", str(files[1])])
     said = capsys.readouterr().out.splitlines()
-    assert all(len(row) <= 80 for row in said if row.startswith("│"))
+    assert all(len(row) <= 80 for row in said)
     # 10, 9.9, 9.6 and 9 over four opponents: always defect gets 26 in ten rounds from who punishes for two of three.
     assert [row.split()[2] for row in said if row.startswith("│")][:4] == ["ALLD", "TFT", "punish(2)", "ALLC"]
-    assert said[-2].endswith("10 rounds")
+    assert said[-3].endswith("10 rounds")
     assert all(file.stat().st_size > 5000 for file in files)
 
 

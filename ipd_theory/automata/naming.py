@@ -1,5 +1,6 @@
 """Automata by name, in the words in which strategies are named everywhere."""
 
+import functools
 from collections.abc import Callable
 
 from jaxtyping import Array, ArrayLike, Float
@@ -9,7 +10,7 @@ from ipd_theory._arguments import checked
 from ipd_theory.automata import classics
 from ipd_theory.automata.base import Automaton
 from ipd_theory.games import MatrixGame
-from ipd_theory.strategies import naming
+from ipd_theory.strategies import files, naming
 
 AUTOMATA: dict[str, Callable[..., Automaton]] = {
     "GRIM_AUTOMATON": classics.grim,
@@ -31,12 +32,20 @@ def named(text: str, *, game: MatrixGame | None = None, discount: ArrayLike = 1.
 
     Args:
         text: an automaton's name, in any case (`grim-automaton`, `punish(2)`, `contrite-tft`), or what
-            `strategies.named` reads: other names, and tables.
+            `strategies.named` reads: other names, tables, and files, which may hold an automaton too.
         game, discount: as for `strategies.named`.
 
     Raises:
         ValueError: listing what there is, if the text names nothing; or as `strategies.named`.
     """
+    if files.is_file_name(text):
+        held = files.read(text)
+        return naming.in_file(
+            text,
+            functools.partial(named, held, game=game, discount=discount)
+            if isinstance(held, str)
+            else functools.partial(Automaton, **held),
+        )
     automaton = naming.made(text, AUTOMATA)
     if automaton is not None:
         return automaton

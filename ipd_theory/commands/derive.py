@@ -58,8 +58,8 @@ def derive(
 
     Args:
         quantity: What to derive.
-        p: Player 1's strategy: a name (TFT, WSLS, GRIM, …; extort(3) where payoffs and discount are numbers) or five
-            entries, e.g. 1,1,a,1,1/3.
+        p: Player 1's strategy: a name (TFT, WSLS, GRIM, …; extort(3) where payoffs and discount are numbers), a file
+            (mine.json) or five entries, e.g. 1,1,a,1,1/3.
         q: Player 2's strategy, likewise, in its own view.
         discount: A number, a fraction or a symbol; 1 is the limit of means.
         payoffs: R,S,T,P with commas, e.g. 3,0,5,1; sums of numbers and symbols as well, e.g. b-c,-c,b,0.

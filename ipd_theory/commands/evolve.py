@@ -52,7 +52,7 @@ def evolve(
 
     Args:
         strategies: Two or more, by names (TFT, WSLS, GRIM, …), names with numbers (gtft(0.3), extort(3)), tables with
-            commas, or automata (punish(2)).
+            commas, automata (punish(2)), axelrod:NAME, or files (mine.json).
         process: How strategies spread, see above.
         payoffs: R,S,T,P with commas, by default Axelrod's.
         discount: γ of the repeated game from 0 to 1; 1 is the limit of means.

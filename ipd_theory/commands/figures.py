@@ -3,6 +3,7 @@
 import importlib
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,8 +41,7 @@ def figures(
     run = _from_checkout()
     wanted = [run.check_name(name) for name in names] or list(run.FIGURES)
     if list_figures:
-        for name in wanted:
-            results.print(_line(run, name), soft_wrap=True)
+        _print_list(run, wanted)
         return
     for name in names if seed else ():
         if run.module_of(name).ABOUT.recorded:
@@ -64,12 +64,21 @@ def figures(
         results.print("\n".join(str(path) for path in paths), soft_wrap=True)
 
 
-def _line(run: Any, name: str) -> str:
-    """Return what `--list` says of a figure."""
-    about = run.module_of(name).ABOUT
-    recorded = ", recorded runs" if about.recorded else ""
-    said = f"{run.first_line(name)} ({about.source}; quick: {about.seconds:g} s{recorded})"
-    return textwrap.fill(f"{name:<15}{said}", results.width, subsequent_indent=" " * 15, break_on_hyphens=False)
+def _print_list(run: Any, names: Sequence[str]) -> None:
+    """Print what figures there are, under the heading of where they are from, and the time of the quick preset."""
+    from paper_figures.about import OURS, PAPER
+
+    for heading, ours in ((f"of the paper ({PAPER})", False), (OURS, True)):
+        abouts = {name: run.module_of(name).ABOUT for name in names}
+        chosen = {name: about for name, about in abouts.items() if (about.source == OURS) == ours}
+        if chosen:
+            results.print(f"{heading}; times are the quick preset's", soft_wrap=True)
+        for name, about in chosen.items():
+            place = about.source.removeprefix(f"{PAPER}, ")
+            said = [] if place in (OURS, f"Figure {name}") else [place]
+            said += [f"{about.seconds:g} s", *["recorded runs"] * about.recorded]
+            line = f"{name:<15}{run.first_line(name)} ({', '.join(said)})"
+            results.print(textwrap.fill(line, results.width, subsequent_indent=" " * 15, break_on_hyphens=False))
 
 
 def _from_checkout() -> Any:

@@ -31,7 +31,8 @@ def returns(
     Args:
         p: Player 1's strategy: a name (TFT, WSLS, GRIM, GTFT, TF2T, ALLC, ALLD, …), a name with numbers (gtft(0.3),
             extort(3)), or five probabilities of cooperation, at the start and after CC, CD, DC, DD (own action first),
-            e.g. 1,0.9,0.1,0.9,1/3; 21 for memory two; or an automaton (grim-automaton, punish(2), contrite-tft).
+            e.g. 1,0.9,0.1,0.9,1/3; 21 for memory two; an automaton (grim-automaton, punish(2), contrite-tft); a player
+            of the Axelrod library (axelrod:TitForTat); or a file (mine.json, .txt, .csv, .npy).
         q: Player 2's strategy, likewise, in its own view.
         discount: γ from 0 to 1; 1 is the limit of means.
         payoffs: R,S,T,P with commas.

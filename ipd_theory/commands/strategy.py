@@ -30,9 +30,10 @@ def strategy(
       ipd-theory strategy "extort(3)" --plot extort.png
 
     Args:
-        name: A name (TFT, WSLS, GRIM, TF2T, …), a name with numbers (gtft(0.3), extort(3)), or all entries of a table
-            with commas between them: at the start and after CC, CD, DC, DD, own action first; or an automaton
-            (grim-automaton, punish(2), contrite-tft).
+        name: A name (TFT, WSLS, GRIM, TF2T, …), a name with numbers (gtft(0.3), extort(3)), all entries of a table
+            with commas between them: at the start and after CC, CD, DC, DD, own action first; an automaton
+            (grim-automaton, punish(2), contrite-tft); a player of the Axelrod library (axelrod:TitForTat); or a file
+            with one of these (mine.json, .txt, .csv, .npy; what --json writes will do).
         discount: γ from 0 to 1; 1 is the limit of means.
         payoffs: R,S,T,P with commas, by default Axelrod's.
         error: Probability that an intended action is flipped (trembling hand).

@@ -1,4 +1,4 @@
-"""Strategies and numbers as they are written on the command line: a name, or entries with commas between them."""
+"""Strategies and numbers as they are written on the command line: a name, entries with commas between them, a file."""
 
 import re
 from fractions import Fraction
@@ -11,7 +11,23 @@ NUMBER = re.compile(rf"(?P<top>[-+]?{DECIMAL})(/(?P<bottom>{DECIMAL}))?")
 
 
 def strategy(option: str, text: str, game: Any, discount: float) -> Any:
-    """Return the strategy [h] that `text` names, or lists entry by entry (see `ipd_theory.strategies.named`).
+    """Return the strategy [h] that `text` says, in all the ways of `table_or_automaton`.
+
+    Raises:
+        ValueError: naming the option, if `text` says none, or an automaton.
+    """
+    from ipd_theory.automata import Automaton
+
+    meant = table_or_automaton(option, text, game, discount)
+    if isinstance(meant, Automaton):
+        raise ValueError(f"{option}: strategy {text!r} is an automaton; it must be a table here")
+    return meant
+
+
+def table_or_automaton(option: str, text: str, game: Any, discount: float) -> Any:
+    """Return the strategy that `text` says, a table [h] or an automaton (see `ipd_theory.automata.named`).
+
+    `axelrod:NAME` is a player of the Axelrod library by the name of its class, where it is one or the other.
 
     Args:
         option: Its name, for the error.
@@ -20,21 +36,7 @@ def strategy(option: str, text: str, game: Any, discount: float) -> Any:
         discount: Under which it does.
 
     Raises:
-        ValueError: naming the option, if `text` is neither a name nor a table.
-    """
-    from ipd_theory import strategies
-
-    try:
-        return strategies.named(text, game=game, discount=discount)
-    except ValueError as error:
-        raise ValueError(f"{option}: {error}") from None
-
-
-def table_or_automaton(option: str, text: str, game: Any, discount: float) -> Any:
-    """Return the strategy that `text` names, an automaton or a table [h] (see `ipd_theory.automata.named`).
-
-    `axelrod:NAME` is a player of the Axelrod library by the name of its class, where it is one or the other.
-    Arguments and errors are those of `strategy`.
+        ValueError: naming the option, if `text` says none.
     """
     from ipd_theory import automata
 

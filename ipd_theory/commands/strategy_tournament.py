@@ -203,4 +203,4 @@ def _print(found: Any, setting: dict[str, Any], caption: str) -> None:
             f"sampled, not exact: {', '.join(setting['sampled'])}; {setting['repetitions']} matches of each pair from "
             f"seed {setting['seed']} on, standard errors up to {setting['standard_errors'].max():.3f}"
         )
-    results.print("\n".join(lines), soft_wrap=True)
+    results.print("\n".join(lines))

@@ -52,9 +52,9 @@ def tournament(
             and pola (slower). One of your own is FILE:NAME or "FILE:NAME(argument, …)", where NAME is a function that
             returns a rule (ipd_theory.learning.rules.base shows how to write one).
         strategies: Which strategies: names with numbers where they take some (TFT "gtft(0.3)" "extort(3)" TF2T),
-            automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), players of the Axelrod library
-            (axelrod:Winner12; who is neither is sampled, given --horizon, and this is said), and the line-ups
-            axelrod-1980 and stewart-plotkin.
+            automata (grim-automaton "punish(2)" contrite-tft), tables (1,1,0,1,1/3), files (mine.json), players of the
+            Axelrod library (axelrod:Winner12; who is neither is sampled, given --horizon, and this is said), and the
+            line-ups axelrod-1980 and stewart-plotkin.
         game: The repeated game; axelrod has the payoffs of his tournaments.
         payoffs: Eight numbers, for a game of one's own: what player 1 gets after CC, CD, DC, DD (own action first),
             then what player 2 gets after the same outcomes.

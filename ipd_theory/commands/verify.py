@@ -54,7 +54,8 @@ def verify(
         episodes: M, inner episodes; 2.
         length: T, steps of an inner episode; 2. There are 4^(B M T) meta-episodes.
         ego: Your player's chances of cooperation, strictly between 0 and 1: one table, 5 entries with commas between
-            them at the start and after CC, CD, DC, DD (or 21, of memory two), or one for each inner episode.
+            them at the start and after CC, CD, DC, DD (or 21, of memory two), a name (random) or a file (mine.json), or
+            one of these for each inner episode.
         remember: Your player remembers across inner episodes.
         thorough: More problems, ten times the samples, and 65,536 trajectories in fractions; some minutes.
         meta_episodes: Meta-episodes to sample for each problem; 200,000, or ten times as many with --thorough.

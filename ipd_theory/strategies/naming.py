@@ -13,7 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 from ipd_theory import _checks, zero_determinant
 from ipd_theory._arguments import checked
 from ipd_theory.games import MatrixGame
-from ipd_theory.strategies import classics, longer
+from ipd_theory.strategies import classics, files, longer
 from ipd_theory.strategies.tables import MAX_MEMORY, num_contexts
 
 T = TypeVar("T")
@@ -120,8 +120,9 @@ def named(text: str, *, game: MatrixGame | None = None, discount: ArrayLike = 1.
 
     Args:
         text: a name, short or in full, in any case (`TFT`, `tit-for-tat`); a name with numbers (`gtft(0.3)`,
-            `extort(3)`, `equalizer(2, 1/4)`, `random(p=0.9)`; `extort-3` is `extort(3)`); or all entries of a table
-            with commas between them (`1,1,0,1,1/3`; 5 of them for memory one, 21 for memory two).
+            `extort(3)`, `equalizer(2, 1/4)`, `random(p=0.9)`; `extort-3` is `extort(3)`); all entries of a table with
+            commas between them (`1,1,0,1,1/3`; 5 of them for memory one, 21 for memory two); or a file that holds one
+            of these (`mine.json`, see `files.read`).
         game: the game in which a zero-determinant strategy enforces its line.
         discount: γ in (0, 1], under which it does.
 
@@ -129,11 +130,19 @@ def named(text: str, *, game: MatrixGame | None = None, discount: ArrayLike = 1.
         ValueError: listing what there is, if the text names nothing; or if an entry is no probability, numbers are
             missing, or a zero-determinant strategy is asked for without a game.
     """
+    if files.is_file_name(text):
+        held = files.read(text)
+        if not isinstance(held, str):
+            raise ValueError(f"strategy {text!r} is an automaton; it must be a table here")
+        return in_file(text, functools.partial(named, held, game=game, discount=discount))
     written = text.strip()
-    if "(" not in written and ("," in written or re.fullmatch(r"[-+.\d][-+.\de/]*", written)):
+    if "(" not in written and ("," in written or files.NUMBER.fullmatch(written)):
         return _entries(text)
-    stem, arguments = _split(text)
-    label = _labels()[stem]
+    read = _read(text, _labels())
+    if read is None:
+        kinds, makers = ", ".join(files.SUFFIXES), listed(TABLES | _without_game())
+        raise ValueError(f"strategy {text!r} is not known; give all entries of a table, a file ({kinds}), or {makers}")
+    label, arguments = read
     if label in TABLES:
         return _called(text, label, TABLES[label], arguments)
     if game is None:
@@ -153,17 +162,16 @@ def _labels() -> dict[str, str]:
     return labels | {f"ZD{name}": label for name, label in labels.items() if label in ZERO_DETERMINANT}
 
 
-def _split(text: str) -> tuple[str, list[str]]:
-    """Return the squeezed name in a text, which exists, and its arguments as they are written."""
+def _read(text: str, labels: Mapping[str, str]) -> tuple[str, list[str]] | None:
+    """Return the label of a text's name and its arguments as they are written; None if it has no label."""
     name, bracket, rest = text.strip().partition("(")
     arguments = [part.strip() for part in rest.removesuffix(")").split(",")] if rest.strip(" )") else []
     stem = _squeezed(name)
-    if not bracket and stem not in _labels() and (numbered := re.fullmatch(r"(.*?)(\d+)", stem)):
+    if not bracket and stem not in labels and (numbered := re.fullmatch(r"(.*?)(\d+)", stem)):
         stem, arguments = numbered[1], [numbered[2]]
-    if stem not in _labels() or (bracket and not rest.endswith(")")):
-        listed = ", ".join(f"{label}{_signature(make)}" for label, make in (TABLES | _without_game()).items())
-        raise ValueError(f"strategy {text!r} is not known; give all entries of a table, or one of {listed}")
-    return stem, arguments
+    if stem not in labels or (bracket and not rest.endswith(")")):
+        return None
+    return labels[stem], arguments
 
 
 def _without_game() -> dict[str, Callable[..., Array]]:
@@ -217,14 +225,20 @@ def made(text: str, makers: Mapping[str, Callable[..., T]]) -> T | None:
     Raises:
         ValueError: if it names one, and the numbers are not what that takes.
     """
-    name, bracket, rest = text.strip().partition("(")
-    labels = {_squeezed(label): label for label in makers}
-    stem, arguments = _squeezed(name), rest.strip().removesuffix(")").split(",") if rest.strip(" )") else []
-    if not bracket and stem not in labels and (numbered := re.fullmatch(r"(.*?)(\d+)", stem)):
-        stem, arguments = numbered[1], [numbered[2]]
-    if stem not in labels or (bracket and not rest.strip().endswith(")")):
-        return None
-    return _called(text, labels[stem], makers[labels[stem]], [part.strip() for part in arguments])
+    read = _read(text, {_squeezed(label): label for label in makers})
+    return None if read is None else _called(text, read[0], makers[read[0]], read[1])
+
+
+def in_file(text: str, make: Callable[[], T]) -> T:
+    """Return what is made of a file's contents, whose errors then name the file.
+
+    Raises:
+        ValueError: if it cannot be made.
+    """
+    try:
+        return make()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"strategy {text!r}: {error}") from None
 
 
 def listed(makers: Mapping[str, Callable[..., Any]]) -> str:

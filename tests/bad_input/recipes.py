@@ -80,6 +80,7 @@ OWN: dict[str, dict[str, Thunk]] = {
     "games.bimatrix": {"A": lambda: np.eye(2), "B": lambda: np.eye(2)},
     "games.from_cells": {"cells": lambda: [[(3, 3), (0, 5)], [(5, 0), (1, 1)]]},
     "strategies.naming.named": {"text": lambda: "TFT"},
+    "strategies.files.is_file_name": {"text": lambda: "mine.json"},
     "strategies.tables.view": {"player": lambda: 1},
     "strategies.tables.extend": {"memory": lambda: 2},
     "strategies.classics.reactive_n": {"p": lambda: np.array([1.0, 0.5])},
@@ -105,6 +106,8 @@ INSIDE: dict[str, str] = {
     "compilation_cache.is_about": "takes a warning of jax's",
     "returns.checked_strategies": "the check itself, shared by rooms, of what they were given",
     "strategies.naming.made": "reads what `named` of any room was given",
+    "strategies.naming.in_file": "does what `named` of any room asks of it",
+    "strategies.files.read": "is asked for what `is_file_name` says of",
     "strategies.naming.listed": "writes what `named` of any room can read",
 }
 
