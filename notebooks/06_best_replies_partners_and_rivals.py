@@ -80,6 +80,7 @@ for name in ("TFT", "GRIM", "AON(2)", "WSLS", "ALLD"):
 windows = replies.discount_windows(game, strategies.all_or_none(2), replies.is_subgame_perfect)
 assert np.allclose(windows, [((np.sqrt(5) - 1) / 2, 1)], atol=1e-9)
 assert np.allclose(replies.discount_windows(game, tft), [(2 / 3, 1)])
+assert np.allclose(replies.discount_windows(game, strategies.grim()), [(1 / 2, 1)])
 assert replies.discount_windows(game, tft, replies.is_subgame_perfect) == []
 assert bool(replies.mistaken(game, tft, discount=0.8)[2])  # after CD
 turns = ipd.expected_returns(game, strategies.memory_one(0, 0, 0, 1, 1), tft, discount=2 / 3)
@@ -161,6 +162,9 @@ axes[0].set_ylabel("player 2 earns")
 assert np.allclose(sets[0.2], [[1, 1]])
 assert np.allclose(sorted(sets[0.3].round(6).tolist()), [[1, 1], [1, 4], [4, 1]])
 assert np.allclose(sets[0.5], payoff_sets.individually_rational(game), atol=1e-8)
+assert np.allclose(payoff_sets.perfect(game, discount=0.249), [[1, 1]])
+assert np.allclose(payoff_sets.perfect(game, discount=0.251).max(0), [4, 4], atol=1e-6)
+assert payoff_sets.perfect(game, discount=0.499).sum(1).max() < 5.1  # not 6, of mutual cooperation
 plt.show()
 
 # %% [markdown]

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import ipd_theory as ipd
 from ipd_theory.drawing import phase_maps, style
 from ipd_theory.drawing.meta_game import payoff_table
+from ipd_theory.drawing.payoffs import payoff_polygon
 from ipd_theory.equilibria import Equilibrium
 from ipd_theory.learning.tournament import MetaGame
 from ipd_theory.phases.outcomes import Outcome
@@ -70,3 +72,12 @@ def test_the_table_frames_what_equilibria_play_and_marks_remarks():
 def test_bad_values_are_named(values, log, message):
     with pytest.raises(ValueError, match=message):
         phase_maps.edges(np.array(values), log)
+
+
+def test_a_strategy_has_its_line_inside_the_feasible_payoffs_or_the_outline_of_what_it_leaves():
+    game = ipd.games.axelrod()
+    for strategy, said in (("TFT", "enforced: slope 1, baseline 1"), ("WSLS", "all opponents")):
+        figure = payoff_polygon(game, ipd.strategies.named(strategy), discount=1.0, opponents=10)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        assert labels[2:] == [said]
+        assert (handles[2].get_clip_path() is not None) == (strategy == "TFT")

@@ -27,6 +27,40 @@ def test_arrows_go_from_a_resident_to_whoever_takes_over_more_often_than_by_chan
         invasion.invasion_graph(["A", "B"], fixation, population=10)
 
 
+def test_among_many_each_resident_has_the_arrow_to_its_likeliest_successor_alone() -> None:
+    fixation = np.random.default_rng(1).uniform(0, 0.3, (9, 9))
+    fixation[4] = 0.09  # below chance, 1/10
+    (axes,) = invasion.invasion_graph(list("ABCDEFGHI"), fixation, population=10).axes
+    places = {name: axes.collections[0].get_offsets()[i] for i, name in enumerate("ABCDEFGHI")}
+    drawn = {
+        tuple(min(places, key=lambda name: np.linalg.norm(places[name] - end)) for end in p._posA_posB)
+        for p in axes.patches
+    }
+    assert drawn == {("ABCDEFGHI"[j], "ABCDEFGHI"[row.argmax()]) for j, row in enumerate(fixation) if j != 4}
+    assert len(axes.patches) == 8
+    assert len(axes.texts) == 9  # names alone
+
+
+def test_numbers_of_arrows_stand_apart() -> None:
+    """With all twenty arrows among five, and all thirty among six, no two numbers are nearer than letters are high."""
+    for n in (5, 6):
+        fixation = np.full((n, n), 0.2) + 0.1 * np.random.default_rng(n).random((n, n))
+        np.fill_diagonal(fixation, 0.1)
+        figure = invasion.invasion_graph(list("ABCDEF"[:n]), fixation, population=10)
+        spots = np.array([t.get_position() for t in figure.axes[0].texts if "." in t.get_text()])
+        apart = np.linalg.norm(spots[:, None] - spots, axis=-1) * figure.get_figwidth() / 3 * 72  # points
+        assert len(spots) == n * (n - 1)
+        assert (apart[~np.eye(len(spots), dtype=bool)] > 6).all()
+
+
+def test_of_two_strategies_the_first_is_drawn() -> None:
+    shares = np.array([[0.5, 0.5], [0.9, 0.1]])
+    (axes,) = drawing.shares_over_time(["A", "B"], np.arange(2), shares).axes
+    (line,) = axes.lines
+    np.testing.assert_array_equal(line.get_ydata(), [0.5, 0.9])
+    assert axes.get_ylabel() == "share of A, against B"
+
+
 def test_shares_are_drawn_run_by_run_and_as_their_mean() -> None:
     shares = np.random.default_rng(0).dirichlet(np.ones(3), (2, 5))
     (axes,) = drawing.shares_over_time(["A", "B", "C"], np.arange(5), shares).axes

@@ -159,7 +159,7 @@ def test_returns_are_linear_fractions_in_each_probability() -> None:
 
 
 def test_published_closed_forms() -> None:
-    """Reactive pairs, extortion of ALLC, trembling TFT and WSLS, and adaptive dynamics of reactive strategies."""
+    """Reactive pairs, extortion of ALLC, trembling hands, and adaptive dynamics of reactive strategies."""
     axelrod = (3, 0, 5, 1)
     reactive = symbolic.Pairing((1, 0.9, 0.3, 0.9, 0.3), (1, 0.7, 0.1, 0.7, 0.1), 1, axelrod)
     returns = [symbolic.rational(symbolic.expected_return(reactive, player)) for player in (0, 1)]
@@ -172,12 +172,15 @@ def test_published_closed_forms() -> None:
     for player in (0, 1):
         assert sympy.simplify(symbolic.rational(symbolic.expected_return(against_allc, player)) - expected[player]) == 0
 
-    def trembling(table: tuple[int, ...]) -> sympy.Expr:
+    def trembling(table: tuple[sympy.Expr | int, ...]) -> sympy.Expr:
         flipped = [(1 - error) * x + error * (1 - x) for x in table]
         return symbolic.rational(symbolic.expected_return(symbolic.Pairing(flipped, flipped, 1, axelrod)))
 
     assert trembling(TFT) == sympy.Rational(9, 4)
-    assert sympy.series(trembling(WSLS), error, 0, 2).removeO() == 3 - 5 * error
+    generous = (1, 1, sympy.Rational(1, 8), 1, sympy.Rational(1, 4))  # ZD-GTFT-2
+    for table, slope in ((WSLS, -5), (generous, -8), (ALLC, -1)):
+        earned = trembling(table)
+        assert (earned.subs(error, 0), sympy.diff(earned, error).subs(error, 0)) == (3, slope)
 
     resident = (p, p, q, p, q)
     donation = symbolic.Pairing(resident, resident, 1, (b - c, -c, b, 0))

@@ -50,6 +50,17 @@ def test_formulas_of_press_and_dyson() -> None:
             zd.extortion(ipd.prisoners_dilemma(), chi, largest * 1.001)
 
 
+def test_the_family_of_hilbe_nowak_and_traulsen(rng: np.random.Generator) -> None:
+    """Their p1 … p4 (2013, eq. 5), for any line and at the largest φ; Press & Dyson's φ is theirs over χ."""
+    R, S, T, P = 3.0, 0.0, 5.0, 1.0
+    for s, l in zip(rng.uniform(-0.2, 1, 20), rng.uniform(1, 3, 20), strict=True):
+        phi = float(zd.phi_range(AXELROD, s, l, 1.0)[1])
+        formula = 1 - phi * (1 - s) * (R - l), 1 - phi * (s * (l - S) + T - l)
+        formula += phi * (l - S + s * (T - l)), phi * (1 - s) * (l - P)
+        np.testing.assert_allclose(zd.linear(AXELROD, s, l, phi)[1:], formula, atol=1e-14)
+    np.testing.assert_allclose(zd.linear(AXELROD, 1 / 3, P, 3 / 26), zd.extortion(AXELROD, 3, 1 / 26), atol=1e-15)
+
+
 def test_equaliser_fixes_the_other(rng: np.random.Generator) -> None:
     against = jnp.asarray(rng.uniform(size=(200, 5)))
     returns = ipd.expected_returns(AXELROD, table(0.9, 0.7, 0.2, 0.1), against, discount=1.0)

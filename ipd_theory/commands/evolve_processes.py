@@ -283,11 +283,8 @@ def _adaptive(asked: Asked) -> Report:
             ]
             header = ("population", "p at first", "q at first", "p at last", "q at last")
             print_table(header, rows, title="cooperates after cooperation (p) and after defection (q)")
-        points = [
-            (f"{x[0]:.4f}, {x[1]:.4f}", _sign(back), _sign(curved))
-            for x, back, curved in zip(rest.x, rest.eigenvalues.real.max(-1), rest.curvatures.max(-1), strict=True)
-        ]
-        print_table(("rest point p, q", "neighbours come back", "mutants fail"), points)
+        words = ("rest point p, q", "neighbours come back", "mutants fail")
+        print_table(words, _rest_rows(rest), title="rest points; on a line of them, how many were found")
 
     def draw(caption: str) -> Any:
         from ipd_theory.drawing import evolution as drawing
@@ -297,6 +294,20 @@ def _adaptive(asked: Asked) -> Report:
 
     data = {"times": times, "paths": paths, "rest_points": _of_rest(rest)}
     return Report(data, "adaptive dynamics of reactive strategies", show, draw)
+
+
+def _rest_rows(rest: Any) -> list[tuple[str, str, str]]:
+    """Return rest points in the order of p, q, those on lines of them, where neighbours stay, by the first and last."""
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for i in sorted(range(len(rest.x)), key=lambda i: rest.x[i].round(6).tolist()):
+        back, curved = _sign(rest.eigenvalues[i].real.max()), _sign(rest.curvatures[i].max())
+        apart = tuple(rest.free[i].tolist()) if back == "neutral" else i  # a line inside, or on a side of the square
+        groups.setdefault((back, curved, apart), []).append(f"{rest.x[i, 0]:z.4f}, {rest.x[i, 1]:z.4f}")
+    rows = []
+    for (back, curved, _), points in groups.items():
+        shown = points if len(points) < 3 else [f"{points[0]} to {points[-1]} ({len(points)})"]
+        rows += [(words, back, curved) for words in shown]
+    return rows
 
 
 def _of_rest(rest: Any) -> dict[str, Any]:

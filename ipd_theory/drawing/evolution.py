@@ -49,7 +49,7 @@ def shares_over_time(
     """Draw the share of each strategy over time, the mean of several runs thick and each run thin.
 
     Args:
-        names: of the n strategies.
+        names: of the n strategies; of two, the share of the first is drawn.
         times: [t].
         shares: [t, n], or [runs, t, n].
         unit: what time counts.
@@ -65,14 +65,17 @@ def shares_over_time(
     with style.sheet():
         figure = Figure(figsize=(4.2, 2.7), layout="constrained")
         axes = figure.subplots()
-        for i, name in enumerate(names):
+        for i, name in enumerate(names if n != 2 else names[:1]):
             colour, dashes = COLOURS[i % len(COLOURS)], ("-", "--", ":")[i // len(COLOURS) % 3]
             if len(runs) > 1:
                 axes.plot(t, runs[..., i].T, color=colour, linewidth=0.4, alpha=0.5)
             axes.plot(t, runs[..., i].mean(0), color=colour, linestyle=dashes, label=name)
         axes.set(xlabel=unit, ylabel="share of the population", ylim=(-0.02, 1.02), xlim=(t[0], t[-1] or 1))
-        figure.legend(loc="outside right center", ncols=1 + len(names) // 13)
-        style.put_below(figure, caption)
+        if n == 2:
+            axes.set_ylabel(f"share of {names[0]}, against {names[1]}")
+        else:
+            figure.legend(loc="outside right center", ncols=1 + len(names) // 13)
+        style.put_below(figure, *["thick: mean of the runs"] * (len(runs) > 1), caption)
     return figure
 
 
@@ -256,7 +259,7 @@ def succession(run: Succession, *, caption: str = "") -> Figure:
         payoff.plot(t + 1, run.mean_payoff, color=style.DARK, linestyle="--", label="mean payoff")
         payoff.set_ylabel("payoff a step (dashed)")
         payoff.spines["right"].set_visible(True)
-        left.set(xscale="log", xlabel="generation, from 1", ylabel="probability to cooperate", ylim=(0, 1))
+        left.set(xscale="log", xlabel="generation, from 1", ylabel="probability to cooperate", ylim=(-0.02, 1.02))
         left.legend(loc="upper left")
         leaders = run.shares.argmax(-1)
         turns = np.flatnonzero(np.r_[True, leaders[1:] != leaders[:-1]])

@@ -1,6 +1,7 @@
 """Who takes over whom: strategies in a circle, arrows where a mutant spreads more often than by chance."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import ArrayLike, Float
@@ -17,7 +18,8 @@ with needs("figures"):
 
 NEUTRAL = 1e-9  # relative, of what counts as chance
 SMALLEST, LARGEST = 420.0, 1900.0  # discs, in square points
-MOST_NUMBERED = 6  # strategies; among more, numbers would lie on each other
+MOST_NUMBERED = 6  # strategies; among more, all arrows and their numbers would lie on each other
+ALONG = np.linspace(0.25, 0.5, 11)  # shares of an arrow's way at which its number may stand
 Point = Float[np.ndarray, "2"]
 
 
@@ -32,8 +34,9 @@ def invasion_graph(
 ) -> Figure:
     """Draw an arrow from each resident to each mutant that takes over more often than chance, 1/N, says.
 
-    An arrow is wider the more often; among up to six strategies its number is how many times as often. Dotted lines
-    join strategies between which chance decides both ways.
+    An arrow is wider the more often, and its number is how many times as often; dotted lines join strategies between
+    which chance decides both ways. Among more than six strategies each resident has the arrow to its likeliest
+    successor alone.
 
     Args:
         names: of the n strategies.
@@ -53,67 +56,98 @@ def invasion_graph(
     if chance.shape != (n, n) or time.shape != (n,):
         raise ValueError(f"fixation has the shape {chance.shape} and shares {time.shape}; there are {n} names")
     size = max(3.4, 1.9 + 0.32 * n)
+    angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n
+    places = np.stack([np.cos(angle), np.sin(angle)], -1) if n > 1 else np.zeros((1, 2))
+    margin = 1.5 / size  # half an inch, as three units are as wide as the figure
+    low, high = places[:, 1].min() - margin, places[:, 1].max() + margin
     with style.sheet():
-        figure = Figure(figsize=(size, size), layout="constrained")
+        figure = Figure(figsize=(size, size * (high - low) / 3), layout="constrained")
         axes = figure.subplots()
         axes.axis("off")
-        angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n
-        places = np.stack([np.cos(angle), np.sin(angle)], -1) if n > 1 else np.zeros((1, 2))
-        axes.set(xlim=(-1.5, 1.5), ylim=(places[:, 1].min() - 0.4, places[:, 1].max() + 0.4), aspect="equal")
+        axes.set(xlim=(-1.5, 1.5), ylim=(low, high), aspect="equal")
         discs = np.where(np.isnan(time), SMALLEST, SMALLEST + (LARGEST - SMALLEST) * np.nan_to_num(time))
         _arrows(axes, places, np.sqrt(discs) / 2, chance * population)
         axes.scatter(
             places[:, 0], places[:, 1], s=discs, color=style.SKY, edgecolor=style.BLUE, linewidth=0.8, zorder=3
         )
-        for name, (x, y), share in zip(names, places, time, strict=True):
+        for name, place, share, disc in zip(names, places, time, discs, strict=True):
             if not np.isnan(share):
-                axes.text(x, y, _percent(share), ha="center", va="center", fontsize=6, zorder=4)
-            side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
-            axes.text(*_outside(x, y, share), name, ha=side, va="center", fontsize=8, weight="bold", zorder=4)
+                axes.text(place[0], place[1], _percent(share), ha="center", va="center", fontsize=6, zorder=4)
+            side: dict[str, Any] = {"ha": "left" if place[0] > 0.1 else "right" if place[0] < -0.1 else "center"}
+            outside = (np.sqrt(disc) / 2 + 6) * place  # points, clear of the disc
+            axes.annotate(
+                name, place, xytext=outside, textcoords="offset points", va="center", fontsize=8, weight="bold", **side
+            )
         style.put_below(figure, _key(n, shares is not None), caption)
     return figure
 
 
 def _key(n: int, has_shares: bool) -> str:
-    arrow = (
-        "takes over this many times as often as"
+    words = (
+        "arrow: one mutant of the strategy it points to takes over this many times as often as by chance (1/N); "
+        "dotted: by chance, both ways"
         if n <= MOST_NUMBERED
-        else "takes over more often, the wider the more, than"
+        else "arrow: to whom a strategy falls most often, the wider the more often; none where no mutant takes over "
+        "more often than by chance (1/N)"
     )
-    words = f"arrow: one mutant of the strategy it points to {arrow} by chance (1/N); dotted: by chance, both ways"
     return words + ("; disc: share of time while mutants are rare" if has_shares else "")
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if share >= 0.001 else "0 %" if share == 0 else "<0.1 %"
-
-
-def _outside(x: float, y: float, share: float) -> tuple[float, float]:
-    """Return where a disc's name stands: outside of the circle, clear of the disc."""
-    reach = 1.16 + (0.0 if np.isnan(share) else 0.16 * np.sqrt(share))
-    return x * reach, y * (reach + 0.03)
+    return f"{100 * share:.{3 if share >= 0.1 else 2}g} %" if share >= 0.001 else "0 %" if share == 0 else "<0.1 %"
 
 
 def _arrows(axes: Axes, places: Float[np.ndarray, "n 2"], radii: Float[np.ndarray, " n"], times: ArrayLike) -> None:
     """Draw who invades whom; `times` [n, n] is the probability of takeover over that by chance."""
     ratio = np.asarray(times)
-    spreads = ratio > 1 + NEUTRAL
+    spreads = (ratio > 1 + NEUTRAL) & ~np.eye(len(ratio), dtype=bool)
     by_chance = np.abs(ratio - 1) <= NEUTRAL
-    for j, i in np.ndindex(ratio.shape):
-        if spreads[j, i]:
-            both = spreads[i, j]
-            width = 0.7 + 1.3 * np.log10(ratio[j, i]) / max(np.log10(ratio.max()), 1e-9)
-            _line(axes, places, radii, j, i, style.VERMILION, width=width, bend=0.18 if both else 0.0)
-            if len(ratio) > MOST_NUMBERED:
-                continue
-            # A third of the way, so that numbers of crossing arrows do not meet in the middle.
-            across = places[i] - places[j]
-            spot = places[j] + 0.36 * across + (0.1 if both else 0.0) * np.array([across[1], -across[0]])
+    numbered = len(ratio) <= MOST_NUMBERED
+    if not numbered:
+        spreads &= ratio >= (1 - NEUTRAL) * ratio.max(-1, keepdims=True)
+    arrows, spots = np.argwhere(spreads).tolist(), np.zeros((0, 2))
+    for j, i in arrows:
+        bend = (0.18 if spreads[i, j] else 0.0) if numbered else _inwards(places[j], places[i])
+        width = 0.7 + 1.3 * np.log10(ratio[j, i]) / max(np.log10(ratio.max()), 1e-9)
+        _line(axes, places, radii, j, i, style.VERMILION, width=width, bend=bend)
+        if numbered:
+            others = [(places[k], places[m]) for k, m in arrows if {k, m} != {j, i}]
+            spot = _clear(_on_the_way(places[j], places[i], bend), others, np.concatenate([spots, places]))
+            spots = np.concatenate([spots, spot[None]])
             label = f"{ratio[j, i]:.2f}" if ratio[j, i] < 1.995 else f"{ratio[j, i]:.3g}"
             background = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none"}
             axes.text(spot[0], spot[1], label, ha="center", va="center", fontsize=6, bbox=background, zorder=2)
-        elif by_chance[j, i] and by_chance[i, j] and i < j:
+    for j, i in np.argwhere(by_chance & by_chance.T & numbered).tolist():
+        if i < j:
             _line(axes, places, radii, j, i, style.DARK, arrow="-", dotted=True)
+
+
+def _inwards(first: Point, last: Point) -> float:
+    """Return how to bend an arrow towards the centre, the more the shorter it is, so that it passes no disc."""
+    across, middle = last - first, (first + last) / 2
+    side = float(np.sign(across[0] * middle[1] - across[1] * middle[0]))
+    return 0.4 * side * (1 - float(np.linalg.norm(across)) / 2)
+
+
+def _on_the_way(first: Point, last: Point, bend: float) -> Float[np.ndarray, "n 2"]:
+    """Return points of a bent arrow, which is a quadratic Bézier curve, where its number may stand."""
+    across = last - first
+    middle = (first + last) / 2 + bend * np.array([across[1], -across[0]])
+    t = ALONG[:, None]
+    return (1 - t) ** 2 * first + 2 * t * (1 - t) * middle + t**2 * last
+
+
+def _clear(
+    points: Float[np.ndarray, "n 2"], lines: Sequence[tuple[Point, Point]], taken: Float[np.ndarray, "m 2"]
+) -> Point:
+    """Return the point that is farthest from lines, and twice as far from what is taken."""
+    room = np.linalg.norm(points[:, None] - taken, axis=-1).min(-1) / 2
+    for first, last in lines:
+        way = last - first
+        t = np.clip((points - first) @ way / (way @ way), 0, 1)
+        room = np.minimum(room, np.linalg.norm(points - first - t[:, None] * way, axis=-1))
+    best: Point = points[room.argmax()]
+    return best
 
 
 def _line(

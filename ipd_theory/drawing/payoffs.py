@@ -106,23 +106,26 @@ def _show_payoffs(
         for others in (random, strategies.all_pure(1))
     ]
     corners = np.asarray(game.outcome_payoffs).T  # [CC, CD, DC, DD; own, other]
-    axes.fill(*feasible(game).T, color=style.PALE, linewidth=0, zorder=0)
+    (whole,) = axes.fill(*feasible(game).T, color=style.PALE, linewidth=0, zorder=0)
     axes.plot(*earned[0].T, ".", color=style.SKY, markersize=2, label=f"{opponents} random opponents of memory one")
-    axes.plot(*earned[1].T, "o", color=style.BLUE, markersize=3, label="32 pure opponents of memory one")
-    line = None
-    if not isinstance(strategy, Automaton):
-        left = left_by(game, strategy, discount=discount)
-        axes.fill(*left.T, facecolor="none", edgecolor=style.DARK, linewidth=0.8, zorder=4, label="all opponents")
-        line = enforced_line(game, strategy, discount)
+    axes.plot(*earned[1].T, "o", color=style.BLUE, markersize=3, label="32 pure opponents of memory one", zorder=4)
+    line = None if isinstance(strategy, Automaton) else enforced_line(game, strategy, discount)
     if line is not None:
         slope, baseline = line
         ends = np.array([corners[:, 0].min(), corners[:, 0].max()])
-        theirs = baseline + slope * (ends - baseline)
-        axes.plot(ends, theirs, color=style.VERMILION, label=f"enforced: slope {slope:.3g}, baseline {baseline:.3g}")
-    for label, corner in zip(("CC", "CD", "DC", "DD"), corners, strict=True):
-        axes.annotate(label, corner, textcoords="offset points", xytext=(4, 4), color=style.DARK)
+        label = f"enforced: slope {slope:.3g}, baseline {baseline:.3g}"
+        (drawn,) = axes.plot(ends, baseline + slope * (ends - baseline), color=style.VERMILION, label=label, zorder=3)
+        drawn.set_clip_path(whole)
+    elif not isinstance(strategy, Automaton):
+        left = left_by(game, strategy, discount=discount)
+        axes.fill(*left.T, facecolor="none", edgecolor=style.DARK, linewidth=0.8, zorder=4, label="all opponents")
     low, high = corners.min(0), corners.max(0)
-    margin = 0.08 * (high - low).max()
+    for label, corner in zip(("CC", "CD", "DC", "DD"), corners, strict=True):
+        outward = corner - corners.mean(0)
+        offset = 9 * outward / max(np.linalg.norm(outward), 1e-9)  # points
+        place: dict[str, Any] = {"ha": "center", "va": "center", "xytext": offset}
+        axes.annotate(label, corner, textcoords="offset points", color=style.DARK, **place)
+    margin = 0.14 * (high - low).max()
     axes.set(
         xlim=(low[0] - margin, high[0] + margin),
         ylim=(low[1] - margin, high[1] + margin),

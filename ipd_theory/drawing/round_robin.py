@@ -39,7 +39,7 @@ def heat_map(standings: Standings, caption: str = "") -> Figure:
         table.set(xlabel="against", ylabel="strategy, by score")
         bars = scores.barh(range(n), standings.scores[order], color=style.BLUE, height=0.7)
         if numbered:
-            scores.bar_label(bars, fmt="{:z.2f}", label_type="center", fontsize=5, color="white")
+            scores.bar_label(bars, fmt="{:z.2f}", label_type="center", fontsize=7, color="white")
         scores.set(xlabel="score", xlim=_limits(standings.scores))
         for axes in (table, scores):
             axes.tick_params(length=0)
@@ -55,7 +55,7 @@ def _numbers(axes: Axes, payoffs: np.ndarray) -> None:
     middle = (payoffs.min() + payoffs.max()) / 2
     for i, j in np.ndindex(payoffs.shape):
         colour = "white" if payoffs[i, j] < middle else "black"
-        axes.text(j, i, f"{payoffs[i, j]:z.2f}", ha="center", va="center", fontsize=5, color=colour)
+        axes.text(j, i, f"{payoffs[i, j]:z.2f}", ha="center", va="center", fontsize=7, color=colour)
 
 
 def _limits(scores: np.ndarray) -> tuple[float, float]:
