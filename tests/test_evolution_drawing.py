@@ -47,7 +47,7 @@ def test_numbers_of_arrows_stand_apart() -> None:
         fixation = np.full((n, n), 0.2) + 0.1 * np.random.default_rng(n).random((n, n))
         np.fill_diagonal(fixation, 0.1)
         figure = invasion.invasion_graph(list("ABCDEF"[:n]), fixation, population=10)
-        spots = np.array([t.get_position() for t in figure.axes[0].texts if "." in t.get_text()])
+        spots = np.array([t.get_position() for t in figure.axes[0].texts if t.get_text()[0].isdigit()])
         apart = np.linalg.norm(spots[:, None] - spots, axis=-1) * figure.get_figwidth() / 3 * 72  # points
         assert len(spots) == n * (n - 1)
         assert (apart[~np.eye(len(spots), dtype=bool)] > 6).all()

@@ -297,11 +297,12 @@ def _adaptive(asked: Asked) -> Report:
 
 
 def _rest_rows(rest: Any) -> list[tuple[str, str, str]]:
-    """Return rest points in the order of p, q, those on lines of them, where neighbours stay, by the first and last."""
+    """Return rest points in the order of p, q, those on a line of them by the first and last."""
     groups: dict[tuple[Any, ...], list[str]] = {}
     for i in sorted(range(len(rest.x)), key=lambda i: rest.x[i].round(6).tolist()):
         back, curved = _sign(rest.eigenvalues[i].real.max()), _sign(rest.curvatures[i].max())
-        apart = tuple(rest.free[i].tolist()) if back == "neutral" else i  # a line inside, or on a side of the square
+        on_a_line = bool((rest.eigenvalues[i] == 0).any())
+        apart = tuple(rest.free[i].tolist()) if on_a_line else i  # lines inside, and on each side of the square
         groups.setdefault((back, curved, apart), []).append(f"{rest.x[i, 0]:z.4f}, {rest.x[i, 1]:z.4f}")
     rows = []
     for (back, curved, _), points in groups.items():
