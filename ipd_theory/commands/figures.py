@@ -66,16 +66,16 @@ def figures(
 
 def _print_list(run: Any, names: Sequence[str]) -> None:
     """Print what figures there are, under the heading of where they are from, and the time of the quick preset."""
-    from paper_figures.about import OURS, PAPER
-
-    for heading, ours in ((f"of the paper ({PAPER})", False), (OURS, True)):
+    said_of = importlib.import_module("paper_figures.about")
+    paper, own = said_of.PAPER, said_of.OURS
+    for heading, ours in ((f"of the paper ({paper})", False), (own, True)):
         abouts = {name: run.module_of(name).ABOUT for name in names}
-        chosen = {name: about for name, about in abouts.items() if (about.source == OURS) == ours}
+        chosen = {name: about for name, about in abouts.items() if (about.source == own) == ours}
         if chosen:
             results.print(f"{heading}; times are the quick preset's", soft_wrap=True)
         for name, about in chosen.items():
-            place = about.source.removeprefix(f"{PAPER}, ")
-            said = [] if place in (OURS, f"Figure {name}") else [place]
+            place = about.source.removeprefix(f"{paper}, ")
+            said = [] if place in (own, f"Figure {name}") else [place]
             said += [f"{about.seconds:g} s", *["recorded runs"] * about.recorded]
             line = f"{name:<15}{run.first_line(name)} ({', '.join(said)})"
             results.print(textwrap.fill(line, results.width, subsequent_indent=" " * 15, break_on_hyphens=False))
