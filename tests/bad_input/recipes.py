@@ -148,6 +148,7 @@ MEANT: dict[str, str] = {
     "equilibria.survivors time huge": "the integrator says at which time it gives up",
     "symbolic.exact x a number": "0.5 is one, exactly",
     "strategies.classics.counting_n r another last axis": "three responses are those of memory two",
+    "strategies.files.is_file_name text another word": "any text may be asked about",
     "strategies.naming.named discount [ni]*": "only zero-determinant strategies read the discount",
     "strategies.tables.memory_of strategy *": "reads the shape alone",
     "strategies.tables.memory_of name another word": "any word may be its name",
