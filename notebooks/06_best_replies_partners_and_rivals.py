@@ -1,6 +1,10 @@
 # %% [markdown]
 # # What a strategy is: what it enforces, how it is answered, partners and rivals
 #
+# *Goals:* list all best replies to a strategy, in fractions where ties matter; tell Nash from perfect, partners from
+# rivals, and from which discount on; find who beats a strategy that is none of these. *Needs:* [notebook
+# 2](02_repetition.ipynb) and [notebook 5](05_zero_determinant_strategies.ipynb). *Reading:* 35 minutes; exercises 45.
+#
 # Give a strategy of the iterated prisoner's dilemma, and ask four questions:
 #
 # 1. What does it **enforce**, and what payoffs does it **leave** to its opponents?
@@ -9,6 +13,12 @@
 # 4. And how many of all strategies are?
 #
 # Payoffs are Axelrod's, $(R, S, T, P) = (3, 0, 5, 1)$. Every number in the text is asserted in the cell beside it.
+
+# %%
+import importlib.util
+
+if not importlib.util.find_spec("ipd_theory"):
+    get_ipython().run_line_magic("pip", "install --quiet 'ipd-theory[notebooks]'")
 
 # %%
 from fractions import Fraction
@@ -66,9 +76,9 @@ assert found[1].optimal[:3].tolist() == [[False, True]] * 3
 # %% [markdown]
 # ## 3. From which discount on
 #
-# Tit for tat is Nash from $2/3$ on and GRIM from $1/2$ on. AON₂, which answers a mistake with two rounds of defection,
-# is subgame perfect from the golden ratio on, where $\gamma + \gamma^2 = 1$: $(\sqrt 5 - 1)/2 = 0.618$. Tit for tat
-# never is: after CD it should let the matter rest.
+# Tit for tat is Nash from $2/3$ on and GRIM from $1/2$ on. AON₂, which answers a mistake with two rounds of
+# defection, is subgame perfect from the golden ratio on, where $\gamma + \gamma^2 = 1$: $(\sqrt 5 - 1)/2 = 0.618$.
+# Tit for tat never is: after CD it should let the matter rest.
 
 # %%
 for name in ("TFT", "GRIM", "AON(2)", "WSLS", "ALLD"):
@@ -114,9 +124,9 @@ assert len(partner_conditions.conditions(2)) == 5  # in a game with any R, S, T,
 # ## 5. All 65,536 of memory two
 #
 # A **rival** never earns less than its opponent; an **efficient** strategy is back at cooperation with its copy as
-# trembles vanish. Of all pure strategies of memory two, 8,768 are partners, 4,485 rivals, 1,996 both (friendly rivals),
-# and only 16 of these are efficient; TFT-ATFT is one of them. With the payoffs $(1, -1, 2, 0)$ there are more partners,
-# 11,264, and the same 16.
+# trembles vanish. Of all pure strategies of memory two, 8,768 are partners, 4,485 rivals, 1,996 both (friendly
+# rivals), and only 16 of these are efficient; TFT-ATFT is one of them. With the payoffs $(1, -1, 2, 0)$ there are
+# more partners, 11,264, and the same 16.
 
 # %% alt="Bars: how many strategies are Nash, perfect, partners, rivals, efficient, friendly rivals, for two games."
 tables = replies.all_pure_of_memory(2)
@@ -147,8 +157,8 @@ plt.show()
 # ## 6. What equilibria can pay
 #
 # Below $\gamma = 1/4$ mutual defection is all that subgame perfect equilibria pay. From there on players can take
-# turns, which brings $(4, 1)$ and $(1, 4)$; from $1/2$ on mutual cooperation is possible as well, and with it all that
-# is feasible and individually rational.
+# turns, which brings $(4, 1)$ and $(1, 4)$; from $1/2$ on mutual cooperation is possible as well, and with it all
+# that is feasible and individually rational.
 
 # %% alt="Equilibrium payoffs: a point at discount 0.2, a triangle at 0.3, all individually rational ones at 0.5."
 fig, axes = plt.subplots(1, 3, figsize=(6.6, 2.4), layout="constrained", sharey=True)
@@ -169,3 +179,64 @@ plt.show()
 
 # %% [markdown]
 # On the command line: `ipd-theory strategy "extort(3)"`, `ipd-theory classify`, `ipd-theory derive partner`.
+
+# %% [markdown]
+# ## Exercises
+#
+# **Exercise 1.** Who defects always earns T and P in turn from *win-stay, lose-shift*. When is that more than R, and
+# what are all best replies to it at γ = 0.9 and in the limit of means? Then do the same with R = 3.5.
+
+# %% tags=["solution"]
+wsls = strategies.named("WSLS")
+patient = replies.best_responses(game, wsls, discount=0.9)
+assert patient.optimal.tolist() == [[False, True]] * 5  # always defect is the only one
+assert np.isclose(patient.value, (5 + 0.9 * 1) / 1.9)
+assert patient.value > 3
+assert np.isclose(replies.best_responses(game, wsls, discount=1.0).value, 3)  # (T + P)/2 = R: a tie
+richer = ipd.prisoners_dilemma(R=3.5, S=0, T=5, P=1)
+assert bool(replies.is_partner(richer, wsls, discount=0.9))
+assert not bool(replies.is_partner(game, wsls, discount=0.9))
+
+# %% [markdown]
+# **Exercise 2.** From which discount on is generous tit for tat with generosity g a partner? Compute it for g = 1/3
+# and g = 1/10 in Axelrod's game, and compare with tit for tat.
+
+# %% tags=["solution"]
+from_on = {}
+for g in (0.0, 0.1, 1 / 3):
+    windows = replies.discount_windows(game, strategies.generous_tit_for_tat(g), replies.is_partner)
+    from_on[g] = windows[0][0] if windows else np.inf
+    print(g, windows)
+assert np.isclose(from_on[0.0], 2 / 3)
+assert from_on[0.0] < from_on[0.1] < from_on[1 / 3]  # who forgives needs more future
+
+# %% [markdown]
+# **Exercise 3.** Is Extort-3 a rival? Is tit for tat? Is any strategy that cooperates after mutual cooperation both a
+# partner and a rival at memory one?
+
+# %% tags=["solution"]
+assert replies.is_rival(game, extort)
+assert replies.is_rival(game, tft)
+pure = strategies.all_pure()
+friendly = pure[replies.is_partner(game, pure, discount=1.0) & replies.is_rival(game, pure)]
+print(len(friendly), "pure strategies of memory one are friendly rivals:", np.asarray(friendly).tolist())
+assert any((np.asarray(p) == np.asarray(tft)).all() for p in friendly)
+
+# %% [markdown]
+# **Exercise 4.** Find somebody who beats win-stay, lose-shift at γ = 0.6, and say how much better than WSLS it does
+# there.
+
+# %% tags=["solution"]
+gain = float(replies.gap(game, wsls, wsls, discount=0.6))
+best_value = float(replies.best_responses(game, wsls, discount=0.6).value)
+print("gains", gain, "of", best_value)
+assert gain > 0.1
+assert np.isclose(best_value, ipd.expected_returns(game, strategies.always_defect(), wsls, discount=0.6)[0])
+
+# %% [markdown]
+# ## Sources
+#
+# Akin 2012; Stewart & Plotkin 2013; Hilbe, Traulsen & Sigmund 2015; Hilbe, Martinez-Vaquero, Chatterjee & Nowak,
+# "Memory-n strategies of direct reciprocity", 2017; Yi, Baek & Choi, "Combination with anti-tit-for-tat remedies
+# problems of tit-for-tat", 2017; Glynatsi, Akin, Nowak & Hilbe, "Conditional cooperation with longer memory", 2024;
+# Murase & Baek 2020.

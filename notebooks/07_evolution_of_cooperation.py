@@ -1,6 +1,10 @@
 # %% [markdown]
 # # The evolution of cooperation
 #
+# *Goals:* follow strategies through populations without chance, with chance, with small mutations, and on networks;
+# compute fixation probabilities and the shares under rare mutation; know why tit for tat opens the door for others.
+# *Needs:* [notebook 6](06_best_replies_partners_and_rivals.ipynb). *Reading:* 40 minutes; exercises 45.
+#
 # Strategies that earn more spread. What spreads then, and does cooperation? We take the same few strategies through
 # five kinds of populations, each time first the exact answer, then a simulation that has to agree:
 #
@@ -11,6 +15,12 @@
 # 5. a hundred random strategies at once, and players who only know their **neighbours**.
 #
 # Every number in the text is asserted in the cell beside it.
+
+# %%
+import importlib.util
+
+if not importlib.util.find_spec("ipd_theory"):
+    get_ipython().run_line_magic("pip", "install --quiet 'ipd-theory[notebooks]'")
 
 # %%
 import jax
@@ -62,8 +72,8 @@ np.testing.assert_allclose(path[-1], [0.774143, 0.225857, 0], atol=1e-6)
 drawing.simplex_flow(names, A, path, caption="R 3, S 0, T 5, P 1; 100 rounds")
 
 # %% [markdown]
-# *Axelrod's ecological tournament* moves in generations instead, each share in proportion to what it earned. The end is
-# a little different, 79.4 % and 20.6 %, for a generation is a finite step: add a constant to all payoffs, so that
+# *Axelrod's ecological tournament* moves in generations instead, each share in proportion to what it earned. The end
+# is a little different, 79.4 % and 20.6 %, for a generation is a finite step: add a constant to all payoffs, so that
 # selection is slow, and it becomes the replicator's.
 
 # %%
@@ -75,8 +85,8 @@ for offset in (0, 10, 100):
 # %% [markdown]
 # ## 3. A finite population
 #
-# In the *Moran process* a player chosen by fitness has a child that takes the place of a random player. One tit for tat
-# among $N - 1$ defectors takes over with probability
+# In the *Moran process* a player chosen by fitness has a child that takes the place of a random player. One tit for
+# tat among $N - 1$ defectors takes over with probability
 #
 # $$\rho = \Bigl(1 + \sum_{k=1}^{N-1} \prod_{i=1}^{k} \frac{f_{\mathrm{ALLD}}(i)}{f_{\mathrm{TFT}}(i)}\Bigr)^{-1}.$$
 #
@@ -114,8 +124,8 @@ assert abs(share - rho) < 4 * error
 # Now add win-stay lose-shift, let intended actions fail once in a hundred times, and let mutants be so rare that one
 # takes over or is gone before the next comes. The population then jumps from strategy to strategy; the shares of time
 # are exact. With Axelrod's payoffs and 100 players, win-stay lose-shift has a third of the time and defection more;
-# let mutual cooperation pay 4 instead of 3, and win-stay lose-shift has 91 %. Tit for tat is only the bridge: it is who
-# brings down defection.
+# let mutual cooperation pay 4 instead of 3, and win-stay lose-shift has 91 %. Tit for tat is only the bridge: it is
+# who brings down defection.
 
 # %%
 four = ["ALLC", "ALLD", "TFT", "WSLS"]
@@ -151,8 +161,8 @@ assert all(sympy.simplify(s - t.subs(r, p - q)) == 0 for s, t in zip(slopes, clo
 Math(r"(\dot p, \dot q) = " + sympy.latex(closed[0] / q) + r"\,(q,\; 1 - p), \quad r = p - q")
 
 # %% [markdown]
-# So a population moves on a circle around tit for tat, $(1-p)^2 + q^2 = \mathrm{const}$: towards cooperation where
-# $r > c/b$, towards defection elsewhere. The engine knows nothing of this formula; it differentiates the repeated game,
+# So a population moves on a circle around tit for tat, $(1-p)^2 + q^2 = \mathrm{const}$: towards cooperation where $r
+# > c/b$, towards defection elsewhere. The engine knows nothing of this formula; it differentiates the repeated game,
 # and follows the slope to the edge of the square, where $p$ stays 1.
 
 # %%
@@ -189,10 +199,10 @@ assert rest.evolutionarily_stable[defection].all()
 # %% [markdown]
 # ## 5. A hundred strategies, and neighbours
 #
-# Nowak and Sigmund drew 99 reactive strategies at random, added one that is nearly tit for tat, and let shares grow in
-# proportion to payoffs. First the defectors win; when they have eaten up the gullible, tit for tat grows, and makes way
-# for someone more generous. Of 40 such draws 29 end in cooperation after a thousand generations; without the one
-# tit for tat, 2 do.
+# Nowak and Sigmund drew 99 reactive strategies at random, added one that is nearly tit for tat, and let shares grow
+# in proportion to payoffs. First the defectors win; when they have eaten up the gullible, tit for tat grows, and
+# makes way for someone more generous. Of 40 such draws 29 end in cooperation after a thousand generations; without
+# the one tit for tat, 2 do.
 
 # %%
 drawn = np.stack([evolution.random_reactive(seed) for seed in range(40)])
@@ -206,8 +216,8 @@ drawing.succession(evolution.succession(evolution.random_reactive(3), 1000), cap
 
 # %% [markdown]
 # Last, players who meet and imitate only their neighbours, once and without memory. Defection gets $b$ against a
-# cooperator, who gets 1 from another one. On a ring, where all have four neighbours, cooperation is gone at $b = 1.4$.
-# On a scale-free network, where a few have very many, at $b = 1.6$ more than two of three still cooperate
+# cooperator, who gets 1 from another one. On a ring, where all have four neighbours, cooperation is gone at $b =
+# 1.4$. On a scale-free network, where a few have very many, at $b = 1.6$ more than two of three still cooperate
 # (Santos and Pacheco 2005): a hub that cooperates is soon among cooperators.
 
 # %% alt="Cooperation against temptation: on the scale-free network high throughout, on the ring zero from 1.4 on."
@@ -224,3 +234,58 @@ plt.show()
 assert found["ring"][0].mean() > 0.5
 assert (found["ring"][2:] == 0).all()
 assert found["scale-free"][3].mean() > 2 / 3
+
+# %% [markdown]
+# ## Exercises
+#
+# **Exercise 1.** Of two neutral types in a population of N, each takes over with probability 1/N. Check it, and find
+# for which N a defector in a population of cooperators (one round of Axelrod's game, intensity 0.1) is the most
+# favoured, as a multiple of 1/N, among N = 2, 5, 10, 50.
+
+# %% tags=["solution"]
+one_round = np.array([[1.0, 5.0], [0.0, 3.0]])  # strategy 0 defects
+assert np.isclose(evolution.fixation_probability(np.ones((2, 2)), 10, 0.5), 0.1)
+favour = {n: n * float(evolution.fixation_probability(one_round, n, 0.1)) for n in (2, 5, 10, 50)}
+print(favour)
+assert all(x > 1 for x in favour.values())
+assert max(favour, key=favour.get) == 50
+
+# %% [markdown]
+# **Exercise 2.** In the replicator dynamics of section 2, start with 90 % defectors, and tit for tat and cooperators
+# equal. Does cooperation return? And with 99 %? Find the share of defectors from which on it does not.
+
+# %% tags=["solution"]
+
+
+def ends(defectors: float) -> float:
+    """The share of defectors in the end."""
+    start = [(1 - defectors) / 2, (1 - defectors) / 2, defectors]
+    return float(ipd.equilibria.replicator(A, start, np.linspace(0, 4000, 50))[-1, 2])
+
+
+low, high = 0.5, 0.9999
+for _ in range(12):
+    middle = (low + high) / 2
+    low, high = (low, middle) if ends(middle) > 0.5 else (middle, high)
+print(f"up to {100 * low:.1f} % defectors")
+assert ends(0.9) < 1e-3
+assert 0.9 < low < 0.9999
+
+# %% [markdown]
+# **Exercise 3.** A rare mutation chain with two strategies: show that the shares are in the ratio of the fixation
+# probabilities, for tit for tat and always defect over 100 rounds.
+
+# %% tags=["solution"]
+pair = A[np.ix_([0, 2], [0, 2])]
+up = float(evolution.fixation_probability(pair, 50, 0.1))
+down = float(evolution.fixation_probability(pair[::-1, ::-1], 50, 0.1))
+shares_of_two = evolution.rare_mutation(pair, 50, 0.1)
+assert np.isclose(shares_of_two[0] / shares_of_two[1], up / down)
+
+# %% [markdown]
+# ## Sources
+#
+# Taylor & Jonker 1978; Nowak & Sigmund, "The evolution of stochastic strategies in the prisoner's dilemma", 1990, and
+# "Tit for tat in heterogeneous populations", 1992; Nowak, Sasaki, Taylor & Fudenberg, "Emergence of cooperation and
+# evolutionary stability in finite populations", 2004; Fudenberg & Imhof, "Imitation processes with small mutations",
+# 2006; Imhof, Fudenberg & Nowak, "Evolutionary cycles of cooperation and defection", 2005; Santos & Pacheco 2005.
