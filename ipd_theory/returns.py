@@ -49,6 +49,7 @@ from ipd_theory._engine import (
     memory_one_return,
     once_differentiable,
     result_of_jumps,
+    slopes_or_jumps,
 )
 from ipd_theory.games import MatrixGame
 
@@ -158,8 +159,9 @@ def expected_returns(
 
     Returns:
         [..., n] returns, one for each player, differentiable to any order in everything. At γ = 1 a derivative is
-        infinite where the return jumps, as that of `return_gradient`; higher ones are NaN where the limit of means is
-        not the same from every context.
+        infinite where the return jumps; where a probability of 0 or 1 leads for good to other play that earns the
+        same, rounding decides it (`return_gradient` knows better). Higher ones are NaN where the limit of means is not
+        the same from every context.
 
     Raises:
         ValueError: if a probability or discount leaves [0, 1], a shape is wrong, or the sum is infinite.
@@ -281,15 +283,16 @@ def return_gradient(
     Args:
         game: the stage game, or a batch of them [...].
         *tables: each player's strategy [..., h], in its own view; batch axes broadcast.
-        discount: [...] γ in [0, 1]. At γ = 1 an entry is infinite where the return jumps: where that probability
-            leads out of what play would otherwise never leave. Where it leads to play that earns the same, the return
-            does not jump, but rounding decides the entry: it may be infinite, or a number that is no slope.
+        discount: [...] γ in [0, 1]. At γ = 1 an entry is the slope of the limit of means in that probability, of the
+            one side where it is 0 or 1: infinite where the return jumps, as where an error, however rare, leads out
+            of what play would never leave; 0 where it leads to play that earns the same (up to rounding).
         player: whose return, from 0.
         wrt: whose strategy, from 0.
         normalized: of the average a step, or of the sum (see `expected_returns`).
 
     Returns:
-        [..., h], in the order of the strategy `tables[wrt]`.
+        [..., h], in the order of the strategy `tables[wrt]`. If that remembers less than another, an entry is the sum
+        over the contexts that share the probability, each moved alone.
 
     Raises:
         ValueError: as `expected_returns`, or if `player` or `wrt` is not a player of the game.
@@ -325,32 +328,29 @@ def _gradient_of_game(
     # Only a vanishing δ needs ordinary units and can bring a jump; otherwise two passes over the batch are saved.
     payoffs, unit = _in_ordinary_units(payoffs) if may_jump else (payoffs, None)
     axes = jnp.broadcast_shapes(game.batch_axes, delta.shape, *(x.shape[:-1] for x in tables))
-    full = jnp.broadcast_to(table, (*axes, table.shape[-1]))
-    if len(tables) == 2 and memory == 1 and table.shape[-1] == 5:
-        gradient = _memory_one_gradient(full, payoffs[..., player, :], tables[1 - wrt], delta, wrt)
-    else:
-        gradient = _chain_gradient(full, payoffs[..., player : player + 1, :], tables, delta, memory, wrt)
+    full, shorten = jax.vjp(
+        lambda x: strategies.extend(x, memory, len(tables)), jnp.broadcast_to(table, (*axes, table.shape[-1]))
+    )
+
+    def of(payoffs: Array) -> Array:
+        if len(tables) == 2 and memory == 1:
+            return _memory_one_gradient(full, payoffs, tables[1 - wrt], delta, wrt)
+        return _chain_gradient(full, payoffs[..., None, :], tables, delta, memory, wrt)
+
+    gradient = of(payoffs[..., player, :])
     if unit is not None:
-        gradient = _infinite_where_it_jumps(gradient, jnp.ptp(payoffs[..., player, :], -1), delta) * unit[..., None]
+        slopes = slopes_or_jumps(gradient, payoffs[..., player, :], of, delta, vanishing_delta(delta.dtype))
+        gradient = slopes * unit[..., None]
+    (gradient,) = shorten(gradient)
     return gradient if normalized else gradient / delta[..., None]
 
 
 _memory_one_gradient_of_game = compiled(*_ASKED)(_gradient_of_game)
 
 
-def _infinite_where_it_jumps(gradient: Array, spread: Array, delta: Array) -> Array:
-    """Return the gradient [..., h], infinite where the limit of means jumps.
-
-    There it grows as spread / δ, and δ is too small for any derivative that exists to come near.
-    """
-    least = vanishing_delta(delta.dtype)
-    jumps = (delta <= least)[..., None] & (jnp.abs(gradient) > spread[..., None] * least**-0.75)
-    return jnp.where(jumps, jnp.sign(gradient) * jnp.inf, gradient)
-
-
 def _chain_gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, memory: int, wrt: int) -> Array:
     def total(x: Array) -> Array:
-        changed = [strategies.extend(x, memory, len(tables)) if i == wrt else t for i, t in enumerate(tables)]
+        changed = [x if i == wrt else t for i, t in enumerate(tables)]
         return _discounted_returns(payoffs, changed, delta, memory).sum()
 
     return jax.grad(total)(table)

@@ -10,6 +10,7 @@ import pytest
 
 from ipd_theory import _checks
 from ipd_theory.games import MatrixGame, axelrod
+from ipd_theory.learning.shaping import shaping_return
 
 REFUSED = (ValueError, jax.errors.JaxRuntimeError)
 
@@ -139,3 +140,23 @@ def test_only_a_failing_check_calls_the_host(host_calls, under):
     with pytest.raises(REFUSED, match=r"x holds 1.5; every entry must lie in \[0, 1\]"):
         jax.block_until_ready(run(valid.at[1, 0].set(1.5)))
     assert host_calls
+
+
+@pytest.mark.parametrize("size", [8, _checks._FEW + 8])
+def test_what_is_known_is_checked_while_something_else_is_traced(size):
+    """Arrays that a compiled function closes over, few and many numbers."""
+    known = jnp.full(size, 0.5)
+    wrong = known.at[3].set(1.5)
+    assert jax.jit(lambda x: x + _checks.probabilities("p", known).sum())(1.0) == 1 + size / 2
+    with pytest.raises(ValueError, match=r"p holds 1\.5; every entry must lie in \[0, 1\]"):
+        jax.jit(lambda x: x + _checks.probabilities("p", wrong).sum())(1.0)
+
+
+def test_many_learners_that_a_compiled_function_closes_over():
+    learners = jnp.zeros((_checks._FEW, 5))
+
+    def mean(logits):
+        setting = {"discount": 0.9, "learning_rate": 1.0, "num_inner_episodes": 1}
+        return shaping_return(axelrod(), logits, learners, **setting).mean()
+
+    assert np.isfinite(jax.jit(mean)(jnp.ones(5)))

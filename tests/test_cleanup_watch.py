@@ -235,3 +235,23 @@ def test_pettingzoo_plays_the_same_game_as_the_environment() -> None:
         env.step({"player_0": 0, "player_1": 6})
     with pytest.raises(ValueError, match="episode_length must be a whole number, 1 or more"):
         CleanUpLiteParallel(RULES, episode_length=0)
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.mp4"])
+def test_an_animation_that_cannot_be_written_leaves_the_old_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the file that was asked for; the command tells it in one line, as any `OSError`."""
+    path = tmp_path / name
+    path.write_bytes(b"old")
+
+    def full(partial: Path, *_: Any) -> None:
+        partial.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(partial))
+
+    for write in ("_save_gif", "_save_video"):
+        monkeypatch.setattr(cleanup_render, write, full)
+    with pytest.raises(OSError, match=f"No space left on device: .*/{name}"):
+        cleanup_render.save(path, [np.zeros((2, 2, 3), np.uint8)])
+    assert path.read_bytes() == b"old"
+    assert [*tmp_path.iterdir()] == [path]

@@ -1,5 +1,12 @@
 """Drawing: pictures are written whole and alike, colours mean one thing, and bad data is named."""
 
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -11,6 +18,7 @@ from ipd_theory.drawing.payoffs import payoff_polygon
 from ipd_theory.equilibria import Equilibrium
 from ipd_theory.learning.tournament import MetaGame
 from ipd_theory.phases.outcomes import Outcome
+from paper_figures import recorded, shaping_problems
 
 A = np.array([[3.0, 0.0], [5.0, 1.0]])
 TABLE = MetaGame(A, A.T, np.zeros((2, 2)), np.zeros((2, 2)), np.zeros(2, bool))
@@ -81,3 +89,32 @@ def test_a_strategy_has_its_line_inside_the_feasible_payoffs_or_the_outline_of_w
         handles, labels = figure.axes[0].get_legend_handles_labels()
         assert labels[2:] == [said]
         assert (handles[2].get_clip_path() is not None) == (strategy == "TFT")
+
+
+def test_the_style_is_found_from_anywhere(tmp_path):
+    """As notebooks do it, in a folder that knows nothing of the repository."""
+    drawn = (
+        "from matplotlib import pyplot as plt; from ipd_theory.drawing import style\n"
+        "plt.style.use('ipd_theory.drawing.ipd_theory'); assert plt.rcParams['axes.spines.top'] is False\n"
+        "plt.rcdefaults()\nwith style.sheet(): assert plt.rcParams['axes.spines.top'] is False"
+    )
+    package = str(Path(style.__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": package, "MPLBACKEND": "agg", "MPLCONFIGDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", drawn], cwd=tmp_path, env=environment, check=True)
+    for source in (Path(package) / "notebooks").glob("*.py"):
+        assert not re.search(r"mplstyle|\bfrom paper_figures\b|sys\.path", source.read_text()), source
+
+
+def test_figures_take_their_colours_from_the_palette():
+    """A colour written out is grey, white or black; a method's is the one of its estimator in every figure."""
+    neutral = re.compile(r"white|black|none|0?\.\d+|0|1")
+    colours = {"color", "c", "mfc", "mec", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor", "ecolor"}
+    for path in Path(recorded.__file__).parent.glob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"['\"](#[0-9A-Fa-f]{6}|C\d|tab:\w+)['\"]", text), path
+        for word in (x for x in ast.walk(ast.parse(text)) if isinstance(x, ast.keyword) and x.arg in colours):
+            if isinstance(word.value, ast.Constant):
+                assert neutral.fullmatch(str(word.value.value)), f"{path.name}: {ast.unparse(word)}"
+    assert {recorded.METHODS[x]: recorded.COLORS[x] for x in recorded.METHODS}.items() <= style.ESTIMATORS.items()
+    for name, (_, colour, _) in shaping_problems.ESTIMATORS.items():
+        assert colour == style.ESTIMATORS[name]

@@ -99,3 +99,18 @@ def test_dominated_strategies_die_out():
     np.testing.assert_allclose(shares[:, 1], 1 / (1 + np.exp(-times)), atol=1e-6)  # ẋ = x(1 − x)
     with pytest.raises(ValueError, match="shape"):
         equilibria.nash_equilibria(A, np.zeros((3, 2)))
+
+
+def test_whatever_is_a_mixture_is_a_distribution():
+    """No entry below zero by rounding: in vertices of degenerate games, shares and survivors."""
+    rng = np.random.default_rng(4)
+    for size in (2, 3, 4) * 20:
+        A, B = rng.integers(-3, 4, (2, size, size)) * 0.1
+        found = [x for one in equilibria.nash_equilibria(A, B) for x in (one.row, one.column)]
+        found += [
+            *equilibria.replicator(A, np.full(size, 1 / size), np.array([0.0, 1.0, 50.0])),
+            equilibria.survivors(A),
+        ]
+        for mixture in found:
+            assert (mixture >= 0).all()
+            assert mixture.sum() == pytest.approx(1, abs=1e-12)

@@ -1,6 +1,7 @@
 """The figures' runner: data kept with its settings, nothing lost, bad names refused; the pool figures draw."""
 
 import dataclasses
+import inspect
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,8 @@ import pytest
 
 import ipd_theory
 from ipd_theory import cli
-from paper_figures import run
+from ipd_theory.rl.config import PRESETS
+from paper_figures import recorded, run
 from paper_figures.about import About
 
 
@@ -199,3 +201,32 @@ def test_pool_figures_compute_and_draw(name, tmp_path, monkeypatch):
     data = json.loads((tmp_path / "data" / f"{name}-quick-seed0.json").read_text())["arrays"]
     assert {key: np.ndim(x["values"]) for key, x in data.items()} == {key: len(x["axes"]) for key, x in data.items()}
     assert not plt.get_fignums()
+
+
+def test_what_a_figure_trains_is_kept_under_the_figures_folder(counted, tmp_path, monkeypatch):
+    """Whatever figure trains gets its folder from there, and the run that is missing is trained in it."""
+    folders = []
+
+    def trained(config, directory, seeds, **settings):
+        folders.append(directory)
+        directory.mkdir(parents=True)
+        (directory / "metrics.jsonl").write_text("")
+
+    def compute(settings, seed, progress, folder):
+        recorded.lines(PRESETS["ipd-shaping-quick"], "never-recorded", (3,), folder)
+        return {"x": np.zeros(3)}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recorded.runs, "train", trained)
+    monkeypatch.setattr(recorded, "read_metrics", lambda directory: [])
+    counted.figure.compute, counted.figure.ABOUT = compute, dataclasses.replace(counted.figure.ABOUT, keeps="runs")
+    run.compute("3A", "quick", 0, tmp_path / "pictures")
+    assert folders == [tmp_path / "pictures" / "runs" / "never-recorded-3"]
+    assert [x.name for x in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_every_figure_that_trains_says_where_it_keeps_runs():
+    for name in run._found():
+        module = run.module_of(name)
+        takes = "folder" in inspect.signature(module.compute).parameters
+        assert takes == bool(module.ABOUT.keeps), name

@@ -1,6 +1,7 @@
 """Derivatives in the limit of means, where they exist and where they do not, over all pairs of pure strategies."""
 
 import itertools
+from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 
 import ipd_theory as ipd
 from ipd_theory import games, strategies
+from tests.pure_slopes import slope
 
 AXELROD = games.axelrod()
 PURE = np.array(list(itertools.product([0.0, 1.0], repeat=5)))
@@ -100,12 +102,45 @@ def test_shares_jump_as_returns_do(function, mode):
 
 @pytest.mark.parametrize("function", [returns, *SIBLINGS], ids=["returns", "occupancy", "values"])
 def test_many_discounts_with_one_among_them(function, rng):
-    """Of arrays and traced: one pair against all discounts is each discount alone."""
+    """One pair against all discounts is each discount alone."""
     z, discounts = jnp.asarray(rng.random(10)), jnp.array([0.3, 0.9, 1.0])
 
     def total(z, discount):
         return (function(z, discount) ** 2).sum()
 
-    want = sum(jax.grad(total)(z, float(d)) for d in discounts)
-    for call in (jax.grad(total), jax.jit(jax.grad(total))):
-        np.testing.assert_allclose(call(z, discounts), want, rtol=1e-9, atol=1e-12)
+    slope = jax.jit(jax.grad(total))
+    want = sum(slope(z, d) for d in discounts)
+    np.testing.assert_allclose(slope(z, discounts), want, rtol=1e-9, atol=1e-12)
+
+
+DECIMALS = [("3", "0", "5", "1"), ("0.3", "0", "0.5", "0.1"), ("0.2", "-0.1", "0.3", "0"), ("0.7", "0.1", "0.4", "0.4")]
+
+
+def summed(long, memory):
+    """Return the sum over the contexts of a longer memory that share a probability at memory one."""
+    shared = np.asarray(strategies.extend(jnp.arange(5.0), memory)).astype(int)
+    return np.stack([long[:, shared == entry].sum(-1) for entry in range(5)], -1)
+
+
+@pytest.mark.parametrize("wrt", [0, 1])
+def test_the_gradient_is_the_slope_of_the_limit_of_means_in_fractions(wrt):
+    """In all 10,240 probabilities of all pure pairs, alike when they are written with memory two.
+
+    Many ways of playing earn the same in tenths, and are not the same in binary: no jump, and no slope.
+    """
+    tables = [x.astype(int).tolist() for x in (P, Q)]
+    longer = [np.asarray(strategies.extend(x, 2)) for x in (P, Q)]
+    mixed = (P, longer[1]) if wrt == 0 else (longer[0], Q)
+    for cells in DECIMALS:
+        payoffs, game = [Fraction(x) for x in cells], games.symmetric_game(*map(float, cells))
+        want = np.array([[slope(pair, payoffs, wrt, x) for x in range(5)] for pair in zip(*tables, strict=True)], float)
+        by_two = ipd.return_gradient(game, *longer, discount=1.0, wrt=wrt)
+        for got in (
+            ipd.return_gradient(game, P, Q, discount=1.0, wrt=wrt),
+            ipd.return_gradient(game, *mixed, discount=1.0, wrt=wrt),
+            summed(np.asarray(by_two), 2),
+        ):
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+        coarse = ipd.return_gradient(game, P.astype(np.float32), Q.astype(np.float32), discount=1.0, wrt=wrt)
+        np.testing.assert_allclose(coarse, want, rtol=1e-4, atol=1e-4)
+    assert 0.01 < np.isinf(want).mean() < 0.5

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
+from ipd_theory import cli
 from ipd_theory.commands.train import default_folder
-from ipd_theory.rl import devices, policies, run_folder, runs, shaper
+from ipd_theory.rl import devices, policies, run_folder, runs, shaper, tracking
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config, Meta
 from ipd_theory.rl.networks import NetworkSettings
@@ -272,3 +274,29 @@ def test_no_two_presets_share_a_folder() -> None:
     names += [default_folder("ipd-shaping-quick", methods, (0, 1))]
     assert len(set(names)) == len(names)
     assert names[0] == Path("runs/ipd-shaping-quick-coala-seed0")
+
+
+@pytest.mark.parametrize("command", ["shaper", "train"])
+def test_a_command_names_its_folder_after_the_preset(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a plain install says that it writes no events."""
+    folders: list[Path] = []
+
+    def begun(*arguments: Any, **_: Any) -> None:
+        folders.extend(x for x in arguments if isinstance(x, Path))
+        raise ValueError("begun")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shaper, "evolve", begun)
+    monkeypatch.setattr(runs, "train", begun)
+    monkeypatch.setattr(tracking, "has_tensorboard", lambda: False)
+    for preset in ("ipd-shaping-quick", "cleanup-shaping-quick"):
+        monkeypatch.setattr(sys, "argv", ["ipd-theory", command, preset])
+        with pytest.raises(SystemExit):
+            cli.main()
+        said = " ".join(capsys.readouterr().err.split())
+        assert ("no TensorBoard events: tensorboardX is not installed" in said) == (command == "train")
+    assert len(set(folders)) == 2
+    for folder, preset in zip(folders, ("ipd-shaping-quick", "cleanup-shaping-quick"), strict=True):
+        assert preset in folder.name

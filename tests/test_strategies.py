@@ -116,3 +116,17 @@ def test_successors_are_the_strategies_contexts(memory):
         for outcome, name in enumerate(["CC", "CD", "DC", "DD"]):
             history = [*_history(context), name]
             assert names[row[outcome]] == ("·".join(history[-memory:]) if memory else "start")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("error", 10.0 ** -np.arange(1, 18))
+def test_cooperators_err_as_often_as_defectors_or_not_at_all(error, dtype):
+    """What 1 − error rounds away is refused: GRIM would stand by for ever where it should fall."""
+    table = np.asarray(strategies.grim(), dtype)
+    if error < 8 * np.finfo(dtype).eps:
+        with pytest.raises(ValueError, match=r"error holds .* every entry must be 0 or at least"):
+            strategies.tremble(table, error)
+    else:
+        trembled = np.asarray(strategies.tremble(table, error))
+        assert trembled.dtype == dtype
+        np.testing.assert_allclose(np.abs(trembled - table), error, rtol=0.07)

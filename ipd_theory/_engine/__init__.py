@@ -4,7 +4,13 @@ from ipd_theory._engine import chains
 from ipd_theory._engine.compilation import compiled, computed_once, in_cached_blocks
 from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
-from ipd_theory._engine.jumps import argument_of_jumps, jump_scale, once_differentiable, result_of_jumps
+from ipd_theory._engine.jumps import (
+    argument_of_jumps,
+    jump_scale,
+    once_differentiable,
+    result_of_jumps,
+    slopes_or_jumps,
+)
 from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
 from ipd_theory._engine.small_systems import small_solve, symmetric_pseudo_solve
 
@@ -23,6 +29,7 @@ __all__ = [
     "occupancy",
     "once_differentiable",
     "result_of_jumps",
+    "slopes_or_jumps",
     "small_solve",
     "symmetric_pseudo_solve",
 ]

@@ -12,6 +12,7 @@ limit of means is the same from every context, and NaN elsewhere.
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,34 @@ def jump_scale(x: Array, delta: Array, least: float, unit: Array | float) -> Arr
     borne = 2.0 ** math.floor(math.log2(float(np.finfo(x.dtype).max)) + 0.75 * math.log2(least))
     # It asks x as well: a compiler that knew the scale would cancel it.
     return jnp.where((delta <= least) & (x == x), borne / unit, 1)
+
+
+def _generic(num_outcomes: int, dtype: np.dtype) -> Array:
+    """Return payoffs [K] of which no two ways of playing earn the same."""
+    return jnp.cos(jnp.arange(num_outcomes, dtype=dtype))
+
+
+def slopes_or_jumps(
+    gradient: Array, payoffs: Array, gradient_for: Callable[[Array], Array], delta: Array, least: float
+) -> Array:
+    """Return the gradient [..., h], in the limit of means infinite where it jumps and 0 where play that is left for
+    good earns what play elsewhere does.
+
+    That play is left is seen from payoffs of which no two ways of playing earn the same: with them the derivative is
+    of the size of 1 / δ. With the payoffs themselves it is so too, or else it is rounding.
+
+    Args:
+        gradient: [..., h] of one player's return in probabilities, each used in one context.
+        payoffs: [..., K] the player's.
+        gradient_for: the gradient for other payoffs [K].
+        delta: [...] stopping rates.
+        least: the vanishing one, in place of zero.
+    """
+    leaving = gradient_for(jnp.broadcast_to(_generic(payoffs.shape[-1], payoffs.dtype), payoffs.shape))
+    left = (delta <= least)[..., None] & (jnp.abs(leaving) > least**-0.75)
+    rounding = 2.0**10 * float(jnp.finfo(payoffs.dtype).eps) * jnp.abs(payoffs).max(-1, keepdims=True)
+    jumps = jnp.abs(gradient) > rounding * jnp.abs(leaving)
+    return jnp.where(left, jnp.where(jumps, jnp.sign(gradient) * jnp.inf, 0), gradient)
 
 
 @jax.custom_jvp
@@ -78,8 +107,7 @@ def _once_differentiable_jvp(
 ) -> tuple[Array, Array]:
     one = once_differentiable(*primals, memory, least)
     tables, delta = jax.lax.stop_gradient(primals)
-    generic = jnp.cos(jnp.arange(2 ** len(tables), dtype=delta.dtype))[None]  # no two ways of playing earn the same
-    values, _ = chains.values(generic, tables, delta, memory, 0)
+    values, _ = chains.values(_generic(2 ** len(tables), delta.dtype)[None], tables, delta, memory, 0)
     undefined = (delta <= least) & (jnp.ptp(values, -1) > float(jnp.finfo(delta.dtype).eps) ** 0.5)
     slope = jnp.where(undefined, jnp.nan, jnp.zeros_like(one))
     return one, slope * functools.reduce(jnp.add, [x.sum(-1) for x in tangents[0]])
