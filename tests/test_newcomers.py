@@ -259,7 +259,7 @@ def test_a_file_among_the_figures_is_a_figure(folder: Path, capsys, monkeypatch:
     monkeypatch.setattr(run, "FIGURES", run._found())
     try:
         cli.main(["figures", "--list"])
-        assert "Mine           squares (our own; quick: 1 s)" in capsys.readouterr().out
+        assert "Mine           squares (1 s)" in capsys.readouterr().out
         cli.main(["figures", "mine"])
         assert (folder / "figures" / "Mine-quick-seed0.png").stat().st_size > 2000
         for text, message in (

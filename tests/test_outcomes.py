@@ -57,6 +57,19 @@ def test_who_shapes_learners_and_leaves_them_as_much_is_no_extortioner(measured)
     assert outcomes.classify(fair, 1.0, 0.0)[list(POPULATIONS).index("extortion 2")] == Outcome.OTHER
 
 
+def test_the_units_of_player_2_change_no_outcome(measured):
+    """Every second agent, and the learners of every first, earn in player 2's money: 100 more, and a third as much."""
+    measures, _ = measured
+    second = np.array([False, True])
+    own = ("against_naive", "against_learned", "defector_learned", "among_meta", "self_play")
+    paid = {name: np.where(second, 100 + x / 3, x) for name, x in measures._asdict().items() if name in own}
+    learners = {name: np.where(second, x, 100 + x / 3) for name, x in measures._asdict().items() if name[:3] == "of_"}
+    gap = np.where(second, measures.gap / 3, measures.gap)
+    in_two_units = measures._replace(**paid, **learners, gap=gap)
+    named = outcomes.classify(in_two_units, 1.0, 0.0, player_2=(100 + 1 / 3, 100.0))
+    np.testing.assert_array_equal(named, outcomes.classify(measures, 1.0, 0.0))
+
+
 def test_only_strategies_like_tit_for_tat_are_called_so(measured):
     """Four of these earn what tit for tat earns against its own copy."""
     like = outcomes.tit_for_tat_like(*measured)

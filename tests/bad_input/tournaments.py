@@ -33,7 +33,6 @@ OWN |= {
     "adapters.axelrod.round_robin": {"players": lambda: [_player()], "turns": lambda: 3},
 }
 INSIDE = {
-    "automata.matches.two_players": "the check itself",
     "adapters.axelrod.cooperation": "asks a player that was looked at",
     "adapters.axelrod.sampled": "lets players meet that were looked at",
     "adapters.axelrod.StrategyPlayer": "the library makes copies of it",

@@ -150,8 +150,8 @@ MUTANTS = (
         OUTCOMES,
         "for one, other in ((own, second), (second, own))",
         "for one, other in ((own, own), (own, own))",
-        "test_newcomers.py",
-        "differs_from_its_two_sides",
+        "test_outcomes.py",
+        "units_of_player_2",
     ),
     Mutant(
         "a best reply is the worst",
