@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ipd_theory import evolution as evolution
     from ipd_theory import fingerprints as fingerprints
     from ipd_theory import games as games
+    from ipd_theory import inference as inference
     from ipd_theory import learning as learning
     from ipd_theory import partner_conditions as partner_conditions
     from ipd_theory import payoff_sets as payoff_sets

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tournaments": EXACT | {"alternating", "automata", "equilibria"},
     "adapters": GAME | {"automata", "tournaments"},
     "evolution": EXACT | {"equilibria"},
+    "inference": EXACT | {"replies", "zero_determinant", "automata"},
     "learning": EXACT | {"_places", "equilibria"},
     "phases": EXACT | {"learning", "symbolic"},
     "sampling._held": {"_checks"},

@@ -12,7 +12,7 @@ import sympy
 
 import ipd_theory as ipd
 from ipd_theory import symbolic
-from tests.bad_input import evolution, learning, phases, replies, rl, sampling, tournaments
+from tests.bad_input import evolution, inference, learning, phases, replies, rl, sampling, tournaments
 
 Thunk = Callable[[], Any]
 
@@ -93,10 +93,10 @@ OWN: dict[str, dict[str, Thunk]] = {
     "symbolic.exact": {"x": lambda: 0.5},
 }
 
-ROOMS = (sampling, evolution, replies, tournaments, learning, phases, rl)
+ROOMS = (sampling, evolution, replies, tournaments, inference, learning, phases, rl)
 for room in ROOMS:
     OWN |= room.OWN
-GOOD = rl.GOOD | phases.GOOD | learning.GOOD | GOOD
+GOOD = rl.GOOD | phases.GOOD | learning.GOOD | inference.GOOD | GOOD
 
 NOT_LIBRARY = {"cli", "commands"}  # whose options `test_bad_command_lines` tries
 

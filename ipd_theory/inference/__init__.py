@@ -1,0 +1,33 @@
+"""Strategies read from play: what did they play, what does it enforce, and how would one exploit it?
+
+`plays` has logs, `counts` how often a player did what; `tables` fits a table of each memory, `memories` decides which
+memory it takes and whether a player changes, `mixtures` who of many plays which strategy; `readout` puts what was
+fitted through the exact engine; `play` makes logs.
+"""
+
+from ipd_theory.inference.counts import count, count_by_half, shortened
+from ipd_theory.inference.memories import Memories, RatioTest, compare_halves, compare_memories
+from ipd_theory.inference.play import play_out
+from ipd_theory.inference.plays import Plays, from_actions, from_frame, from_matches, from_rollout, read
+from ipd_theory.inference.tables import TableFit, fit_counts, fit_table, posterior_tables
+
+__all__ = [
+    "Memories",
+    "Plays",
+    "RatioTest",
+    "TableFit",
+    "compare_halves",
+    "compare_memories",
+    "count",
+    "count_by_half",
+    "fit_counts",
+    "fit_table",
+    "from_actions",
+    "from_frame",
+    "from_matches",
+    "from_rollout",
+    "play_out",
+    "posterior_tables",
+    "read",
+    "shortened",
+]

@@ -1,0 +1,58 @@
+"""Good values for the walk over strategies read from play."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ipd_theory as ipd
+from ipd_theory import inference
+
+ACTIONS = np.array([[[0, 1], [1, 0], [0, 0]], [[1, 1], [0, 0], [0, 1]]])
+
+
+def _plays() -> Any:
+    return inference.from_actions(ACTIONS)
+
+
+def _file() -> Path:
+    path = Path(tempfile.gettempdir()) / "ipd_theory_walk.csv"
+    path.write_text("round,own,other\n1,C,C\n2,C,D\n")
+    return path
+
+
+def _runs() -> dict[str, Callable[[], Any]]:
+    zero = {name: lambda: np.zeros(1, int) for name in ("first", "match", "player")}
+    return {"outcomes": lambda: np.array([0, 3]), "lengths": lambda: np.array([2]), "players": lambda: ("x",), **zero}
+
+
+GOOD: dict[str, Callable[[], Any]] = {
+    "plays": _plays,
+    "counts": lambda: np.ones((5, 2), int),
+    "actions": lambda: ACTIONS,
+    "fit": lambda: inference.fit_table(_plays()),
+}
+OWN: dict[str, dict[str, Callable[[], Any]]] = {
+    "inference.plays.Plays": _runs(),
+    "inference.plays.read": {"path": _file},
+    "inference.plays.from_frame": {"frame": lambda: {"round": [1, 2], "own": ["C", "D"], "other": ["D", "D"]}},
+    "inference.plays.from_matches": {"matches": lambda: {(0, 1): [[("C", "D")]]}},
+    "inference.plays.from_rollout": {"actions": lambda: np.zeros((3, 2, 4), int)},
+    "inference.play.play_out": {
+        **dict.fromkeys(("first", "second"), ipd.strategies.tit_for_tat),
+        **{"matches": lambda: 2, "rounds": lambda: 3, "seed": lambda: 0},
+    },
+}
+INSIDE = {
+    "inference.counts.placed": "places rounds for `count`",
+    "inference.counts.merged": "adds up what `count` returned",
+    "inference.counts.labels": "is asked for memories that were looked at",
+    "inference.tables.interval": "is given what `fit_counts` looked at",
+    "inference.tables.log_likelihood": "is given what `fit_counts` looked at",
+    "inference.tables.log_evidence": "is given what `fit_counts` looked at",
+    "inference.memories.reactive_labels": "is asked for memories that were looked at",
+    "inference.memories.ratio_test": "is given what `count` returned",
+}
+MEANT: dict[str, str] = {}
