@@ -114,7 +114,7 @@ def memory_two(rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(0.1, 0.9, 21)
 
 
-def decided(table: np.ndarray, number: int, seed: int) -> list[memories.Memories]:
+def decided(table: np.ndarray, number: int, seed: int) -> list[memories.MemoryComparison]:
     return [inference.compare_memories(first_side(x), draws=99, seed=seed) for x in logs(table, number, 10, 40, seed)]
 
 

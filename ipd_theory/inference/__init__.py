@@ -6,13 +6,13 @@ fitted through the exact engine; `play` makes logs.
 """
 
 from ipd_theory.inference.counts import count, count_by_half, shortened
-from ipd_theory.inference.memories import Memories, RatioTest, compare_halves, compare_memories
+from ipd_theory.inference.memories import MemoryComparison, RatioTest, compare_halves, compare_memories
 from ipd_theory.inference.play import play_out
 from ipd_theory.inference.plays import Plays, from_actions, from_frame, from_matches, from_rollout, read
 from ipd_theory.inference.tables import TableFit, fit_counts, fit_table, posterior_tables
 
 __all__ = [
-    "Memories",
+    "MemoryComparison",
     "Plays",
     "RatioTest",
     "TableFit",

@@ -43,7 +43,7 @@ class RatioTest(NamedTuple):
     p_value: float
 
 
-class Memories(NamedTuple):
+class MemoryComparison(NamedTuple):
     """What speaks for each hypothesis on what a player remembers.
 
     Args:
@@ -78,7 +78,7 @@ def compare_memories(
     seed: int = 0,
     prior: tuple[float, float] = UNIFORM,
     progress: Callable[[float], None] | None = None,
-) -> Memories:
+) -> MemoryComparison:
     """Return what speaks for each memory up to the longest, and for reactive strategies.
 
     All are held to the same rounds, those whose longest context is known.
@@ -113,7 +113,7 @@ def compare_memories(
             progress(number / len(classes))
     kept = [n for n in range(longest) if tests[f"memory {n}"].p_value > level]
     chances = special.softmax(evidence)
-    return Memories(tuple(classes), evidence, chances, tests, level, min(kept, default=longest))
+    return MemoryComparison(tuple(classes), evidence, chances, tests, level, min(kept, default=longest))
 
 
 @checked
