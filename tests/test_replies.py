@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory import replies, strategies
+from ipd_theory import automata, replies, strategies
 from tests.searches import PAYOFFS, contexts_after, largest_average, largest_means, value_iteration
 
 AXELROD = ipd.games.axelrod()
@@ -150,3 +150,33 @@ def test_windows_of_the_discount() -> None:
     donation = ipd.games.donation_game(3.0, 1.0)  # WSLS is Nash from c/(b − c) on
     wsls = replies.discount_windows(donation, strategies.win_stay_lose_shift())
     np.testing.assert_allclose(wsls, [(1 / 2, 1.0)], atol=1e-11)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6, -1e6])
+def test_an_offset_of_all_payoffs_changes_no_best_reply(offset: float) -> None:
+    """Tit for tat at 2/3, solved by hand: one may do either after it cooperated, and must make up after a defection."""
+    game = ipd.games.prisoners_dilemma(*(x + offset for x in (3.0, 0.0, 5.0, 1.0)))
+    wanted = [[1, 1], [1, 1], [1, 1], [1, 0], [1, 0]]
+    tft = strategies.tit_for_tat()
+    np.testing.assert_array_equal(replies.best_responses(game, tft, discount=2 / 3).optimal, wanted)
+    machine = automata.best_responses(game, automata.of_table(tft), discount=2 / 3)
+    np.testing.assert_array_equal(machine.optimal, np.array(wanted)[[0, 1, 3, 2, 4]])
+    last_two = replies.best_responses(game, tft, horizon=2)
+    np.testing.assert_array_equal(last_two.optimal[:, 0], [[1, 0], [0, 1]])
+    assert float(last_two.value) == pytest.approx(4.0 + offset, abs=1e-9)
+    # Where one's own action pays nothing at once, ties are those of fractions.
+    even, q = (3.0, 2.0, 3.0, 2.0), [1.0, 0.0, 0.0, 1.0, 1.0]
+    shifted = ipd.games.symmetric_game(*(x + offset for x in even))
+    wanted = replies.exact.best_responses(ipd.games.symmetric_game(*even), q, discount=0.5).optimal.tolist()
+    assert replies.best_responses(shifted, q, discount=0.5).optimal.tolist() == wanted
+
+
+@pytest.mark.parametrize("number", [27038, 37849, 40000])
+def test_advantages_that_vanish_in_the_limit_of_means_decide_as_in_fractions(number: int) -> None:
+    """Against these an action gains of the order of 1 − γ, and all of a single step if it is taken again and again."""
+    q = replies.all_pure_of_memory(2)[number]
+    wanted = replies.exact.best_responses(ipd.games.stag_hunt(), q).optimal
+    np.testing.assert_array_equal(replies.best_responses(ipd.games.stag_hunt(), q).optimal, wanted)
+    other = strategies.view(2, 1)  # an automaton's states are its own contexts
+    machine = automata.best_responses(ipd.games.stag_hunt(), automata.of_table(q), discount=1.0)
+    np.testing.assert_array_equal(machine.optimal, wanted[other])

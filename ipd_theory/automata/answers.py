@@ -8,6 +8,8 @@ An automaton is a best reply to itself (Nash) if its own return is that of a bes
 pair of states to which play can lead, by mistakes as well, what it does is optimal.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,11 +23,13 @@ from ipd_theory.automata.matches import expected_returns
 from ipd_theory.games import MatrixGame
 from ipd_theory.replies.best import (
     BestReplies,
-    nearly_one,
+    at_rates,
     policy_iteration,
     race,
+    rates_to_compare,
     rounding_of_returns,
     same_from_all_sides,
+    without_offset,
 )
 from ipd_theory.returns import stopping_rate
 
@@ -44,15 +48,16 @@ def best_responses(game: MatrixGame, automaton: Automaton, *, discount: ArrayLik
     """
     _checks.two_players(game)
     dtype = automaton.cooperate.dtype
-    return BestReplies(
-        *_best_replies(game.outcome_payoffs[..., 0, :].astype(dtype), automaton, stopping_rate(discount, dtype))
-    )
+    delta = stopping_rate(discount, dtype)
+    least = rates_to_compare(delta, dtype)
+    return BestReplies(*_best_replies(game.outcome_payoffs[..., 0, :].astype(dtype), automaton, delta, least=least))
 
 
-@jax.jit
-def _best_replies(payoffs: Array, automaton: Automaton, delta: Array) -> tuple[Array, Array]:
+@functools.partial(jax.jit, static_argnames="least")
+def _best_replies(payoffs: Array, automaton: Automaton, delta: Array, least: tuple[float, ...]) -> tuple[Array, Array]:
     q, seen = automaton.cooperate, automaton.moves[..., np.array(strategies.OUTCOME_SWAP), :]
     both = jnp.stack([q, 1 - q], -1)  # the other's action
+    payoffs, offset, size = without_offset(payoffs)
     payoffs = payoffs.reshape(*payoffs.shape[:-1], 2, 2)
     earned = jnp.einsum("...to,...ao->...ta", both, payoffs)
     moves = seen.reshape(*seen.shape[:-2], 2, 2, seen.shape[-1])  # [..., t, own action, other's action, t']
@@ -62,12 +67,12 @@ def _best_replies(payoffs: Array, automaton: Automaton, delta: Array) -> tuple[A
         jnp.broadcast_to(x, (*shape, *x.shape[x.ndim - rank :])) for x, rank in ((earned, 2), (moves, 3), (delta, 0))
     )
     start = jnp.broadcast_to(automaton.start, (*shape, q.shape[-1]))
-    return _solved(earned, moves, start, delta)
+    value, optimal = _solved(earned, moves, start, delta, at_rates(delta, least), size)
+    return offset + value, optimal
 
 
-def _solved(earned: Array, moves: Array, start: Array, delta: Array) -> tuple[Array, Array]:
+def _solved(earned: Array, moves: Array, start: Array, delta: Array, seen: Array, size: Array) -> tuple[Array, Array]:
     """Return the value and the optimal actions for payoffs [..., t, action] and moves [..., t, action, t']."""
-    seen = jnp.maximum(delta, nearly_one(delta.dtype))
 
     def followed(policy: Array, rate: Array) -> tuple[Array, Array, Array]:
         act = policy[..., None]
@@ -75,9 +80,11 @@ def _solved(earned: Array, moves: Array, start: Array, delta: Array) -> tuple[Ar
         return follow, rate, policy * earned[..., 0] + (1 - policy) * earned[..., 1]
 
     def gains(policy: Array) -> tuple[Array, Array]:
-        w = chains.chain_values(start, *followed(policy, seen))
+        each = (jnp.broadcast_to(x, (len(seen), *x.shape)) for x in (start, *followed(policy, delta)))
+        begun, follow, _, pay = each
+        w = chains.chain_values(begun, follow, seen, pay)
         worth = earned + (1 - seen)[..., None, None] * (moves @ w[..., None, :, None])[..., 0]
-        return worth[..., 0] - worth[..., 1], jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1)
+        return worth[..., 0] - worth[..., 1], jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1) + size / seen
 
     policy, optimal = policy_iteration(gains, jnp.ones(earned.shape[:-1], moves.dtype))
     return chains.chain_return(start, *followed(policy, delta)), optimal

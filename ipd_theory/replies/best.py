@@ -9,8 +9,10 @@ each context turns to the action of larger Q, ties stay, until none turns; then 
 the optimal actions of a context are those with A(c, a) = 0. In the limit of means what counts is what is optimal for
 every discount near enough to 1 (Blackwell 1962): an action is not optimal because a single step costs no average. The
 iteration runs at 1 − γ = 1.5 · 10⁻⁸ there (√ε), where what is gained in every step weighs 10⁸ times what is gained in
-one, and float64 sees both; values are those of the limit itself. What happens less often than once in 1/(1 − γ) steps
-is not seen: against opponents with probabilities within 10⁻⁸ of 0 or 1, but not there, `exact` decides.
+one, and float64 sees both; values are those of the limit itself. An advantage of the order of 1 − γ is lost in rounding
+there, and yet decides, since what gains it at every step gains as much as a single step: actions that are equal are
+compared again at 10⁻⁴ and 10⁻², for those that truly are, are equal at every γ. What happens less often than once in
+1/(1 − γ) steps is not seen: against opponents with probabilities within 10⁻⁸ of 0 or 1, but not there, `exact` decides.
 
 A game that ends after a known number of steps is solved backwards instead.
 
@@ -40,9 +42,17 @@ def roundings(dtype: np.dtype) -> float:
     return 64 * float(jnp.finfo(dtype).eps)
 
 
-def nearly_one(dtype: np.dtype) -> float:
-    """Return the stopping rate at which the limit of means is decided: as far from rounding as from 1."""
-    return float(jnp.finfo(dtype).eps) ** 0.5
+def rates_to_compare(delta: ArrayLike, dtype: np.dtype) -> tuple[float, ...]:
+    """Return the least rates to compare actions at: √ε in the limit of means, for those equal then ε^¼, ε^⅛."""
+    epsilon = float(jnp.finfo(dtype).eps)
+    rates = tuple(epsilon**power for power in (1 / 2, 1 / 4, 1 / 8))
+    return rates if isinstance(delta, jax.core.Tracer) or (np.asarray(delta) < rates[0]).any() else rates[:1]
+
+
+def at_rates(delta: Array, least: tuple[float, ...]) -> Array:
+    """Return the stopping rates [rates, ...] to compare actions at: δ itself where it is not that of the limit."""
+    limit = delta < least[0]
+    return jnp.stack([jnp.where(limit, rate, delta) for rate in least])
 
 
 def rounding_of_returns(game: MatrixGame, dtype: np.dtype) -> Float[Array, "..."]:
@@ -112,12 +122,21 @@ def best_responses(
     axes = {f"others[{i}]": np.shape(x)[:-1] for i, x in enumerate(others)}
     _checks.batch(game=game.batch_axes, discount=delta.shape, **axes)
     lengths = max(np.shape(x)[-1] for x in others)
-    return _best_replies(game, tables, delta, memory=memory, player=player, horizon=horizon, contexts=lengths)
+    least = rates_to_compare(delta, tables[0].dtype)
+    settings = {"memory": memory, "player": player, "horizon": horizon, "contexts": lengths, "least": least}
+    return _best_replies(game, tables, delta, **settings)
 
 
-@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon", "contexts"))
+@functools.partial(jax.jit, static_argnames=("memory", "player", "horizon", "contexts", "least"))
 def _best_replies(
-    game: MatrixGame, tables: list[Array], delta: Array, memory: int, player: int, horizon: int | None, contexts: int
+    game: MatrixGame,
+    tables: list[Array],
+    delta: Array,
+    memory: int,
+    player: int,
+    horizon: int | None,
+    contexts: int,
+    least: tuple[float, ...],
 ) -> BestReplies:
     """Return the best replies, their first contexts; the replier's own table may be any."""
     payoffs = game.outcome_payoffs.astype(delta.dtype)
@@ -127,37 +146,51 @@ def _best_replies(
     if horizon is not None:
         value, optimal = _backwards(payoffs, tables, delta, memory=memory, player=player, horizon=horizon)
         return BestReplies(value, optimal[..., :contexts, :])
-    seen = jnp.maximum(delta, nearly_one(delta.dtype))
-    tables[player], optimal = _iterated(payoffs, tables, seen, memory=memory, player=player)
+    tables[player], optimal = _iterated(payoffs, tables, at_rates(delta, least), memory=memory, player=player)
     value = chains.discounted_returns(payoffs[..., player : player + 1, :], tables, delta, memory)
     return BestReplies(value[..., 0], optimal[..., :contexts, :])
 
 
 def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
     """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2]; the first is the replier's table."""
+    own, _, size = without_offset(payoffs[..., player, :])
+    payoffs = payoffs.at[..., player, :].set(own)
 
     def gains(policy: Array) -> tuple[Array, Array]:
         now = [policy if i == player else x for i, x in enumerate(tables)]
-        values, advantages = chains.values(payoffs, now, delta, memory, player)
-        at_stake = jnp.ptp(payoffs[..., player, :], axis=-1) + jnp.ptp(values, axis=-1) / delta
+        each, *now = (jnp.broadcast_to(x, (len(delta), *x.shape)) for x in (payoffs, *now))
+        values, advantages = chains.values(each, now, delta, memory, player)
+        at_stake = own.max(-1) + (jnp.ptp(values, axis=-1) + size) / delta
         return advantages[..., 0] - advantages[..., 1], at_stake
 
     return policy_iteration(gains, tables[player])
+
+
+def without_offset(own: Array) -> tuple[Array, Array, Array]:
+    """Return payoffs [..., outcomes] less what one gets anyhow, that offset [...], and what their rounding counts for.
+
+    An offset changes no best reply, but takes digits; payoffs that were rounded with it stay uncertain by that much.
+    """
+    offset = own.min(-1, keepdims=True)
+    return own - offset, offset[..., 0], jnp.abs(own).max(-1) / 32  # two of the 64 ε that are taken for rounding
 
 
 def policy_iteration(gains: Callable[[Array], tuple[Array, Array]], first: Array) -> tuple[Array, Array]:
     """Return an optimal pure policy [..., h], 1 to cooperate, and all optimal actions [..., h, 2].
 
     Args:
-        gains: of a policy, how much more it is worth to cooperate than to defect in each context [..., h], and the
-            size [...] of the numbers whose difference that is.
+        gains: of a policy, how much more it is worth to cooperate than to defect in each context [rates, ..., h], and
+            the size [rates, ...] of the numbers whose difference that is; a later rate decides between actions that
+            are equal at those before.
         first: [..., h] policy to begin with.
     """
 
     def turn(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
         policy, *_, count = state
-        gain, at_stake = gains(policy)
-        tied = jnp.abs(gain) <= (roundings(gain.dtype) * at_stake)[..., None]
+        each, at_stake = gains(policy)
+        equal = jnp.abs(each) <= (roundings(each.dtype) * at_stake)[..., None]
+        gain = jnp.take_along_axis(each, equal.argmin(0)[None], 0)[0]  # at the first rate that tells them apart
+        tied = equal.all(0)
         better = jnp.where(tied, policy, (gain > 0).astype(policy.dtype))
         return better, gain, tied, (better != policy).any(), count + 1
 
@@ -171,7 +204,7 @@ def _backwards(
     payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int, horizon: int
 ) -> tuple[Array, Array]:
     """Return the value [...] and the optimal actions [horizon, ..., h, 2] of a finite game, the last step first."""
-    n, own = len(tables), payoffs[..., player, :]
+    n, (own, offset, size) = len(tables), without_offset(payoffs[..., player, :])
     view = strategies.view(memory, player, n)
     after = jnp.asarray(strategies.successors(memory, n))
     gamma = (1 - delta)[..., None]
@@ -185,13 +218,13 @@ def _backwards(
     def step(onward: Array, _: None) -> tuple[Array, Array]:
         worth = own[..., None, :] + gamma[..., None] * onward[..., after]
         cooperate, defect = ((chance * worth).sum(-1) for chance in chances)
-        slack = roundings(delta.dtype) * (jnp.ptp(own, axis=-1) + jnp.abs(onward).max(-1))[..., None]
+        slack = roundings(delta.dtype) * (own.max(-1) + onward.max(-1) + size)[..., None]
         optimal = jnp.stack([cooperate >= defect - slack, defect >= cooperate - slack], -1)
         return jnp.maximum(cooperate, defect), optimal[..., np.argsort(view), :]
 
     total, optimal = jax.lax.scan(step, jnp.zeros_like(tables[0]), length=horizon)
     weights = (gamma ** jnp.arange(horizon, dtype=delta.dtype)).sum(-1)
-    return total[..., 0] / weights, optimal[::-1]
+    return offset + total[..., 0] / weights, optimal[::-1]
 
 
 @checked

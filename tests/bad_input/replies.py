@@ -23,7 +23,10 @@ INSIDE = {
     "replies.exact.solve": "takes a process that `exact.best_responses` has made of what it checked",
     **{
         f"replies.best.{name}": "takes what a computation under way has"
-        for name in ("nearly_one", "roundings", "rounding_of_returns", "policy_iteration", "race")
+        for name in (
+            *("roundings", "rounding_of_returns", "rates_to_compare", "at_rates", "without_offset"),
+            *("policy_iteration", "race"),
+        )
     },
     **{
         f"strategies.naming.{name}": "called by `named` with what it has read"
