@@ -71,7 +71,7 @@ def _best_replies(payoffs: Array, automaton: Automaton, delta: Array, least: tup
     return offset + value, optimal
 
 
-def _solved(earned: Array, moves: Array, start: Array, delta: Array, seen: Array, size: Array) -> tuple[Array, Array]:
+def _solved(earned: Array, moves: Array, start: Array, delta: Array, rates: Array, size: Array) -> tuple[Array, Array]:
     """Return the value and the optimal actions for payoffs [..., t, action] and moves [..., t, action, t']."""
 
     def followed(policy: Array, rate: Array) -> tuple[Array, Array, Array]:
@@ -79,14 +79,12 @@ def _solved(earned: Array, moves: Array, start: Array, delta: Array, seen: Array
         follow = act * moves[..., 0, :] + (1 - act) * moves[..., 1, :]
         return follow, rate, policy * earned[..., 0] + (1 - policy) * earned[..., 1]
 
-    def gains(policy: Array) -> tuple[Array, Array]:
-        each = (jnp.broadcast_to(x, (len(seen), *x.shape)) for x in (start, *followed(policy, delta)))
-        begun, follow, _, pay = each
-        w = chains.chain_values(begun, follow, seen, pay)
-        worth = earned + (1 - seen)[..., None, None] * (moves @ w[..., None, :, None])[..., 0]
-        return worth[..., 0] - worth[..., 1], jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1) + size / seen
+    def gains(policy: Array, rate: Array) -> tuple[Array, Array]:
+        w = chains.chain_values(start, *followed(policy, rate))
+        worth = earned + (1 - rate)[..., None, None] * (moves @ w[..., None, :, None])[..., 0]
+        return worth[..., 0] - worth[..., 1], jnp.ptp(earned, axis=(-1, -2)) + jnp.ptp(w, axis=-1) + size / rate
 
-    policy, optimal = policy_iteration(gains, jnp.ones(earned.shape[:-1], moves.dtype))
+    policy, optimal = policy_iteration(gains, jnp.ones(earned.shape[:-1], moves.dtype), rates)
     return chains.chain_return(start, *followed(policy, delta)), optimal
 
 

@@ -11,8 +11,9 @@ every discount near enough to 1 (Blackwell 1962): an action is not optimal becau
 iteration runs at 1 − γ = 1.5 · 10⁻⁸ there (√ε), where what is gained in every step weighs 10⁸ times what is gained in
 one, and float64 sees both; values are those of the limit itself. An advantage of the order of 1 − γ is lost in rounding
 there, and yet decides, since what gains it at every step gains as much as a single step: actions that are equal are
-compared again at 10⁻⁴ and 10⁻², for those that truly are, are equal at every γ. What happens less often than once in
-1/(1 − γ) steps is not seen: against opponents with probabilities within 10⁻⁸ of 0 or 1, but not there, `exact` decides.
+compared again at 10⁻⁶, 10⁻⁴ and 10⁻², for those that truly are, are equal at every γ. What happens less often than
+once in 1/(1 − γ) steps is not seen: against opponents with probabilities within 10⁻⁸ of 0 or 1, but not there, or
+within 10⁻⁴ where actions come that near to equal, `exact` decides.
 
 A game that ends after a known number of steps is solved backwards instead.
 
@@ -43,9 +44,9 @@ def roundings(dtype: np.dtype) -> float:
 
 
 def rates_to_compare(delta: ArrayLike, dtype: np.dtype) -> tuple[float, ...]:
-    """Return the least rates to compare actions at: √ε in the limit of means, for those equal then ε^¼, ε^⅛."""
+    """Return the least rates to compare actions at: √ε in the limit of means, for those equal ε^⅜, ε^¼, ε^⅛ as well."""
     epsilon = float(jnp.finfo(dtype).eps)
-    rates = tuple(epsilon**power for power in (1 / 2, 1 / 4, 1 / 8))
+    rates = tuple(epsilon**power for power in (1 / 2, 3 / 8, 1 / 4, 1 / 8))
     return rates if isinstance(delta, jax.core.Tracer) or (np.asarray(delta) < rates[0]).any() else rates[:1]
 
 
@@ -151,19 +152,18 @@ def _best_replies(
     return BestReplies(value[..., 0], optimal[..., :contexts, :])
 
 
-def _iterated(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
+def _iterated(payoffs: Array, tables: list[Array], rates: Array, memory: int, player: int) -> tuple[Array, Array]:
     """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2]; the first is the replier's table."""
     own, _, size = without_offset(payoffs[..., player, :])
     payoffs = payoffs.at[..., player, :].set(own)
 
-    def gains(policy: Array) -> tuple[Array, Array]:
+    def gains(policy: Array, rate: Array) -> tuple[Array, Array]:
         now = [policy if i == player else x for i, x in enumerate(tables)]
-        each, *now = (jnp.broadcast_to(x, (len(delta), *x.shape)) for x in (payoffs, *now))
-        values, advantages = chains.values(each, now, delta, memory, player)
-        at_stake = own.max(-1) + (jnp.ptp(values, axis=-1) + size) / delta
+        values, advantages = chains.values(payoffs, now, rate, memory, player)
+        at_stake = own.max(-1) + (jnp.ptp(values, axis=-1) + size) / rate
         return advantages[..., 0] - advantages[..., 1], at_stake
 
-    return policy_iteration(gains, tables[player])
+    return policy_iteration(gains, tables[player], rates)
 
 
 def without_offset(own: Array) -> tuple[Array, Array, Array]:
@@ -175,28 +175,33 @@ def without_offset(own: Array) -> tuple[Array, Array, Array]:
     return own - offset, offset[..., 0], jnp.abs(own).max(-1) / 32  # two of the 64 ε that are taken for rounding
 
 
-def policy_iteration(gains: Callable[[Array], tuple[Array, Array]], first: Array) -> tuple[Array, Array]:
+def policy_iteration(
+    gains: Callable[[Array, Array], tuple[Array, Array]], first: Array, rates: Array
+) -> tuple[Array, Array]:
     """Return an optimal pure policy [..., h], 1 to cooperate, and all optimal actions [..., h, 2].
 
     Args:
-        gains: of a policy, how much more it is worth to cooperate than to defect in each context [rates, ..., h], and
-            the size [rates, ...] of the numbers whose difference that is; a later rate decides between actions that
-            are equal at those before.
+        gains: of a policy and a rate, how much more it is worth to cooperate than to defect in each context [..., h],
+            and the size [...] of the numbers whose difference that is.
         first: [..., h] policy to begin with.
+        rates: [rates, ...] stopping rates; each decides between actions that are equal at those before.
     """
 
     def turn(state: tuple[Array, Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array, Array]:
-        policy, *_, count = state
-        each, at_stake = gains(policy)
-        equal = jnp.abs(each) <= (roundings(each.dtype) * at_stake)[..., None]
-        gain = jnp.take_along_axis(each, equal.argmin(0)[None], 0)[0]  # at the first rate that tells them apart
-        tied = equal.all(0)
+        policy, gain, tied, k, count = state
+        here, at_stake = gains(policy, rates[k])
+        open_still = tied | (k == 0)  # after each turn the policy is looked at from the first rate on
+        gain = jnp.where(open_still, here, gain)
+        tied = open_still & (jnp.abs(here) <= (roundings(here.dtype) * at_stake)[..., None])
         better = jnp.where(tied, policy, (gain > 0).astype(policy.dtype))
-        return better, gain, tied, (better != policy).any(), count + 1
+        return better, gain, tied, jnp.where((better != policy).any(), 0, k + 1), count + 1
+
+    def going(state: tuple[Array, Array, Array, Array, Array]) -> Array:
+        *_, k, count = state
+        return (k < len(rates)) & (count < MOST_TURNS)
 
     none = jnp.zeros_like(first)
-    start = (first, none, none > 0, jnp.array(True), jnp.array(0))
-    policy, gain, tied, *_ = jax.lax.while_loop(lambda state: state[3] & (state[4] < MOST_TURNS), turn, start)
+    policy, gain, tied, *_ = jax.lax.while_loop(going, turn, (first, none, none > 0, jnp.array(0), jnp.array(0)))
     return policy, jnp.stack([tied | (gain > 0), tied | (gain < 0)], -1)
 
 

@@ -2,6 +2,7 @@
 
 from tests.mutants import Mutant
 
+BEST = "ipd_theory/replies/best.py"
 EXACT, CLASSES = "ipd_theory/replies/exact.py", "ipd_theory/replies/classification.py"
 SETS = "ipd_theory/payoff_sets.py"
 LONGER = "ipd_theory/strategies/longer.py"
@@ -169,5 +170,45 @@ MUTANTS = (
         ' and (own, other) != ("CC", "DD")',
         "",
         "test_longer_strategies.py",
+    ),
+    Mutant(
+        "the limit of means is decided at one rate alone",
+        BEST,
+        "power in (1 / 2, 3 / 8, 1 / 4, 1 / 8)",
+        "power in (1 / 2,)",
+        "test_replies.py",
+        "vanish",
+    ),
+    Mutant(
+        "a later rate decides between all actions",
+        BEST,
+        "open_still = tied | (k == 0)",
+        "open_still = tied | (k >= 0)",
+        "test_replies.py",
+        "vanish or largest",
+    ),
+    Mutant(
+        "an offset of payoffs stays in the finite game",
+        BEST,
+        "return offset + total[..., 0] / weights",
+        "return 0 * offset + total[..., 0] / weights",
+        "test_replies.py",
+        "offset",
+    ),
+    Mutant(
+        "payoffs rounded with an offset count as exact",
+        BEST,
+        "jnp.abs(own).max(-1) / 32",
+        "0 * jnp.abs(own).max(-1)",
+        "test_replies.py",
+        "offset",
+    ),
+    Mutant(
+        "a machine's best reply forgets the offset of the payoffs",
+        "ipd_theory/automata/answers.py",
+        "return offset + value, optimal",
+        "return value, optimal",
+        "test_replies.py",
+        "offset",
     ),
 )
