@@ -18,7 +18,7 @@
       key(...entries) { key.replaceChildren(...entries); },
       table(header, rows) {
         table.replaceChildren(
-          el("thead", {}, el("tr", {}, header.map((words) => el("th", { scope: "col" }, words)))),
+          el("thead", {}, el("tr", {}, header.map((words) => (words ? el("th", { scope: "col" }, words) : el("td"))))),
           el("tbody", {}, rows.map(([first, ...rest]) =>
             el("tr", {}, el("th", { scope: "row" }, first), rest.map((cell) => el("td", {}, cell))))));
       },

@@ -30,12 +30,14 @@ with z_t = ω_t λ_t b_t[f] and y_s = Σ_t ω_t v_t λ_t b_t[1 in s]. Here q is 
   /* Both derivatives along λ of player 2's gradient of f: `inQ` [5] in q, `inP` [5] in p. */
   function along(out, f, p, q, delta, direction, inQ, inP) {
     const b0 = gap(out, 12, f), b1 = gap(out, 16, f), a0 = gap(out, 4, f), a1 = gap(out, 8, f);
-    y.fill(0);
+    let afterC = 0, afterD = 0;
     for (let t = 0; t < 5; t++) {
       const l = direction[t], visited = visits(out, t, delta) * l;
       if (t > 0) z[t - 1] = (1 - delta) * l * (p[t] * b0 + (1 - p[t]) * b1);
-      for (let s = 1; s < 5; s++) y[s] += visited * (p[t] * out[11 + s] + (1 - p[t]) * out[15 + s]);
+      afterC += visited * p[t];
+      afterD += visited * (1 - p[t]);
     }
+    for (let s = 1; s < 5; s++) y[s] = afterC * out[11 + s] + afterD * out[15 + s];
     const b0z = gap(out, 12, z), b1z = gap(out, 16, z), a0z = gap(out, 4, z), a1z = gap(out, 8, z);
     for (let s = 0; s < 5; s++) {
       const seen = visits(out, s, delta), moved = s === 0 ? 0 : (1 - delta) * y[s];

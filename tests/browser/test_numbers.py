@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.special import softmax
 
 import ipd_theory as ipd
 
@@ -78,11 +80,50 @@ def test_strategies_by_name_and_the_lines_that_they_enforce(opened: Callable[...
                     assert np.abs(np.array([line["slope"], line["baseline"]]) - known).max() < TOLERANCE, text
 
 
-# The library integrates replicator dynamics to 1e-10; `test_pieces` holds the page's own path to 1e-12.
+PIECES = """([settings, A, start, times]) => ({
+  drift: Explorer.drift({ R: 1, S: -1, T: 2, P: 0 }, settings), learners: Explorer.LEARNERS,
+  chain: Explorer.parts({ R: 1, S: -1, T: 2, P: 0 }, [0, 0, 0, 0, 0], settings),
+  path: Explorer.replicator(A, start, times[times.length - 1], times.length - 1),
+})"""
+
+
+def test_drift_and_dynamics(opened: Callable[..., Any], rng: np.random.Generator):
+    """The drift in closed form, as the library's and by the page's own chain; the dynamics against another method."""
+    page, times = opened(), np.linspace(0, 60, 13)
+    for _ in range(6):
+        settings = {
+            "discount": rng.uniform(0, 0.99),
+            "rate": rng.uniform(0, 10),
+            "steps": 12,
+            "error": rng.uniform(0, 0.4),
+        }
+        A, start = rng.uniform(-1, 2, (4, 4)), rng.dirichlet(np.ones(4))
+        found = page.evaluate(PIECES, [settings, A.tolist(), start.tolist(), times.tolist()])
+        drift = ipd.phases.drift.defection_drift(
+            ipd.prisoners_dilemma(),
+            np.array(found["learners"], float),
+            discount=settings["discount"],
+            learning_rate=settings["rate"],
+            num_inner_episodes=settings["steps"],
+            tremble=settings["error"],
+        )
+        for name, wanted in (("current", drift.current), ("shaping", drift.shaping), ("among", drift.among_meta)):
+            for way in ("drift", "chain"):
+                got = np.array(list(found[way][name].values()))
+                assert np.abs(got - np.asarray(wanted)).max() < TOLERANCE, (way, name)
+
+        def rate(_: float, u: np.ndarray, A: np.ndarray = A) -> np.ndarray:
+            return (A - np.diag(A)) @ softmax(u)
+
+        path = solve_ivp(rate, (0, 60), np.log(start), "DOP853", times, rtol=1e-13, atol=1e-13).y
+        assert np.abs(np.array(found["path"]) - softmax(path, axis=0).T).max() < TOLERANCE
+
+
+# The library integrates replicator dynamics to 1e-10; the test above holds the page's to 1e-12.
 LOOSER = {"path": 1e-7}
 
 
-def _random_state(page: Any, scene: str, rng: np.random.Generator) -> str:
+def random_fragment(page: Any, scene: str, rng: np.random.Generator) -> str:
     """A fragment with every field of a scene drawn anew."""
     parts = []
     fields = page.evaluate(
@@ -127,14 +168,14 @@ def _compare(got: Any, wanted: Any, where: str, tolerance: float) -> None:
         assert (np.abs(np.where(both, 0, got - wanted)) < tolerance * scale).all(), f"{where}: {got} {wanted}"
 
 
-SCENES = {"pair": 40}
+SCENES = {"pair": 40, "learner": 12, "map": 6, "population": 20, "batch": 20, "sandbox": 20}
 
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_snippet_reproduces_its_scene(scene: str, opened: Callable[..., Any], capsys: pytest.CaptureFixture[str]):
     """Scenes with random settings: what the page shows, and what the Python that it gives computes."""
     rng, page = np.random.default_rng(list(scene.encode())), opened(f"1/{scene}")
-    fragments = [f"1/{scene}"] + [_random_state(page, scene, rng) for _ in range(SCENES[scene])]
+    fragments = [f"1/{scene}"] + [random_fragment(page, scene, rng) for _ in range(SCENES[scene])]
     for fragment in fragments:
         asked = "text => { const s = Explorer.read(text, Explorer.usualState()); return %s }"
         code = page.evaluate(asked % "Explorer.scene(s.scene).python(s)", fragment)
