@@ -29,7 +29,7 @@ between strategies at rates ρ / (n − 1) (`ipd_theory.evolution`). */
       return earned.map((f) => (Math.abs(f - mean) <= least ? 0 : f - mean));
     };
     const spread = Math.max(...A.map((row) => Math.max(...row.map((a, j) => Math.abs(a - A[j][j]))))) || 1;
-    const between = Math.max(1, Math.ceil(((time / points) * spread) / 3));
+    const between = Math.max(1, Math.ceil(((time / points) * spread) / 2));
     let u = alive.map((i) => Math.log(start[i]));
     const path = [start.slice()];
     for (let t = 1; t <= points; t++) {

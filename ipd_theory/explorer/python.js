@@ -2,7 +2,7 @@
 (function (E) {
   "use strict";
 
-  const literal = (x) => (typeof x === "number" ? E.shortest(x) : JSON.stringify(x));
+  const literal = (x) => (Number.isInteger(x) ? `${x}.0` : E.shortest(x)); // always a float
 
   /* The lines all snippets begin with: imports, float64, the game. */
   function opening(state, { imports = [], discount = state.discount } = {}) {
