@@ -17,7 +17,6 @@ from nbclient.exceptions import CellExecutionError
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
 EXERCISE = re.compile(r"^\*\*(Exercise \d+)\.", re.MULTILINE)
-WITHOUT_EXERCISES = ("09",)
 
 
 def load_execute() -> ModuleType:
@@ -62,8 +61,6 @@ def test_exercises_are_posed_without_their_solutions_which_check_themselves(sour
     """Three to six of them; after each comes a solution with an assertion; without solutions each is still posed."""
     notebook = execute.read(source)
     exercises = posed(notebook)
-    if source.stem[:2] in WITHOUT_EXERCISES:
-        pytest.skip("an older notebook, to be grown into the course")
     assert exercises == [f"Exercise {i + 1}" for i in range(len(exercises))]
     assert 3 <= len(exercises) <= 6
     texts = ["solution" if execute.is_tagged(cell, "solution") else cell.source for cell in notebook.cells]
