@@ -54,7 +54,7 @@ def test_a_state_survives_the_way_through_the_address(scene: str, opened: Callab
         wanted = page.evaluate(
             "id => Object.fromEntries(Explorer.scene(id).fields.map((x) => [x, Explorer.state[x]]))", scene
         )
-        assert shown == wanted, state
+        assert shown == wanted, fragment
         _settle(page)
         _settle(other)
         assert other.inner_text(".answer") == page.inner_text(".answer")
