@@ -1,6 +1,7 @@
 """Every test runs in float64 with strict dtype promotion; float32 is asked for where it is meant."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # What has been compiled once is read from a file by other workers, by commands that tests start, and by the next run.
@@ -29,6 +30,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile lightly where slow tests are left out, before anything is compiled."""
     if config.option.markexpr.startswith("not slow") and jax.__version_info__ < (0, 11):
         os.environ.setdefault("XLA_FLAGS", LIGHT)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs() -> Iterator[None]:
+    """Forget compiled programs well before the kernel's 65,530 memory maps a process, at which loading one crashes."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > 30_000:
+        jax.clear_caches()
 
 
 @pytest.fixture
