@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_who_changes_is_found_and_who_does_not_is_not() -> None:
         (lambda p: inference.fit_table(p, level=1.0), "level must be one finite number above 0 and below 1"),
         (lambda p: inference.fit_table(p, prior=(0.0, 1.0)), "prior must be one finite number above 0"),
         (lambda p: inference.compare_memories(p, 0), "longest must be a whole number, from 1 to 3"),
-        (lambda p: inference.compare_halves(p, by="weeks"), "by"),
+        (lambda p: inference.compare_halves(p, by="weeks"), "by must be one of 'rounds', 'matches'; got 'weeks'"),
         (lambda p: inference.count_by_half(p, by="weeks"), "by must be one of 'rounds', 'matches'; got 'weeks'"),
         (lambda p: inference.compare_memories(p, draws=0), "draws must be a whole number, 1 or more"),
         (lambda p: p.of("nobody"), "player 'nobody' is not in the log; its players are 1, 2"),
@@ -219,7 +220,7 @@ def test_who_changes_is_found_and_who_does_not_is_not() -> None:
         (lambda p: inference.fit_counts(-inference.count(p, 1)), "counts must be .* cooperations and defections"),
     ],
 )
-def test_bad_input_is_named(call: object, message: str, rng: np.random.Generator) -> None:
+def test_bad_input_is_named(call: Callable[[inference.Plays], object], message: str, rng: np.random.Generator) -> None:
     plays = inference.from_actions(rng.integers(0, 2, (3, 8, 2)))
     with pytest.raises((ValueError, TypeError), match=message):
-        call(plays)  # type: ignore[operator]
+        call(plays)

@@ -1,8 +1,8 @@
 """Strategies read from play: what did they play, what does it enforce, and how would one exploit it?
 
 `plays` has logs, `counts` how often a player did what; `tables` fits a table of each memory, `memories` decides which
-memory it takes and whether a player changes, `mixtures` who of many plays which strategy; `readout` puts what was
-fitted through the exact engine; `play` makes logs.
+memory it takes and whether a player changes; `play` makes logs. What a table enforces and what exploits it, the rooms
+of exact results say.
 """
 
 from ipd_theory.inference.counts import count, count_by_half, shortened

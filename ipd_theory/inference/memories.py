@@ -20,7 +20,7 @@ for long play (Anderson & Goodman 1957), and for short play the tests of this ro
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -30,7 +30,7 @@ from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory.inference.counts import count, count_by_half, labels, merged
 from ipd_theory.inference.plays import Plays
-from ipd_theory.inference.tables import UNIFORM, log_evidence
+from ipd_theory.inference.tables import UNIFORM, at_its_best, log_evidence
 
 AT_ONCE = 2**21  # numbers that are drawn at a time
 
@@ -121,7 +121,7 @@ def compare_halves(
     plays: Plays,
     memory: int = 1,
     *,
-    by: Literal["rounds", "matches"] = "rounds",
+    by: str = "rounds",
     draws: int = 999,
     seed: int = 0,
 ) -> RatioTest:
@@ -130,12 +130,12 @@ def compare_halves(
     Args:
         plays: the log; each player has a table of its own.
         memory: outcomes remembered, 0 to 3.
-        by: whether early is the first half of the rounds of each match, or the first half of a player's matches.
+        by: `rounds`, early is the first half of the rounds of each match, or `matches`, of a player's matches.
         draws: from which the p-value is found.
         seed: of the draws.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or `by` is something else.
     """
     _held(draws, seed)
     halves = count_by_half(plays, memory, by)  # [2, players, h, 2]
@@ -171,15 +171,15 @@ def ratio_test(counts: np.ndarray, coarse: np.ndarray, *, draws: int, seed: int)
     freedom = int((np.count_nonzero(visits, -1) - 1).sum())
     if not freedom:
         return RatioTest(0.0, 0, 1.0)
-    best = (_entropy(cooperations, total)).sum()
-    fine = _entropy(yes, visits).sum()
+    best = at_its_best(cooperations, total).sum()
+    fine = at_its_best(yes, visits).sum()
     rng = np.random.default_rng(seed)
     at_once = max(1, AT_ONCE // visits.size)
     larger = 0
     for begin in range(0, draws, at_once):
         size = min(at_once, draws - begin)
         drawn = _drawn(rng, visits, cooperations, size)
-        larger += int((_entropy(drawn, visits).sum((-1, -2)) >= fine - 1e-9 * max(1.0, abs(fine))).sum())
+        larger += int((at_its_best(drawn, visits).sum((-1, -2)) >= fine - 1e-9 * max(1.0, abs(fine))).sum())
     return RatioTest(float(2 * (fine - best)), freedom, (1 + larger) / (1 + draws))
 
 
@@ -191,12 +191,6 @@ def _padded(x: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     by_class = np.zeros((len(x), sizes.size, sizes.max()), np.int64)
     by_class[:, coarse[order], place] = x[:, order]
     return by_class.reshape(-1, sizes.max())
-
-
-def _entropy(yes: np.ndarray, visits: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the likelihood of so many cooperations in so many visits, at its best probability."""
-    no = visits - yes
-    return special.xlogy(yes, yes) + special.xlogy(no, no) - special.xlogy(visits, visits)
 
 
 def _drawn(rng: np.random.Generator, visits: np.ndarray, cooperations: np.ndarray, size: int) -> np.ndarray:

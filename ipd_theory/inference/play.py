@@ -37,18 +37,14 @@ def play_out(
     actions = np.zeros((matches, rounds, 2), np.int8)
     for t in range(rounds):
         for i, (cooperate, _, _) in enumerate(sides):
-            batch = everyone if cooperate.ndim > 1 else ()
-            actions[:, t, i] = rng.random(matches) >= cooperate[(*_as_index(batch), states[i])]
+            match = (everyone,) if cooperate.ndim > 1 else ()
+            actions[:, t, i] = rng.random(matches) >= cooperate[(*match, states[i])]
         outcome = 2 * actions[:, t, 0] + actions[:, t, 1]
         seen = outcome, np.array(strategies.OUTCOME_SWAP)[outcome]
         for i, (_, moves, _) in enumerate(sides):
-            batch = everyone if moves.ndim > 3 else ()
-            states[i] = _drawn(moves[(*_as_index(batch), states[i], seen[i])], rng)
+            match = (everyone,) if moves.ndim > 3 else ()
+            states[i] = _drawn(moves[(*match, states[i], seen[i])], rng)
     return actions
-
-
-def _as_index(batch: np.ndarray | tuple[()]) -> tuple[np.ndarray, ...]:
-    return (batch,) if isinstance(batch, np.ndarray) else ()
 
 
 def _parts(name: str, strategy: ArrayLike | Automaton, matches: int) -> list[np.ndarray]:

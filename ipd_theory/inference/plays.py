@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import ArrayLike, Bool, Int
+from jaxtyping import ArrayLike, Int
 
 from ipd_theory import _checks
 from ipd_theory._arguments import checked, hold_fields
@@ -84,12 +84,9 @@ class Plays:
         if player not in self.players:
             few = ", ".join(self.players[:20]) + ", …" * (len(self.players) > 20)
             raise ValueError(f"player {player!r} is not in the log; its players are {few}")
-        return self._chosen(self.player == self.players.index(player), (player,))
-
-    def _chosen(self, runs: Bool[np.ndarray, " S"], players: tuple[str, ...]) -> "Plays":
-        rounds = np.repeat(runs, self.lengths)
-        numbers = np.zeros_like(self.player[runs]) if len(players) == 1 else self.player[runs]
-        return Plays(self.outcomes[rounds], self.lengths[runs], self.first[runs], self.match[runs], numbers, players)
+        runs = self.player == self.players.index(player)
+        outcomes, alone = self.outcomes[np.repeat(runs, self.lengths)], np.zeros_like(self.player[runs])
+        return Plays(outcomes, self.lengths[runs], self.first[runs], self.match[runs], alone, (player,))
 
 
 def _held(name: str, x: np.ndarray, low: int, high: int) -> None:

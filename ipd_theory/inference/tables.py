@@ -122,8 +122,13 @@ def interval(
 
 def log_likelihood(counts: np.ndarray) -> np.ndarray:
     """Return the logarithm of the chance of counts [..., h, 2] under their most likely table."""
-    visits = counts.sum(-1)
-    return np.asarray((special.xlogy(counts, counts).sum(-1) - special.xlogy(visits, visits)).sum(-1))
+    return np.asarray(at_its_best(counts[..., 0], counts.sum(-1)).sum(-1))
+
+
+def at_its_best(yes: np.ndarray, visits: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the chance of so many cooperations in so many visits, at their likeliest probability."""
+    no = visits - yes
+    return np.asarray(special.xlogy(yes, yes) + special.xlogy(no, no) - special.xlogy(visits, visits))
 
 
 def log_evidence(counts: np.ndarray, prior: tuple[float, float] = UNIFORM) -> np.ndarray:

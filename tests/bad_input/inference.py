@@ -51,6 +51,7 @@ INSIDE = {
     "inference.counts.labels": "is asked for memories that were looked at",
     "inference.tables.interval": "is given what `fit_counts` looked at",
     "inference.tables.log_likelihood": "is given what `fit_counts` looked at",
+    "inference.tables.at_its_best": "is given what `fit_counts` looked at",
     "inference.tables.log_evidence": "is given what `fit_counts` looked at",
     "inference.memories.reactive_labels": "is asked for memories that were looked at",
     "inference.memories.ratio_test": "is given what `count` returned",

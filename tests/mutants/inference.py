@@ -1,0 +1,73 @@
+"""Formulas of strategies read from play."""
+
+from tests.mutants import Mutant
+
+COUNTS, TABLES = "ipd_theory/inference/counts.py", "ipd_theory/inference/tables.py"
+MEMORIES, PLAY, PLAYS = (f"ipd_theory/inference/{name}.py" for name in ("memories", "play", "plays"))
+OF_PLAYS, OF_TABLES = "test_inference_plays.py", "test_inference_tables.py"
+
+MUTANTS = (
+    Mutant(
+        "rounds after a gap count at once",
+        COUNTS,
+        "(plays.first[run] == 0) | (position >= memory)",
+        "position >= 0",
+        OF_PLAYS,
+        "round_by_round",
+    ),
+    Mutant(
+        "the round before the last is read as the last",
+        COUNTS,
+        "code += 4 ** (back - 1) *",
+        "code += 4 ** (memory - back) *",
+        OF_PLAYS,
+        "round_by_round",
+    ),
+    Mutant("the first late round is early", COUNTS, "rounds.position >= turn", "rounds.position > turn", OF_TABLES),
+    Mutant("a run begins after its gap", PLAYS, "rounds[begin] - least", "0 * rounds[begin]", OF_PLAYS),
+    Mutant("the other side's actions stay one's own", PLAYS, "2 * played + played[..., ::-1]", "3 * played", OF_PLAYS),
+    Mutant("play that is made cooperates with 1 − p", PLAY, ">= cooperate[", "< cooperate[", OF_PLAYS, "made"),
+    Mutant(
+        "play that is made sees the first side's outcome from both",
+        PLAY,
+        "np.array(strategies.OUTCOME_SWAP)[outcome]",
+        "outcome",
+        OF_PLAYS,
+        "made",
+    ),
+    Mutant("the likelihood forgets defections", TABLES, "+ special.xlogy(no, no) ", "", OF_TABLES, "likelihood"),
+    Mutant("the evidence is not held to the prior", TABLES, "(after - special.betaln(*prior))", "after", OF_TABLES),
+    Mutant(
+        "the prior is left out of the posterior",
+        TABLES,
+        "stats.beta(yes + prior[0],",
+        "stats.beta(yes + 1e-9,",
+        OF_TABLES,
+    ),
+    Mutant(
+        "an interval leaves all on either side", TABLES, "after.ppf(outside / 2))", "after.ppf(outside))", OF_TABLES
+    ),
+    Mutant(
+        "draws are of another posterior",
+        TABLES,
+        ".beta(after[..., 0], after[..., 1]",
+        ".beta(after[..., 0], 1",
+        OF_TABLES,
+    ),
+    Mutant("G is the gain, not twice it", MEMORIES, "float(2 * (fine - best))", "float(fine - best)", OF_TABLES),
+    Mutant("the play is not one of the draws", MEMORIES, "(1 + larger) / (1 + draws)", "larger / draws", OF_TABLES),
+    Mutant(
+        "what is dealt may come again",
+        MEMORIES,
+        "left, rounds = left - dealt[..., k], rounds - visits[:, k]",
+        "rounds = rounds - 0 * visits[:, k]",
+        OF_TABLES,
+    ),
+    Mutant(
+        "reactive classes hold one's own actions",
+        MEMORIES,
+        "outcome[1] for outcome",
+        "outcome[0] for outcome",
+        OF_TABLES,
+    ),
+)
