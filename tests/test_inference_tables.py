@@ -186,10 +186,12 @@ def test_players_who_differ_are_not_taken_for_players_who_remember() -> None:
     tables_of = np.array([[0.9] * 5, [0.1] * 5]).repeat(20, 0)
     played = inference.play_out(tables_of, OTHER, matches=40, rounds=20, seed=21)
     names = [("a", "a's other")] * 20 + [("b", "b's other")] * 20
-    plays = inference.from_actions(played, names)
-    ours = inference.Plays(plays.outcomes, plays.lengths, plays.first, plays.match, plays.player, plays.players)
-    kept = ours._chosen(np.isin(ours.player, (0, 2)), ours.players)
-    assert inference.compare_memories(kept, 1).likeliest == "memory 0"
+    both = inference.from_actions(played, names).of("b", "a")
+    assert both.players == ("b", "a")
+    np.testing.assert_allclose(
+        inference.fit_table(both, 0, by_player=True).estimate[:, 0], [0.1, 0.9], atol=0.075
+    )  # 5 standard errors
+    assert inference.compare_memories(both, 1).likeliest == "memory 0"
     as_one = inference.from_actions(played).of("1")
     assert inference.compare_memories(as_one, 1).likeliest == "memory 1"
 
@@ -216,6 +218,7 @@ def test_who_changes_is_found_and_who_does_not_is_not() -> None:
         (lambda p: inference.count_by_half(p, by="weeks"), "by must be one of 'rounds', 'matches'; got 'weeks'"),
         (lambda p: inference.compare_memories(p, draws=0), "draws must be a whole number, 1 or more"),
         (lambda p: p.of("nobody"), "player 'nobody' is not in the log; its players are 1, 2"),
+        (lambda p: p.of("1", "1"), "players must be one or more, each named once"),
         (lambda p: inference.shortened(inference.count(p, 1), 2), "memory must be a whole number, from 0 to 1"),
         (lambda p: inference.fit_counts(-inference.count(p, 1)), "counts must be .* cooperations and defections"),
     ],

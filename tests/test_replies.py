@@ -161,6 +161,11 @@ def test_an_offset_of_all_payoffs_changes_no_best_reply(offset: float) -> None:
     np.testing.assert_array_equal(replies.best_responses(game, tft, discount=2 / 3).optimal, wanted)
     machine = automata.best_responses(game, automata.of_table(tft), discount=2 / 3)
     np.testing.assert_array_equal(machine.optimal, np.array(wanted)[[0, 1, 3, 2, 4]])
+    assert float(machine.value) == pytest.approx(3.0 + offset, abs=1e-9)
+    tenths = ipd.games.prisoners_dilemma(*(x + offset for x in (0.3, 0.0, 0.5, 0.1)))  # which an offset rounds
+    np.testing.assert_array_equal(replies.best_responses(tenths, tft, discount=2 / 3).optimal, wanted)
+    machine = automata.best_responses(tenths, automata.of_table(tft), discount=2 / 3)
+    np.testing.assert_array_equal(machine.optimal, np.array(wanted)[[0, 1, 3, 2, 4]])
     last_two = replies.best_responses(game, tft, horizon=2)
     np.testing.assert_array_equal(last_two.optimal[:, 0], [[1, 0], [0, 1]])
     assert float(last_two.value) == pytest.approx(4.0 + offset, abs=1e-9)
@@ -180,3 +185,12 @@ def test_advantages_that_vanish_in_the_limit_of_means_decide_as_in_fractions(num
     other = strategies.view(2, 1)  # an automaton's states are its own contexts
     machine = automata.best_responses(ipd.games.stag_hunt(), automata.of_table(q), discount=1.0)
     np.testing.assert_array_equal(machine.optimal, wanted[other])
+
+
+def test_what_takes_a_thousand_steps_to_pay_is_a_best_reply_in_the_limit_of_means() -> None:
+    """It forgives one cooperation in a thousand: that costs 1 a step till then and gains 2 in every step after."""
+    rarely = [1.0, 1.0, 0.0, 1 / 1024, 0.0]
+    wanted = replies.exact.best_responses(AXELROD, rarely).optimal.tolist()
+    assert wanted == [[1, 0]] * 5
+    assert replies.best_responses(AXELROD, rarely).optimal.tolist() == wanted
+    assert replies.best_responses(AXELROD, rarely, discount=0.99).optimal.tolist() != wanted

@@ -75,18 +75,22 @@ class Plays:
         return np.unique(self.match).size
 
     @checked
-    def of(self, player: str) -> "Plays":
-        """Return what one player played.
+    def of(self, *players: str) -> "Plays":
+        """Return what some of the players played, in the order in which they are named.
 
         Raises:
-            ValueError: naming those there are, if there is no such player.
+            ValueError: naming those there are, if there is no such player, or none is named or one twice.
         """
-        if player not in self.players:
-            few = ", ".join(self.players[:20]) + ", …" * (len(self.players) > 20)
-            raise ValueError(f"player {player!r} is not in the log; its players are {few}")
-        runs = self.player == self.players.index(player)
-        outcomes, alone = self.outcomes[np.repeat(runs, self.lengths)], np.zeros_like(self.player[runs])
-        return Plays(outcomes, self.lengths[runs], self.first[runs], self.match[runs], alone, (player,))
+        if not players or len(set(players)) < len(players):
+            raise ValueError(f"players must be one or more, each named once; got {players}")
+        for player in players:
+            if player not in self.players:
+                few = ", ".join(self.players[:20]) + ", …" * (len(self.players) > 20)
+                raise ValueError(f"player {player!r} is not in the log; its players are {few}")
+        numbers = np.array([players.index(x) if x in players else -1 for x in self.players])[self.player]
+        runs = numbers >= 0
+        outcomes = self.outcomes[np.repeat(runs, self.lengths)]
+        return Plays(outcomes, self.lengths[runs], self.first[runs], self.match[runs], numbers[runs], players)
 
 
 def _held(name: str, x: np.ndarray, low: int, high: int) -> None:
