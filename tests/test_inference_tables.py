@@ -40,26 +40,26 @@ def test_estimates_are_shares_and_unvisited_contexts_are_said() -> None:
 
 
 def test_likelihoods_and_evidence_are_those_of_plain_python(rng: np.random.Generator) -> None:
-    """The evidence as a product of predictive probabilities (c + 1) / (n + 2), one action after the other."""
+    """The evidence as a product of predictive probabilities (c + a) / (n + a + b), one action after the other."""
     actions = rng.integers(0, 2, (4, 25, 2))
     plays = first_side(actions)
     for memory in (0, 1, 2):
         fit = inference.fit_table(plays, memory)
         seen: dict[tuple[tuple[int, int], ...], list[int]] = {}
-        log_likelihood, log_evidence = 0.0, 0.0
+        log_likelihood, log_evidence = 0.0, dict.fromkeys(((1.0, 1.0), (2.0, 0.5)), 0.0)
         contexts = ["·".join("CD"[a] + "CD"[b] for a, b in h) or "start" for h in histories(memory)]
         for match in actions:
             for t, (own, _) in enumerate(match):
                 context = tuple((int(a), int(b)) for a, b in match[max(t - memory, 0) : t])
                 c, d = seen.setdefault(context, [0, 0])
-                log_evidence += math.log(((c, d)[own] + 1) / (c + d + 2))
+                for prior in log_evidence:
+                    log_evidence[prior] += math.log(((c, d)[own] + prior[own]) / (c + d + sum(prior)))
                 seen[context][own] += 1
                 p = fit.estimate[contexts.index("·".join("CD"[a] + "CD"[b] for a, b in context) or "start")]
                 log_likelihood += math.log(1 - p if own else p)
         assert fit.log_likelihood == pytest.approx(log_likelihood)
-        assert tables.log_evidence(fit.counts) == pytest.approx(log_evidence)
-        asymmetric = inference.fit_table(plays, memory, prior=(2.0, 0.5))
-        assert tables.log_evidence(asymmetric.counts, (2.0, 0.5)) != pytest.approx(log_evidence)
+        for prior, wanted in log_evidence.items():
+            assert tables.log_evidence(fit.counts, prior) == pytest.approx(wanted)
 
 
 def histories(memory: int) -> list[tuple[tuple[int, int], ...]]:
@@ -171,6 +171,8 @@ def test_p_values_are_those_of_all_dealings() -> None:
             total += math.comb(6, k) * math.comb(5, 6 - k) / math.comb(11, 6)
     assert abs(drawn.p_value - total) < 4 * math.sqrt(total * (1 - total) / 20_000)
     assert drawn.freedom == 1
+    apart = memories.ratio_test(np.array([[[50, 0], [0, 50]]]), np.zeros(2, int), draws=99, seed=1)
+    assert apart.p_value == 1 / 100  # no dealing comes near: the play itself is the one in a hundred
 
 
 def test_reactive_classes_hold_the_others_actions_alone() -> None:
@@ -194,6 +196,17 @@ def test_players_who_differ_are_not_taken_for_players_who_remember() -> None:
     assert inference.compare_memories(both, 1).likeliest == "memory 0"
     as_one = inference.from_actions(played).of("1")
     assert inference.compare_memories(as_one, 1).likeliest == "memory 1"
+
+
+def test_halves_are_halves() -> None:
+    """Of four rounds two are early, of five the middle one is late; of three matches the first alone is early."""
+    defects = [0, 1, 1, 1]
+    four = inference.from_actions(np.stack([defects, [0] * 4], -1)[None]).of("1")
+    assert inference.count_by_half(four, 0)[:, 0, 0].tolist() == [[1, 1], [0, 2]]
+    five = inference.from_actions(np.stack([[*defects, 1], [0] * 5], -1)[None]).of("1")
+    assert inference.count_by_half(five, 0)[:, 0, 0].tolist() == [[1, 1], [0, 3]]
+    three = inference.from_actions(np.stack([[[0, 1], [1, 1], [0, 0]], np.zeros((3, 2), int)], -1)).of("1")
+    assert inference.count_by_half(three, 0, "matches")[:, 0, 0].tolist() == [[1, 1], [2, 2]]
 
 
 def test_who_changes_is_found_and_who_does_not_is_not() -> None:

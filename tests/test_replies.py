@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -187,10 +188,22 @@ def test_advantages_that_vanish_in_the_limit_of_means_decide_as_in_fractions(num
     np.testing.assert_array_equal(machine.optimal, wanted[other])
 
 
-def test_what_takes_a_thousand_steps_to_pay_is_a_best_reply_in_the_limit_of_means() -> None:
-    """It forgives one cooperation in a thousand: that costs 1 a step till then and gains 2 in every step after."""
-    rarely = [1.0, 1.0, 0.0, 1 / 1024, 0.0]
+@pytest.mark.parametrize("waiting", [2**10, 2**11, 2**14, 2**18])
+def test_what_takes_a_thousand_steps_to_pay_is_a_best_reply_in_the_limit_of_means(waiting: int) -> None:
+    """It forgives one cooperation in so many: that costs 1 a step till then and gains 2 in every step after."""
+    rarely = [1.0, 1.0, 0.0, 1 / waiting, 0.0]
     wanted = replies.exact.best_responses(AXELROD, rarely).optimal.tolist()
     assert wanted == [[1, 0]] * 5
     assert replies.best_responses(AXELROD, rarely).optimal.tolist() == wanted
     assert replies.best_responses(AXELROD, rarely, discount=0.99).optimal.tolist() != wanted
+
+
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_what_the_first_rate_tells_apart_no_later_one_decides(first: float) -> None:
+    """Cooperation gains at the first rate in one context, defection at the second in both; the other is tied till then."""
+
+    def gains(policy: jax.Array, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jnp.where(rate < 0.5, jnp.array([1.0, 0.0]), jnp.array([-1.0, -1.0])), jnp.array(1.0)
+
+    _, optimal = replies.best.policy_iteration(gains, jnp.full(2, first), jnp.array([0.1, 0.9]))
+    assert optimal.tolist() == [[True, False], [False, True]]

@@ -70,7 +70,7 @@ def count_by_half(plays: Plays, memory: int = 1, by: str = "rounds") -> Int[np.n
         plays: the log.
         memory: outcomes remembered, 0 to 3.
         by: `rounds`, the first half of the rounds of each match, or `matches`, the first half of a player's matches,
-            in the order of the log.
+            in the order of the log; the middle one of an odd number is late.
 
     Raises:
         ValueError: if the memory is longer, or `by` is something else.
@@ -86,7 +86,7 @@ def count_by_half(plays: Plays, memory: int = 1, by: str = "rounds") -> Int[np.n
         begin = np.searchsorted(of_match[0], np.arange(len(plays.players)))
         many = np.bincount(of_match[0], minlength=len(plays.players))
         rank = np.arange(of_match.shape[1]) - begin[of_match[0]]
-        late = (2 * rank >= many[of_match[0]])[inverse]
+        late = (rank >= many[of_match[0]] // 2)[inverse]
         turn = np.where(late, 0, plays.lengths)
     return _counted(plays, memory, turn, plays.lengths, 2)
 

@@ -185,7 +185,7 @@ MUTANTS = (
         "open_still = tied | (k == 0)",
         "open_still = tied | (k >= 0)",
         "test_replies.py",
-        "thousand",
+        "tells_apart",
     ),
     Mutant(
         "an offset of payoffs stays in the finite game",
