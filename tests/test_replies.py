@@ -200,7 +200,7 @@ def test_what_takes_a_thousand_steps_to_pay_is_a_best_reply_in_the_limit_of_mean
 
 @pytest.mark.parametrize("first", [0.0, 1.0])
 def test_what_the_first_rate_tells_apart_no_later_one_decides(first: float) -> None:
-    """Cooperation gains at the first rate in one context and ties in the other; defection gains at the second in both."""
+    """At the first rate cooperation gains in one context and ties in the other; at the second it loses in both."""
 
     def gains(policy: jax.Array, rate: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jnp.where(rate < 0.5, jnp.array([1.0, 0.0]), jnp.array([-1.0, -1.0])), jnp.array(1.0)

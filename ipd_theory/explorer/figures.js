@@ -159,6 +159,17 @@
     return [head, arrows, discs];
   }
 
-  Object.assign(E, { figure, entry, lineEntry, markEntry, marker, axes, lines, polygon, chainPicture, path, ticks, hull,
+  const STYLES = ["blue", "vermilion dash", "green dots", "pink dashdot", "orange long", "sky"];
+
+  /* How the five probabilities of `visited` [[step, table], …] move; the table below shows every so many steps. */
+  function chances(shown, stepWord, steps, visited, every = 1) {
+    const series = E.CONTEXTS.map((context, s) => ({ style: STYLES[s], label: say(`contexts.${context}`), points: visited.map(([m, table]) => [m, table[s]]) }));
+    shown.draw(lines(shown, { x: [0, steps], y: [0, 1], xLabel: stepWord, yLabel: say("page.probability") }, series));
+    shown.key(...series.map(lineEntry));
+    shown.table([stepWord, ...series.map(({ label }) => label)],
+      visited.filter(([m]) => m % every === 0).map(([m, table]) => [String(m), ...table.map((x) => E.cell(x))]));
+  }
+
+  Object.assign(E, { STYLES, chances, figure, entry, lineEntry, markEntry, marker, axes, lines, polygon, chainPicture, path, ticks, hull,
     cell: (x, digits = 4) => number(x, digits) });
 })(globalThis.Explorer);

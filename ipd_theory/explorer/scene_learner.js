@@ -4,7 +4,6 @@
 
   const { say, number, cell } = E;
   const MOST = 0.999; // at 1 a learner's gradient may be infinite
-  const STYLES = ["blue", "vermilion dash", "green dots", "pink dashdot", "orange long"];
 
   E.field("me", "strategy", "EXTORT(3)");
   E.field("rule", "choice", "naive", { among: ["naive", "lola"] });
@@ -121,7 +120,7 @@
     const earned = found.earned.slice(0, shown + 1), tables = found.tables.slice(0, shown + 1);
     drawReturns(open.returns, state, earned);
     drawPlane(open.plane, state, tables);
-    drawChances(open.chances, state, tables);
+    E.chances(open.chances, say("scenes.learner.step"), state.steps, tables.map((table, m) => [m, table]));
     return { answer: state.seen === "yes" ? revealed(state, found) : asked(state, found) };
   }
 
@@ -163,14 +162,6 @@
     figure.key(E.markEntry("square", "mark-first", say("scenes.learner.begins")), E.markEntry("disc", "mark-pair", say("scenes.learner.ends")));
     figure.table([say("scenes.learner.step"), say(`contexts.${state.across}`), say(`contexts.${state.up}`)],
       points.map((pair, m) => [String(m), ...pair.map((x) => cell(x))]));
-  }
-
-  function drawChances(figure, state, tables) {
-    const series = E.CONTEXTS.map((context, s) => ({ style: STYLES[s], label: say(`contexts.${context}`), points: tables.map((table, m) => [m, table[s]]) }));
-    figure.draw(E.lines(figure, { x: [0, state.steps], y: [0, 1], xLabel: say("scenes.learner.step"), yLabel: say("page.probability") }, series));
-    figure.key(...series.map(E.lineEntry));
-    figure.table([say("scenes.learner.step"), ...E.CONTEXTS.map((c) => say(`contexts.${c}`))],
-      tables.map((table, m) => [String(m), ...table.map((x) => cell(x))]));
   }
 
   E.scenes.push({

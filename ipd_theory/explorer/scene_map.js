@@ -2,7 +2,7 @@
 (function (E) {
   "use strict";
 
-  const { say, number, cell } = E;
+  const { say, number } = E;
   const SIZE = 100, TRAINING = 500, STEP = 0.1;
   const PLOT = { left: 52, bottom: 44, right: 12, top: 10 };
   /* What may go up: the field, its range, and whether in equal ratios. */
@@ -204,7 +204,8 @@
         if (path.length === TRAINING && open.key === key) {
           open.found = path[TRAINING - 1];
           open.earned = earned(state, open.found);
-          drawPath(open.path, state, path);
+          const shown = path.map((table, i) => [i + 1, table]).filter(([i]) => i % 5 === 0);
+          E.chances(open.path, say("scenes.map.step"), TRAINING, shown, 25);
           E.update();
           return;
         }
@@ -212,16 +213,6 @@
       open.working = requestAnimationFrame(slice);
     };
     open.working = requestAnimationFrame(slice);
-  }
-
-  function drawPath(figure, state, path) {
-    const styles = ["blue", "vermilion dash", "green dots", "pink dashdot", "orange long"];
-    const every = path.map((table, i) => [i + 1, table]).filter(([i]) => i % 5 === 0);
-    const series = E.CONTEXTS.map((context, s) => ({ style: styles[s], label: say(`contexts.${context}`), points: every.map(([i, table]) => [i, table[s]]) }));
-    figure.draw(E.lines(figure, { x: [0, TRAINING], y: [0, 1], xLabel: say("scenes.map.step"), yLabel: say("page.probability") }, series));
-    figure.key(...series.map(E.lineEntry));
-    figure.table([say("scenes.map.step"), ...E.CONTEXTS.map((c) => say(`contexts.${c}`))],
-      every.filter(([i]) => i % 25 === 0).map(([i, table]) => [String(i), ...table.map((x) => cell(x))]));
   }
 
   E.scenes.push({ id: "map", numbers, python, build, draw,

@@ -4,7 +4,6 @@
 
   const { say, number, percent, cell, el, svg } = E;
   const MOST = 6, POINTS = 80;
-  const STYLES = ["blue", "vermilion dash", "green dots", "pink dashdot", "orange long", "sky"];
 
   E.field("names", "strategies", "ALLC ALLD TFT WSLS GTFT", { most: MOST });
   E.field("rare", "choice", "none", { among: ["none", ...E.NAMES] });
@@ -105,7 +104,7 @@
   }
 
   function drawShares(figure, state, { names, path }) {
-    const series = names.map((text, i) => ({ style: STYLES[i], label: E.called(text), points: path.map((x, t) => [(t / POINTS) * state.time, x[i]]) }));
+    const series = names.map((text, i) => ({ style: E.STYLES[i], label: E.called(text), points: path.map((x, t) => [(t / POINTS) * state.time, x[i]]) }));
     figure.draw(E.lines(figure, { x: [0, state.time], y: [0, 1], xLabel: say("scenes.population.time"), yLabel: say("scenes.population.share") }, series));
     figure.key(...series.map(E.lineEntry));
     figure.table([say("scenes.population.time"), ...names.map(short)],
@@ -133,7 +132,7 @@
       markerUnits: "userSpaceOnUse", orient: "auto" }, svg("path", { d: "M0 0L8 4L0 8Z", class: "head" }))), arrows,
     names.map((text, i) => {
       const [x, y] = centre[i], out = y < 165 ? -1 : 1;
-      return [svg("circle", { cx: x, cy: y, r: radius[i], class: `disc ${STYLES[i]}` }),
+      return [svg("circle", { cx: x, cy: y, r: radius[i], class: `disc ${E.STYLES[i]}` }),
         svg("text", { x, y: y + out * (radius[i] + 11) + 4, "text-anchor": "middle" }, `${short(text)} ${percent(rareMutation[i])}`)];
     }));
     figure.table([say("scenes.population.resident"), ...names.map(short), say("page.shareOfTime")],
