@@ -292,7 +292,7 @@ def test_no_number_is_cut_at_eighty_columns(refused, verdicts, monkeypatch, caps
 def test_verdicts_do_not_depend_on_the_units_of_payoffs(scale, small):
     """A learner in other units learns alike if its step is in the inverse ones."""
     game = trials.games.MatrixGame(small.pomdp.game.payoffs * scale)
-    scaled = trials.trial("scaled", game, claims.learners.reinforce(2.0 / scale), (2, 2, 1))
+    scaled = trials.trial("scaled", game, trials.learners.reinforce(2.0 / scale), (2, 2, 1))
     [one], [two] = (claims.verify([M_FOS], [t], 1000, jax.random.key(0)) for t in (small, scaled))
     assert two.exact_holds
     np.testing.assert_allclose([two.bias, two.noise, two.z], [one.bias, one.noise, one.z], rtol=1e-6)

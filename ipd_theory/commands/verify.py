@@ -1,12 +1,14 @@
 """`ipd-theory verify`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from ipd_theory import _places
-from ipd_theory.commands.console import messages, print_json, print_table, progress_bar, results
+from ipd_theory.commands.certificate import write_certificate
+from ipd_theory.commands.console import file_to_write, messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.options import Count, Seed
 from ipd_theory.commands.strategy_argument import strategy
 
@@ -26,6 +28,7 @@ def verify(
     remember: bool = False,
     thorough: bool = False,
     meta_episodes: int | None = None,
+    certificate: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None,
     seed: Seed = 0,
     json: bool = False,
 ) -> None:
@@ -59,6 +62,9 @@ def verify(
         remember: Your player remembers across inner episodes.
         thorough: More problems, ten times the samples, and 65,536 trajectories in fractions; some minutes.
         meta_episodes: Meta-episodes to sample for each problem; 200,000, or ten times as many with --thorough.
+        certificate: Instead, write the proof in fractions that the one estimator named (COALA-PG if none) is unbiased,
+            for a player with memory and a learner that follows REINFORCE in probabilities at the rate 1/16. Entries of
+            --ego may be fractions such as 1/3; --game, --payoffs, --batch, --episodes and --length (1) name the rest.
         seed: Seed of the sampling, and of what is drawn for a problem of your own.
         json: Print the results as JSON on standard output, with the true gradient and the bias of each component.
     """
@@ -67,12 +73,23 @@ def verify(
         raise ValueError(f"--meta-episodes must be {LEAST} or more for the normal approximation; got {size}")
     if game and payoffs:
         raise ValueError("--game and --payoffs both name the game; give one of them")
+    if certificate is not None:
+        file_to_write("--certificate", certificate, (".json",))
+        unused = {"learner": learner, "remember": remember, "thorough": thorough, "meta-episodes": meta_episodes}
+        unused |= {"seed": seed, "json": json, "estimator twice": estimator[1:], "ego twice": ego[1:]}
+        if given := [f"--{name}" for name, value in unused.items() if value]:
+            raise ValueError(f"--certificate does not go together with {', '.join(given)}")
     import jax
 
     jax.config.update("jax_enable_x64", True)
     from ipd_theory.sampling import claims, trials
     from ipd_theory.sampling.estimators import ESTIMATORS, UNBIASED
 
+    if certificate is not None:
+        one = _estimator(estimator[0]) if estimator else ESTIMATORS[0]
+        stage = _stage(game or "axelrod", payoffs)
+        write_certificate(certificate, one, stage, (batch or 2, episodes or 2, length or 1), ego)
+        return
     held = [_estimator(name) for name in estimator] or list(ESTIMATORS)
     tried = list(trials.trials(thorough))
     if game or payoffs or learner or batch or episodes or length or ego or remember:
@@ -120,6 +137,19 @@ def _estimator(name: str) -> Any:
     return Estimator(name, found)
 
 
+def _stage(game: str, payoffs: tuple[float, ...]) -> Any:
+    """Return the stage game by its payoffs, or else by its name."""
+    import jax.numpy as jnp
+
+    from ipd_theory import games
+
+    if len(payoffs) not in (0, 4, 8):
+        raise ValueError(f"--payoffs must be four numbers R S T P, or eight; got {len(payoffs)}")
+    if len(payoffs) == 8:
+        return games.MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
+    return games.symmetric_game(*payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
+
+
 def _own_problem(
     game: str,
     payoffs: tuple[float, ...],
@@ -131,16 +161,10 @@ def _own_problem(
 ) -> Any:
     import jax.numpy as jnp
 
-    from ipd_theory import games
     from ipd_theory.sampling import trials
     from ipd_theory.sampling.learners import TabularLearner
 
-    if len(payoffs) not in (0, 4, 8):
-        raise ValueError(f"--payoffs must be four numbers R S T P, or eight; got {len(payoffs)}")
-    if len(payoffs) == 8:
-        stage = games.MatrixGame(jnp.array(payoffs).reshape(2, 2, 2))
-    else:
-        stage = games.symmetric_game(*payoffs) if payoffs else getattr(games, game.replace("-", "_"))()
+    stage = _stage(game, payoffs)
     named = {"reinforce": trials.REINFORCE, "actor-critic": trials.ACTOR_CRITIC}
     if learner not in named and ":" not in learner:
         raise ValueError(f"--learner must be {', '.join(named)} or FILE:NAME; got {learner!r}")

@@ -26,8 +26,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.special import ndtri
 
-from ipd_theory import _checks, games, strategies
-from ipd_theory.sampling import fractions, learners
+from ipd_theory import _checks, strategies
+from ipd_theory.sampling import fractions
 from ipd_theory.sampling._held import check_each, check_sizes, held
 from ipd_theory.sampling.enumeration import (
     Enumeration,
@@ -37,8 +37,8 @@ from ipd_theory.sampling.enumeration import (
     true_gradient,
 )
 from ipd_theory.sampling.estimators import EgoPlay, Estimator
-from ipd_theory.sampling.shaping_pomdp import ShapingPOMDP, estimates, play
-from ipd_theory.sampling.trials import Trial, ego_play
+from ipd_theory.sampling.shaping_pomdp import estimates, play
+from ipd_theory.sampling.trials import Trial, ego_play, rational_problem
 
 FALSE_ALARM = 1e-3
 TOLERANCE = 1e-12
@@ -315,16 +315,13 @@ def unbiased_in_fractions(estimator: Estimator, shape: tuple[int, int, int] = (2
     shape = check_sizes(shape)
     if estimator.sees_all:
         return None
-    rule = learners.reinforce_in_probabilities(Fraction(1, 16))
-    # Not a game with T − R = P − S: there an inner episode of one step cannot be shaped.
-    pomdp = ShapingPOMDP(games.axelrod(), rule, jnp.full(5, 0.5), *shape, remember_across_episodes=True)
-    ego = fractions.exact([["1/3", "2/5", "3/7", "1/2", "5/8"]])
-    everything = fractions.enumerate_rationally(pomdp, (1, 5), fractions.exact(["1/2", "2/3", "1/3", "3/5", "2/5"]))
+    problem = rational_problem(shape=shape)
+    everything = problem.enumerate()
     try:
         if not treats_trajectories_alike(estimator, shape):
             return None
-        mean = fractions.expectation(everything, ego, estimator)
+        mean = fractions.expectation(everything, problem.ego[None], estimator)
     except Exception:  # what a user's function raises that does not know fractions
         return None
     exact = all(isinstance(x, Fraction) for x in mean)
-    return mean == fractions.true_gradient(everything, ego) if exact else None
+    return mean == fractions.true_gradient(everything, problem.ego[None]) if exact else None

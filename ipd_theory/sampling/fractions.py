@@ -14,6 +14,7 @@ with W± the weights of the steps at which ego cooperated or defected in entry i
 probability space: ∇ is the derivative in p, where ∇ log π is rational.
 """
 
+import math
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -82,9 +83,10 @@ def enumerate_rationally(pomdp: ShapingPOMDP, ego_shape: tuple[int, int], learne
         strategies.memory_of(np.zeros(n), name=name)
         for name, n in (("ego_shape", h), ("learner_table", learner_table.size))
     )
+    count = math.comb(4 ** (M * T) + B - 1, B)
+    if count > MAX_META_EPISODES:
+        raise ValueError(f"there are {count:.3g} meta-episodes; at most {MAX_META_EPISODES} are summed in fractions")
     rows, orders = multisets(4 ** (M * T), B)
-    if len(rows) > MAX_META_EPISODES:
-        raise ValueError(f"there are {len(rows)} meta-episodes; at most {MAX_META_EPISODES} are summed in fractions")
     sides = meta_trajectories(pomdp, memory, learner_memory)
     ego, seen = ([np.asarray(x) for x in side] for side in sides)
     episode = np.arange(M)[:, None] if E > 1 else 0
@@ -131,7 +133,9 @@ def _ego(everything: RationalEnumeration, ego: Any) -> Objects:
     if ego.shape != everything.ego_shape:
         raise ValueError(f"ego has shape {ego.shape}; the meta-episodes were listed for {everything.ego_shape}")
     if not all(0 < p < 1 for p in ego.flat):
-        raise ValueError(f"ego must lie strictly between 0 and 1, where ∇log π exists; got {ego.tolist()}")
+        raise ValueError(
+            f"ego must lie strictly between 0 and 1, where ∇log π exists; got {[str(p) for p in ego.flat]}"
+        )
     return ego.ravel()
 
 

@@ -1,7 +1,8 @@
 """Problems small enough to list every meta-episode, on which estimators are held to their claims."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,10 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, games
 from ipd_theory.games import MatrixGame
-from ipd_theory.sampling import learners
+from ipd_theory.sampling import fractions, learners
 from ipd_theory.sampling._held import check_sizes, held
 from ipd_theory.sampling.estimators import EgoPlay
+from ipd_theory.sampling.fractions import Objects, RationalEnumeration
 from ipd_theory.sampling.learners import Seen, TabularLearner
 from ipd_theory.sampling.shaping_pomdp import MetaEpisodes, ShapingPOMDP, ego_tables
 
@@ -102,3 +104,60 @@ def _known(ego: Seen, tables: Float[Array, "M h"], values: Float[Array, "M h"]) 
     p = tables[episode, ego.contexts]
     log_probabilities = jnp.log(jnp.where(ego.actions == 0, p, 1 - p))
     return EgoPlay(*ego, log_probabilities, values[episode, ego.contexts])
+
+
+class RationalProblem(NamedTuple):
+    """A shaping problem in fractions: ego remembers across inner episodes, its learner is REINFORCE in probabilities.
+
+    Attributes:
+        game: a two-player game; its payoffs count at their exact values.
+        shape: (B, M, T).
+        learning_rate: η, the learner's.
+        ego, learner: [5] cooperation probabilities at the start and after CC, CD, DC, DD, ego's inside (0, 1).
+    """
+
+    game: MatrixGame
+    shape: tuple[int, int, int]
+    learning_rate: Fraction
+    ego: Objects
+    learner: Objects
+
+    def enumerate(self) -> RationalEnumeration:
+        """List every meta-episode with its exact probability, ego's part left out."""
+        rule = learners.reinforce_in_probabilities(self.learning_rate)
+        start = jnp.full(self.learner.size, 0.5)  # only its size counts
+        pomdp = ShapingPOMDP(self.game, rule, start, *self.shape, remember_across_episodes=True)
+        return fractions.enumerate_rationally(pomdp, (1, self.ego.size), self.learner)
+
+
+@held
+def rational_problem(
+    game: MatrixGame | None = None,
+    shape: tuple[int, int, int] = (2, 2, 1),
+    *,
+    learning_rate: Any = "1/16",
+    ego: Any = ("1/3", "2/5", "3/7", "1/2", "5/8"),
+    learner: Any = ("1/2", "2/3", "1/3", "3/5", "2/5"),
+) -> RationalProblem:
+    """Return a problem whose numbers are fractions.
+
+    Args:
+        game: Axelrod's prisoner's dilemma if not given; with T − R = P − S one step cannot be shaped.
+        shape: (B, M, T), small: there are 4^{MT} trajectories, taken B at a time.
+        learning_rate: η of the learner, a number or a text such as "1/16", small enough to keep it in [0, 1].
+        ego: [5] numbers or texts strictly between 0 and 1.
+        learner: [5] numbers or texts from 0 to 1, where it starts.
+
+    Raises:
+        ValueError: if a number is no fraction or out of range, or the game has not two players.
+    """
+    game = games.axelrod() if game is None else game
+    _checks.two_players(game, batch=False)
+    tables = {"ego": fractions.exact(ego, "ego"), "learner": fractions.exact(learner, "learner")}
+    for name, table in tables.items():
+        if table.shape != (5,) or not all(0 <= p <= 1 for p in table):
+            raise ValueError(f"{name} must be [5] probabilities; got {[str(x) for x in table.flat]}")
+    rate = fractions.exact(learning_rate, "learning_rate")
+    if rate.shape or not rate.item() >= 0:
+        raise ValueError(f"learning_rate must be one number, 0 or more; got {learning_rate!r}")
+    return RationalProblem(game, check_sizes(shape), rate.item(), tables["ego"], tables["learner"])

@@ -65,6 +65,10 @@ EXACT = {
     "weights": lambda: estimators.full,
 }
 OWN: dict[str, dict[str, Thunk]] = {
+    "sampling.certificates.certificate": {
+        "estimator": lambda: estimators.full,
+        "problem": lambda: trials.rational_problem(),
+    },
     "sampling.claims.sample": {
         "problem": problem,
         "held": lambda: [estimators.full],
@@ -175,4 +179,5 @@ MEANT = {
     "sampling.fractions.exact x a number": "it takes arrays of any shape",
     "sampling.fractions.exact name *": "what errors call it",
     "sampling.learners.reinforce_in_probabilities learning_rate a number": "0.5 is a step size",
+    "sampling.trials.rational_problem learning_rate a number": "0.5 is a step size",
 }

@@ -5,7 +5,7 @@ from tests.mutants import Mutant
 ESTIMATORS, DICE, POMDP = (f"ipd_theory/sampling/{name}.py" for name in ("estimators", "dice", "shaping_pomdp"))
 ENUMERATION, LEARNERS = (f"ipd_theory/sampling/{name}.py" for name in ("enumeration", "learners"))
 PREFIXES, FRACTIONS = (f"ipd_theory/sampling/{name}.py" for name in ("prefixes", "fractions"))
-CLAIMS = "ipd_theory/sampling/claims.py"
+CLAIMS, CERTIFICATES = (f"ipd_theory/sampling/{name}.py" for name in ("claims", "certificates"))
 
 MUTANTS = (
     Mutant(
@@ -191,5 +191,21 @@ MUTANTS = (
         "FALSE_ALARM / 2",
         "test_verify.py",
         "verdict",
+    ),
+    Mutant(
+        "a certificate lists ego's defections at its chances of cooperation",
+        CERTIFICATES,
+        "np.concatenate([problem.ego, 1 - problem.ego])",
+        "np.concatenate([problem.ego, problem.ego])",
+        "test_certificates.py",
+        "confirms",
+    ),
+    Mutant(
+        "a certificate is written whatever the mean",
+        CERTIFICATES,
+        "if mean != gradient:",
+        "if False:",
+        "test_certificates.py",
+        "get_none",
     ),
 )
