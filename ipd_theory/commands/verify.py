@@ -75,7 +75,12 @@ def verify(
         raise ValueError("--game and --payoffs both name the game; give one of them")
     if certificate is not None:
         file_to_write("--certificate", certificate, (".json",))
-        unused = {"learner": learner, "remember": remember, "thorough": thorough, "meta-episodes": meta_episodes}
+        unused: dict[str, object] = {
+            "learner": learner,
+            "remember": remember,
+            "thorough": thorough,
+            "meta-episodes": meta_episodes,
+        }
         unused |= {"seed": seed, "json": json, "estimator twice": estimator[1:], "ego twice": ego[1:]}
         if given := [f"--{name}" for name, value in unused.items() if value]:
             raise ValueError(f"--certificate does not go together with {', '.join(given)}")
