@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paper_figures import figure_12, figure_bias_variance, figure_convergence, figure_large_batch
+from paper_figures import figure_12, figure_bias_variance, figure_convergence, figure_design, figure_large_batch
 
 
 def nothing(done):
@@ -39,3 +39,11 @@ def test_sampled_means_lie_where_the_exact_ones_do():
     arrays = figure_large_batch.compute(settings, 0, nothing)
     z = (arrays["sampled"] - arrays["exact"]) / arrays["errors"]
     assert np.abs(z).max() < 5.2  # false-alarm rate 1e-6 for five components
+
+
+def test_the_best_weight_beats_every_estimator_at_every_count():
+    arrays = figure_design.compute(figure_design.Settings(problems=1, up_to_meta_episodes=100), 0, nothing)
+    coala, _, unaware, _ = arrays["errors"][:, 0]
+    assert (arrays["best_error"][0] < coala).all()
+    assert unaware[0] < coala[0]
+    assert (np.diff(arrays["best_weight"][0]) > 0).all()

@@ -9,6 +9,7 @@ import tyro
 from ipd_theory import _places
 from ipd_theory.commands.certificate import write_certificate
 from ipd_theory.commands.console import file_to_write, messages, print_json, print_table, progress_bar, results
+from ipd_theory.commands.design import print_design
 from ipd_theory.commands.options import Count, Seed
 from ipd_theory.commands.strategy_argument import strategy
 
@@ -28,6 +29,7 @@ def verify(
     remember: bool = False,
     thorough: bool = False,
     meta_episodes: int | None = None,
+    design: bool = False,
     certificate: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None,
     seed: Seed = 0,
     json: bool = False,
@@ -62,6 +64,8 @@ def verify(
         remember: Your player remembers across inner episodes.
         thorough: More problems, ten times the samples, and 65,536 trajectories in fractions; some minutes.
         meta_episodes: Meta-episodes to sample for each problem; 200,000, or ten times as many with --thorough.
+        design: Instead, print what the built-in estimators cost: their exact errors by the number of meta-episodes, the
+            weight of later inner episodes that has the least, and what the best baseline saves.
         certificate: Instead, write the proof in fractions that the one estimator named (COALA-PG if none) is unbiased,
             for a player with memory and a learner that follows REINFORCE in probabilities at the rate 1/16. Entries of
             --ego may be fractions such as 1/3; --game, --payoffs, --batch, --episodes and --length (1) name the rest.
@@ -75,15 +79,11 @@ def verify(
         raise ValueError("--game and --payoffs both name the game; give one of them")
     if certificate is not None:
         file_to_write("--certificate", certificate, (".json",))
-        unused: dict[str, object] = {
-            "learner": learner,
-            "remember": remember,
-            "thorough": thorough,
-            "meta-episodes": meta_episodes,
-        }
-        unused |= {"seed": seed, "json": json, "estimator twice": estimator[1:], "ego twice": ego[1:]}
-        if given := [f"--{name}" for name, value in unused.items() if value]:
-            raise ValueError(f"--certificate does not go together with {', '.join(given)}")
+        twice = {"estimator twice": estimator[1:], "ego twice": ego[1:]}
+        _alone("--certificate", learner=learner, remember=remember, thorough=thorough, meta_episodes=meta_episodes)
+        _alone("--certificate", seed=seed, json=json, design=design, **twice)
+    if design:
+        _alone("--design", estimator=estimator, meta_episodes=meta_episodes)
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -100,6 +100,9 @@ def verify(
     if game or payoffs or learner or batch or episodes or length or ego or remember:
         shape = (batch or 2, episodes or 2, length or 2)
         tried = [_own_problem(game or "prisoners-dilemma", payoffs, learner or "reinforce", shape, ego, remember, seed)]
+    if design:
+        print_design(tried, json)
+        return
     with progress_bar("verifying") as progress:
         verdicts = claims.verify(held, tried, size, jax.random.key(seed), progress)
         fractions = {
@@ -120,6 +123,12 @@ def verify(
         messages.print(f"a claim fails in {len(failed)} of {len(verdicts)} checks", style="bold red", soft_wrap=True)
         sys.exit(1)
     messages.print(f"all claims hold ({size:,} sampled meta-episodes a problem, false-alarm rate 0.001 a run)")
+
+
+def _alone(option: str, **others: object) -> None:
+    """Raise `ValueError` if an option is given together with some that it does not heed."""
+    if given := [f"--{name.replace('_', '-')}" for name, value in others.items() if value]:
+        raise ValueError(f"{option} does not go together with {', '.join(given)}")
 
 
 def _loaded(option: str, place: str) -> Any:

@@ -85,6 +85,11 @@ OWN: dict[str, dict[str, Thunk]] = {
         "estimator": lambda: estimators.full,
         "seen": lambda: trials.ego_play(problem(), everything().episodes),
     },
+    "sampling.design.best_baseline": LISTED,
+    "sampling.design.designed": {"problem": problem},
+    "sampling.design.term_moments": LISTED,
+    "sampling.design.with_baseline": {"estimator": lambda: estimators.full, "baseline": lambda: jnp.zeros((2, 1, 5))},
+    "sampling.design.with_weight": {"weight": lambda: 0.5},
     "sampling.dice.dice": {"log_probabilities": lambda: jnp.zeros((2, 3)), "rewards": lambda: jnp.ones((2, 3))},
     "sampling.dice.joint_log_probabilities": {
         "ego_logits": lambda: jnp.zeros(5),

@@ -5,7 +5,7 @@ from tests.mutants import Mutant
 ESTIMATORS, DICE, POMDP = (f"ipd_theory/sampling/{name}.py" for name in ("estimators", "dice", "shaping_pomdp"))
 ENUMERATION, LEARNERS = (f"ipd_theory/sampling/{name}.py" for name in ("enumeration", "learners"))
 PREFIXES, FRACTIONS = (f"ipd_theory/sampling/{name}.py" for name in ("prefixes", "fractions"))
-CLAIMS, CERTIFICATES = (f"ipd_theory/sampling/{name}.py" for name in ("claims", "certificates"))
+CLAIMS, CERTIFICATES, DESIGN = (f"ipd_theory/sampling/{name}.py" for name in ("claims", "certificates", "design"))
 
 MUTANTS = (
     Mutant(
@@ -207,5 +207,37 @@ MUTANTS = (
         "if False:",
         "test_certificates.py",
         "get_none",
+    ),
+    Mutant(
+        "the best weight leaves out how the two terms vary together",
+        DESIGN,
+        "(signal - self.spread[0, 1])",
+        "(signal - 0 * self.spread[0, 1])",
+        "test_design.py",
+        "no_better_weight",
+    ),
+    Mutant(
+        "the error counts the terms' covariance once",
+        DESIGN,
+        "2 * weight * both",
+        "weight * both",
+        "test_design.py",
+        "whole_estimate",
+    ),
+    Mutant(
+        "the baseline weighs scores by visits, not by their squares",
+        DESIGN,
+        'jnp.einsum("n,nmth->mth", P, S**2)',
+        'jnp.einsum("n,nmth->mth", P, jnp.abs(S))',
+        "test_design.py",
+        "no_other_baseline",
+    ),
+    Mutant(
+        "the terms' best baselines stay on",
+        DESIGN,
+        "if less_baselines:",
+        "if not less_baselines:",
+        "test_design.py",
+        "best_together",
     ),
 )
