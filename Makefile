@@ -29,7 +29,7 @@ test-peers: ## against Axelrod, EGTtools, Gambit and QuantEcon, in an environmen
 
 test-browser: $(VENV)/.installed ## the explorer, in the Chromium that is on the path or in IPD_THEORY_CHROMIUM
 	$(BIN)/python -m pip install --quiet --editable '.[test,browser]'
-	$(BIN)/pytest tests/browser -m browser --durations=15
+	$(BIN)/pytest tests/browser -n 2 --dist worksteal -m browser --durations=15
 
 lint: $(VENV)/.installed ## ruff: rules and layout
 	$(BIN)/ruff check .

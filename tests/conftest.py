@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("repeatable")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile lightly where slow tests are left out, before anything is compiled."""
-    if config.option.markexpr.startswith("not slow") and jax.__version_info__ < (0, 11):
+    if config.option.markexpr.startswith(("not slow", "browser")) and jax.__version_info__ < (0, 11):
         os.environ.setdefault("XLA_FLAGS", LIGHT)
 
 

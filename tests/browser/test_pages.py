@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipd_theory.drawing import style
-from tests.browser.test_numbers import random_fragment
+from tests.browser.random_scenes import fragments
 
 SCENES = ("pair", "learner", "map", "population", "batch", "sandbox")
 INTERACTIVE = "main :is(a, button, select, input, summary), nav a"
@@ -39,8 +39,8 @@ def test_every_scene_opens_and_says_an_answer(
 def test_a_state_survives_the_way_through_the_address(scene: str, opened: Callable[..., Any]):
     rng = np.random.default_rng(list(scene.encode()))
     page = opened(f"1/{scene}")
-    for _ in range(4):
-        page.evaluate("text => { location.hash = text }", random_fragment(page, scene, rng))
+    for random in fragments(page, scene, rng, 4):
+        page.evaluate("text => { location.hash = text }", random)
         page.wait_for_timeout(60)
         page.evaluate("Explorer.change({})")
         _settle(page)
@@ -185,12 +185,15 @@ MAP_TIMES = """async ([axis, frames]) => {
 
 
 def test_the_map_is_drawn_thirty_times_a_second(opened: Callable[..., Any]):
-    """All 10,000 cells computed and painted anew, the median of 40 frames; what goes up decides what it costs."""
+    """All 10,000 cells computed and painted anew, the median of 40 frames: 40 a second, a third more than is asked for.
+
+    What goes up decides what it costs: 0.3 to 12 ms on one core.
+    """
     page = opened("1/map")
     _settle(page)
     took = {axis: page.evaluate(MAP_TIMES, [axis, 40]) for axis in ("batch", "tremble", "discount")}
     print({axis: f"{milliseconds:.1f} ms" for axis, milliseconds in took.items()})
-    assert max(took.values()) < 1000 / 30, took
+    assert max(took.values()) < 1000 / 40, took
 
 
 def test_all_words_are_in_one_file(opened: Callable[..., Any]):
