@@ -1,26 +1,30 @@
 """Strategies read from play: what did they play, what does it enforce, and how would one exploit it?
 
 `plays` has logs, `counts` how often a player did what; `tables` fits a table of each memory, `memories` decides which
-memory it takes and whether a player changes; `play` makes logs. What a table enforces and what exploits it, the rooms
-of exact results say.
+memory it takes and whether a player changes, `mixtures` finds which part of the players plays which named strategy;
+`play` makes logs. What a table enforces and what exploits it, the rooms of exact results say.
 """
 
 from ipd_theory.inference.counts import count, count_by_half, shortened
 from ipd_theory.inference.memories import MemoryComparison, RatioTest, compare_halves, compare_memories
+from ipd_theory.inference.mixtures import MixtureFit, choose_mixture, fit_mixture
 from ipd_theory.inference.play import play_out
 from ipd_theory.inference.plays import Plays, from_actions, from_frame, from_matches, from_rollout, read
 from ipd_theory.inference.tables import TableFit, fit_counts, fit_table, posterior_tables
 
 __all__ = [
     "MemoryComparison",
+    "MixtureFit",
     "Plays",
     "RatioTest",
     "TableFit",
+    "choose_mixture",
     "compare_halves",
     "compare_memories",
     "count",
     "count_by_half",
     "fit_counts",
+    "fit_mixture",
     "fit_table",
     "from_actions",
     "from_frame",

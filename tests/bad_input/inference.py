@@ -32,6 +32,7 @@ GOOD: dict[str, Callable[[], Any]] = {
     "plays": _plays,
     "counts": lambda: np.ones((5, 2), int),
     "actions": lambda: ACTIONS,
+    "strategies": lambda: ("TFT", "ALLD"),
     "fit": lambda: inference.fit_table(_plays()),
 }
 OWN: dict[str, dict[str, Callable[[], Any]]] = {
@@ -46,6 +47,13 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     },
 }
 INSIDE = {
+    "inference.agreement.agreement": "is given what `fit_mixture` looked at",
+    "inference.agreement.whole_matches": "is given what `fit_mixture` looked at",
+    "inference.agreement.is_sure": "is given what `fit_mixture` looked at",
+    "inference.agreement.count_states": "is given what `fit_mixture` looked at",
+    "inference.mixtures.joint": "is given what `fit_mixture` looked at",
+    "inference.mixtures.climb": "is given what `fit_mixture` looked at",
+    "inference.mixtures.best_tremble": "is given what `fit_mixture` looked at",
     "inference.counts.placed": "places rounds for `count`",
     "inference.counts.merged": "adds up what `count` returned",
     "inference.counts.labels": "is asked for memories that were looked at",

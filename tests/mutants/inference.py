@@ -4,7 +4,9 @@ from tests.mutants import Mutant
 
 COUNTS, TABLES = "ipd_theory/inference/counts.py", "ipd_theory/inference/tables.py"
 MEMORIES, PLAY, PLAYS = (f"ipd_theory/inference/{name}.py" for name in ("memories", "play", "plays"))
+AGREEMENT, MIXTURES = "ipd_theory/inference/agreement.py", "ipd_theory/inference/mixtures.py"
 OF_PLAYS, OF_TABLES = "test_inference_plays.py", "test_inference_tables.py"
+OF_MIXTURES = "test_inference_mixtures.py"
 
 MUTANTS = (
     Mutant(
@@ -69,5 +71,61 @@ MUTANTS = (
         "outcome[1] for outcome",
         "outcome[0] for outcome",
         OF_TABLES,
+    ),
+    Mutant(
+        "a tremble leaves what was meant as it is",
+        MIXTURES,
+        "seen.meant + trembles[..., None] * (1 - 2 * seen.meant)",
+        "seen.meant * (1 - trembles[..., None])",
+        OF_MIXTURES,
+        "plain_python",
+    ),
+    Mutant(
+        "what is meant is counted as cooperation alone",
+        AGREEMENT,
+        "np.stack([c, 1 - c], -1)",
+        "np.stack([c, c], -1)",
+        OF_MIXTURES,
+        "plain_python",
+    ),
+    Mutant(
+        "an automaton begins each stretch anew",
+        AGREEMENT,
+        "state[here] = lead[before, state[before]]",
+        "state[here] = state[before]",
+        OF_MIXTURES,
+        "plain_python",
+    ),
+    Mutant(
+        "play after a gap counts as a match of its own",
+        AGREEMENT,
+        "np.asarray(plays.first) == 0",
+        "np.asarray(plays.first) >= 0",
+        OF_MIXTURES,
+        "gap",
+    ),
+    Mutant(
+        "the slope of the tremble forgets what is meant by halves",
+        MIXTURES,
+        "rounds * (1 - 2 * meant) / (meant +",
+        "rounds * np.sign(1 - 2 * meant) / (meant +",
+        OF_MIXTURES,
+        "disagreements",
+    ),
+    Mutant(
+        "shares are of rounds, not of players",
+        MIXTURES,
+        "shares = belongs.sum(1) / weights.sum(-1, keepdims=True)",
+        "shares = belongs.max(1) / belongs.max(1).sum(-1, keepdims=True)",
+        OF_MIXTURES,
+        "dense",
+    ),
+    Mutant(
+        "the criterion counts one parameter less",
+        MIXTURES,
+        "len(self.names) - 1 + (1 if",
+        "len(self.names) - 2 + (1 if",
+        OF_MIXTURES,
+        "simulated",
     ),
 )
