@@ -189,7 +189,7 @@ def _held(starts: int, bootstrap: int, level: float, seed: int) -> None:
 
 def _meant(given: Strategies) -> dict[str, np.ndarray | Automaton]:
     """Return tables and automata by name, each of which moves without chance."""
-    if isinstance(given, str) or not given:
+    if isinstance(given, str) or not isinstance(given, Sequence | Mapping) or not given:
         raise ValueError(f"strategies must be one or more names, or tables and automata by name; got {given!r}")
     if not isinstance(given, Mapping) and len(set(given)) < len(given):
         raise ValueError(f"strategies must be named once each; got {tuple(given)}")
