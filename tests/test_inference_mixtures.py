@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ipd_theory import automata, inference, strategies
-from ipd_theory.inference import agreement, mixtures
+from ipd_theory.inference import _agreement, mixtures
 
 OTHER = np.array([0.6, 0.7, 0.4, 0.6, 0.5])
 NAMES = ("TFT", "ALLD", "GRIM-AUTOMATON", "GTFT(0.3)", "TF2T")
@@ -60,13 +60,13 @@ def chance_by_hand(name: str, match: np.ndarray, tremble: float) -> float:
 
 @pytest.mark.parametrize("segment", [3, 2**10])
 def test_likelihoods_are_those_of_plain_python(segment: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agreement, "SEGMENT", segment)
+    monkeypatch.setattr(_agreement, "SEGMENT", segment)
     rng = np.random.default_rng(1)
     actions = rng.integers(0, 2, (4, 11, 2))
     actions[1, 7:] = -1
     plays = inference.from_actions(actions, [("a", "x"), ("a", "x"), ("b", "x"), ("b", "x")]).of("a", "b")
     meant = mixtures._meant(NAMES)
-    seen = agreement.agreement(plays, meant)
+    seen = _agreement.agreement(plays, meant)
     shares, trembles = np.array([0.1, 0.3, 0.2, 0.15, 0.25]), np.array([0.05, 0.1, 0.2, 0.3, 0.02])
     found = mixtures.joint(seen, shares[None], trembles[None])[0]
     for player, matches in enumerate(([actions[0], actions[1, :7]], [actions[2], actions[3]])):
@@ -89,7 +89,7 @@ def test_the_search_reaches_the_best_of_a_dense_one(shared: bool) -> None:
     plays = log_of({"TFT": 5, "ALLD": 3, "GTFT(0.3)": 4}, 0.1, 1, 6, seed=3)
     names = ("TFT", "ALLD", "GTFT(0.3)")
     fit = inference.fit_mixture(plays, names, shared=shared, bootstrap=2)
-    seen = agreement.agreement(plays, mixtures._meant(names))
+    seen = _agreement.agreement(plays, mixtures._meant(names))
     grid = np.linspace(0, 1, 41)
     shares = np.array([(a, b, 1 - a - b) for a in grid for b in grid if a + b <= 1 + 1e-9]).clip(0)
     error = np.linspace(0, 0.5, 41 if shared else 11)

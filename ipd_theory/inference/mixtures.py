@@ -22,7 +22,7 @@ from scipy import special
 from ipd_theory import _checks, automata, strategies
 from ipd_theory._arguments import checked
 from ipd_theory.automata import Automaton
-from ipd_theory.inference.agreement import Agreement, agreement, is_sure, whole_matches
+from ipd_theory.inference._agreement import Agreement, agreement, is_sure, whole_matches
 from ipd_theory.inference.plays import Plays
 
 AT_ONCE = 2**20  # numbers that are worked on at a time

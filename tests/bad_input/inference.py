@@ -47,10 +47,6 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     },
 }
 INSIDE = {
-    "inference.agreement.agreement": "is given what `fit_mixture` looked at",
-    "inference.agreement.whole_matches": "is given what `fit_mixture` looked at",
-    "inference.agreement.is_sure": "is given what `fit_mixture` looked at",
-    "inference.agreement.count_states": "is given what `fit_mixture` looked at",
     "inference.mixtures.joint": "is given what `fit_mixture` looked at",
     "inference.mixtures.climb": "is given what `fit_mixture` looked at",
     "inference.mixtures.best_tremble": "is given what `fit_mixture` looked at",

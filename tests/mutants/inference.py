@@ -4,7 +4,7 @@ from tests.mutants import Mutant
 
 COUNTS, TABLES = "ipd_theory/inference/counts.py", "ipd_theory/inference/tables.py"
 MEMORIES, PLAY, PLAYS = (f"ipd_theory/inference/{name}.py" for name in ("memories", "play", "plays"))
-AGREEMENT, MIXTURES = "ipd_theory/inference/agreement.py", "ipd_theory/inference/mixtures.py"
+AGREEMENT, MIXTURES = "ipd_theory/inference/_agreement.py", "ipd_theory/inference/mixtures.py"
 OF_PLAYS, OF_TABLES = "test_inference_plays.py", "test_inference_tables.py"
 OF_MIXTURES = "test_inference_mixtures.py"
 
