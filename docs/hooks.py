@@ -1,4 +1,4 @@
-"""What the site takes from the rest of the repository: notebooks as pages, the explorer, and formulas as MathML.
+"""What the site takes from the rest of the repository: notebooks as pages, the explorer, the plan of a term; formulas.
 
 Formulas become MathML while the site is built, so that a page needs no script and no network to show them.
 """
@@ -14,8 +14,10 @@ import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from sessions import linked_to_pages, plan
 
 ROOT = Path(__file__).parents[1]
+PLAN = "<!-- the sessions -->"
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
@@ -31,6 +33,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if path.suffix != ".py":
             files.append(File.generated(config, f"explorer/{path.name}", abs_src_path=str(path)))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the plan of a term where a page asks for it."""
+    return markdown.replace(PLAN, plan()) if PLAN in markdown else markdown
 
 
 def on_page_content(content: str, **_: Any) -> str:
@@ -51,7 +58,7 @@ def page(notebook: nbformat.NotebookNode, name: str) -> tuple[str, dict[str, byt
         text = cell.source if cell.cell_type == "markdown" else fenced(cell.source, "python")
         for output in cell.get("outputs", []):
             text += "\n\n" + shown(output, name, images)
-        text = re.sub(r"\]\((\d\d_\w+)\.ipynb", r"](\1.md", text.replace("](../ipd_theory/explorer/", "](../explorer/"))
+        text = linked_to_pages(text)
         parts.append(folded(text) if "solution" in cell.metadata.get("tags", []) else text)
     return "\n\n".join(parts), images
 

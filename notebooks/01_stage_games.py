@@ -5,6 +5,11 @@
 # by machine, mixed ones included; see why the prisoner's dilemma is a dilemma, and which games are not.
 # *Needs:* fractions and expectations. *Reading:* 30 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [one
+# round](../ipd_theory/explorer/index.html#1/pair?p=RANDOM&q=RANDOM&discount=0&R=3&S=0&T=5&P=1); with $\gamma = 0$
+# only the first round counts. Move both players' first sliders. Where can neither gain by moving alone, and is there
+# a place that both like better?
+#
 # Every number in the text is asserted in the cell beside it.
 
 # %%

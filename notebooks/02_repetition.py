@@ -5,6 +5,10 @@
 # threat carries it; draw all payoffs that equilibria can have, and watch the set grow with patience.
 # *Needs:* [notebook 1](01_stage_games.ipynb), geometric series. *Reading:* 35 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [grim meets
+# grim](../ipd_theory/explorer/index.html#1/pair?p=GRIM&q=GRIM&discount=0.3&R=3&S=0&T=5&P=1); drag $\gamma$. From
+# which patience on does neither gain by another strategy?
+#
 # Every number in the text is asserted in the cell beside it.
 
 # %%

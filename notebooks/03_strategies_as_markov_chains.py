@@ -5,6 +5,10 @@
 # each player gets, without rolling a die; see what one slip of the hand does to tit for tat. *Needs:* [notebook
 # 2](02_repetition.ipynb), matrices. *Reading:* 30 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [tit for tat meets
+# itself](../ipd_theory/explorer/index.html#1/pair?p=TFT&q=TFT&discount=1&R=3&S=0&T=5&P=1); predict it before you
+# drag: both cooperate all the time. What share of it is left when hands tremble once in a hundred rounds?
+#
 # Two players meet again and again, and each remembers only the last meeting. Who gets what in the long run? The
 # answer is exact, without a single simulated game: two strategies are a Markov chain with four states.
 #

@@ -6,6 +6,10 @@
 # change. *Needs:* [notebook 3](03_strategies_as_markov_chains.ipynb), determinants, derivatives. *Reading:* 40
 # minutes; exercises 45.
 #
+# *Play first*, in the explorer: [a coin against tit for
+# tat](../ipd_theory/explorer/index.html#1/pair?p=RANDOM&q=TFT); move one of the first player's five probabilities at
+# a time. Which one earns most for a small move?
+#
 # Every number in the text is asserted in the cell beside it.
 
 # %%

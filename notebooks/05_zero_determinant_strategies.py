@@ -5,6 +5,10 @@
 # and equalizers, with and without discounting; know what they cannot do; fit the nearest extortioner to a strategy.
 # *Needs:* [notebook 4](04_closed_form_and_gradient.ipynb). *Reading:* 35 minutes; exercises 45.
 #
+# *Play first*, in the explorer:
+# [extortion](../ipd_theory/explorer/index.html#1/pair?p=EXTORT%283%29&q=RANDOM&discount=1&R=3&S=0&T=5&P=1); move the
+# second player's sliders as you like. Can you leave the line, and where on it are you both best off?
+#
 # Every number in the text is asserted in the cell beside it. Payoffs are Axelrod's, (R, S, T, P) = (3, 0, 5, 1), as
 # in Press & Dyson's paper.
 

@@ -5,6 +5,11 @@
 # rivals, and from which discount on; find who beats a strategy that is none of these. *Needs:* [notebook
 # 2](02_repetition.ipynb) and [notebook 5](05_zero_determinant_strategies.ipynb). *Reading:* 35 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [tit for tat meets
+# itself](../ipd_theory/explorer/index.html#1/pair?p=TFT&q=TFT&discount=0.4&R=3&S=0&T=5&P=1);
+# drag $\gamma$, and read the table of best replies. From which patience on is it an answer to itself, and why later
+# than grim, whose threshold is one half?
+#
 # Give a strategy of the iterated prisoner's dilemma, and ask four questions:
 #
 # 1. What does it **enforce**, and what payoffs does it **leave** to its opponents?

@@ -5,6 +5,9 @@
 # compute fixation probabilities and the shares under rare mutation; know why tit for tat opens the door for others.
 # *Needs:* [notebook 6](06_best_replies_partners_and_rivals.ipynb). *Reading:* 40 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [a population](../ipd_theory/explorer/index.html#1/population?names=ALLC+ALLD+TFT);
+# predict it first: equal shares of unconditional cooperators, unconditional defectors and tit for tat. Who is left?
+#
 # Strategies that earn more spread. What spreads then, and does cooperation? We take the same few strategies through
 # five kinds of populations, each time first the exact answer, then a simulation that has to agree:
 #

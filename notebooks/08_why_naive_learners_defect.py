@@ -6,6 +6,9 @@
 # the same path. *Needs:* [notebook 4](04_closed_form_and_gradient.ipynb), derivatives. *Reading:* 35 minutes;
 # exercises 45.
 #
+# *Play first*, in the explorer: [a learner](../ipd_theory/explorer/index.html#1/learner?me=TFT); it climbs its own
+# payoff against your tit for tat. What will it have become, and what will you earn?
+#
 # Threats can carry cooperation ([notebook 2](02_repetition.ipynb)), evolution can find it ([notebook
 # 7](07_evolution_of_cooperation.ipynb)). What do players find who simply *improve*, a little at a time, each taking
 # the other for granted?

@@ -6,6 +6,10 @@
 # of choosing a rule. *Needs:* [notebook 8](08_why_naive_learners_defect.ipynb), second derivatives. *Reading:* 30
 # minutes; exercises 45.
 #
+# *Play first*, in the explorer: [a learner that looks
+# ahead](../ipd_theory/explorer/index.html#1/learner?me=RANDOM&rule=lola); it counts on your learning next, though
+# you never do. Predict, reveal, and change its look-ahead. What does it gain by a hope that is in vain?
+#
 # Everything is exact: returns, gradients and gradients through gradients; a sampled check comes last. Every number in
 # the text is asserted in the cell beside it.
 

@@ -6,6 +6,10 @@
 # discounting does. *Needs:* [notebook 9](09_learning_rules.ipynb), the score function (section 6 of [notebook
 # 8](08_why_naive_learners_defect.ipynb)). *Reading:* 40 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [the batch](../ipd_theory/explorer/index.html#1/batch); choose a step of one
+# trajectory. Which rewards, of which trajectories, did the action there help to bring about? Compare with what each
+# estimator credits.
+#
 # Reinforcement learning treats the other players as part of the scenery. But scenery that *learns* from us can be
 # shaped: what I do today changes what you will do tomorrow. COALA-PG, the policy gradient of [Meulemans et al.
 # (2025)](https://arxiv.org/abs/2410.18636), is the gradient that counts this correctly.

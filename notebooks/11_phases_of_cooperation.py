@@ -6,6 +6,10 @@
 # 9](09_learning_rules.ipynb); [notebook 10](10_coala_pg_in_fractions.ipynb) for section 4. *Reading:* 40 minutes;
 # exercises 60.
 #
+# *Play first*, in the explorer: [the phase map](../ipd_theory/explorer/index.html#1/map); move the share of naive
+# learners and the size of the batch. Where does unconditional defection lose its hold, and what do the agents of a
+# cell become?
+#
 # All returns and gradients are exact. Every number in the text is asserted in the cell beside it.
 
 # %%

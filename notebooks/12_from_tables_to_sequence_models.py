@@ -7,6 +7,10 @@
 # [5](05_zero_determinant_strategies.ipynb) and [6](06_best_replies_partners_and_rivals.ipynb) for section 6.
 # *Reading:* 40 minutes; exercises 45.
 #
+# *Play first*, in the explorer: [a strategy to be
+# read](../ipd_theory/explorer/index.html#1/sandbox?mine=0.9,0.95,0.2,0.6,0.3); five numbers that might come from a
+# log of play. What does it enforce, and what beats it?
+#
 # The other notebooks know everything: strategies are tables of five numbers, returns and gradients are exact. Here an
 # agent knows nothing but what it sees. It plays against co-players that learn while it plays, remembers a long
 # history, and improves by policy gradients from experience alone.

@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import parse_qsl
 
 import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
+
+from ipd_theory import games, strategies
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9]*.py"))
@@ -48,6 +51,34 @@ def test_pairs_are_in_step(source: Path) -> None:
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert not [output for cell in code for output in cell.outputs if output.output_type == "error"]
     assert all(output.metadata["image/png"]["alt"] for cell in code for output in execute.pictures(cell))
+
+
+EXPLORER = NOTEBOOKS.parent / "ipd_theory" / "explorer"
+LINK = re.compile(r"\]\(\.\./ipd_theory/explorer/index\.html#([^)]*)\)")
+
+
+def scenes() -> dict[str, list[str]]:
+    """Return the fields of each of the explorer's scenes."""
+    found = {}
+    for path in EXPLORER.glob("scene_*.js"):
+        [fields] = re.findall(r"fields: \[(.*?)\]", path.read_text())
+        found[path.stem.removeprefix("scene_")] = re.findall(r'"(\w+)"', fields)
+    return found
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_each_begins_with_a_scene_of_the_explorer(source: Path) -> None:
+    """Its address names a scene and fields that there are, and strategies that both sides know."""
+    [first, *_] = links = LINK.findall(source.read_text())
+    assert first in execute.read(source).cells[0].source
+    [version] = re.findall(r"VERSION = (\d+);", (EXPLORER / "page.js").read_text())
+    for link in links:
+        said, scene, settings = re.fullmatch(r"(\d+)/(\w+)(?:\?(.*))?", link).groups()
+        assert said == version
+        given = dict(parse_qsl(settings or "", strict_parsing=bool(settings)))
+        assert set(given) <= set(scenes()[scene])
+        for name in {"p", "q", "me", "mine"} & set(given):
+            strategies.named(given[name], game=games.axelrod(), discount=1.0)
 
 
 def posed(notebook: nbformat.NotebookNode) -> list[str]:

@@ -1,6 +1,7 @@
 """Every block of code on the site's pages runs, and prints what stands beneath it."""
 
 import contextlib
+import importlib.util
 import io
 import pkgutil
 import re
@@ -8,6 +9,7 @@ import shlex
 from pathlib import Path
 
 import jax
+import nbformat
 import numpy as np
 import pytest
 
@@ -19,7 +21,12 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 BLOCK = re.compile(r"^ *```(?P<kind>[^\n]*)\n(?P<body>.*?)^ *```$", re.DOTALL | re.MULTILINE)
+SPEC = importlib.util.spec_from_file_location("site_sessions", DOCS / "sessions.py")
+sessions = importlib.util.module_from_spec(SPEC)
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?")
+
+
+SPEC.loader.exec_module(sessions)
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -84,3 +91,18 @@ def test_every_public_module_has_its_place_in_the_reference() -> None:
     text = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     shown = re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)
     assert sorted(shown) == sorted(public - {"ipd_theory.__main__"})
+
+
+def test_the_plan_of_a_term_poses_every_exercise_and_shows_no_solution() -> None:
+    plan = sessions.plan()
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        one = sessions.session(nbformat.from_dict({"cells": cells}))
+        assert f"[{one.title}]({path.stem}.md)" in plan
+        posed = [cell.source for cell in cells if re.search(r"^\*\*Exercise \d", cell.source, re.MULTILINE)]
+        assert len(one.exercises) == len(posed) >= 3
+        assert 60 <= 10 + one.reading + one.exercising <= 120
+        assert "../explorer/index.html#1/" in one.play
+        assert one.play.endswith("?")
+        solutions = [cell.source for cell in cells if "solution" in cell.metadata.get("tags", [])]
+        assert not [text for text in solutions if text in plan]
