@@ -25,7 +25,8 @@ def explore(
     It is a folder of static pages, which needs neither a server nor the network.
 
     Args:
-        scene: What stands behind the page's address, as its button "Copy link" gives it: 1/pair?p=TFT&q=GRIM, say.
+        scene: What to open: 1/pair, 1/learner, 1/map, 1/population, 1/batch or 1/sandbox, and settings, as the page's
+            button "Copy link" writes them behind its address: '1/pair?p=TFT&q=GRIM', say.
         serve: Serve the pages to this machine until interrupted, instead of opening the file; nothing is opened.
         port: Where to serve; 0 for any that is free.
         print_path: Print where the page lies, and open nothing.

@@ -83,7 +83,7 @@
   function polygon(shape, game, { line, points = [], xLabel, yLabel }) {
     const corners = E.OUTCOMES.map((_, s) => E.payoffs(game).map((r) => r[s]));
     const all = corners.flat(), low = Math.min(...all), high = Math.max(...all), margin = 0.07 * (high - low || 1);
-    const range = [low - margin, high + margin];
+    const range = [low - margin, high + margin], middle = (low + high) / 2;
     const made = axes(shape, { x: range, y: range, xLabel, yLabel, square: true });
     const { px, py } = made;
     const nodes = [made.nodes, svg("path", { d: `${path(hull(corners), px, py)}Z`, class: "feasible" })];
@@ -95,7 +95,9 @@
     corners.forEach(([x, y], s) => names.set(`${x} ${y}`, [...(names.get(`${x} ${y}`) || []), E.OUTCOMES[s]]));
     for (const [at, said] of names) {
       const [x, y] = at.split(" ").map(Number);
-      nodes.push(svg("text", { x: px(x) + 5, y: py(y) - 5, class: "corner" }, said.join(" ")));
+      const below = x < middle && y < middle; // beside what lies between the corners
+      nodes.push(svg("text", { x: px(x) + (below ? -5 : 5), y: py(y) + (below ? 13 : -5), "text-anchor": below ? "end" : null,
+        class: "corner" }, said.join(" ")));
     }
     for (const { at: [x, y], style, mark, title } of points) {
       nodes.push(marker(mark, px(x), py(y), style, title));

@@ -118,7 +118,7 @@
     open.map.key(E.entry(E.svg("rect", { x: 1, y: 1, width: 22, height: 14, class: "key-leaves" }), say("scenes.map.leaves")),
       E.entry([E.svg("rect", { x: 1, y: 1, width: 22, height: 14, class: "key-holds" }), E.svg("path", { d: "M3 13L12 2M12 14L21 3", class: "key-hatch" })], say("scenes.map.holds")),
       E.entry([E.svg("rect", { x: 1, y: 1, width: 22, height: 14, class: "key-other" }), E.svg("circle", { cx: 12, cy: 8, r: 3, class: "key-dot" })], say("scenes.map.other")),
-      E.markEntry("disc", "mark-pair", say("scenes.map.here")));
+      E.markEntry("disc", "mark-cell", say("scenes.map.here")));
     open.leave = () => cancelAnimationFrame(open.working);
   }
 
@@ -164,7 +164,7 @@
       svg("text", { x: made.left - 7, y: made.py(place(up, x)) + 4, "text-anchor": "end" }, String(x))));
     const x = made.px(state.share), y = made.py(Math.min(1, Math.max(0, place(up, state[up.field]))));
     open.overlay.replaceChildren(made.nodes, ...marks, svg("path", { d: `M${x} ${made.top}V${made.top + made.h}M${made.left} ${y}H${made.left + made.w}`, class: "crosshair" }),
-      E.marker("disc", x, y, "mark-pair"));
+      E.marker("disc", x, y, "mark-cell"));
     open.overlay.setAttribute("aria-label", say("scenes.map.figure"));
     const drift = E.drift(E.game(state), settingsOf(state)), g = E.ofPool(drift, state.share, state.batch);
     open.map.table([say(`scenes.map.${state.axis}`), say("scenes.map.threshold")], critical.map((share, row) => [row, share])

@@ -63,8 +63,14 @@ def opened(chromium: Any, file_address: str) -> Iterator[Callable[..., Any]]:
     """Open an address, by default the file's, with what stands behind #; whatever the page complains of fails."""
     pages, said = [], []
 
-    def go(fragment: str = "", address: str = file_address, width: int = 1280, scheme: str = "light") -> Any:
-        page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce")
+    def go(
+        fragment: str = "",
+        address: str = file_address,
+        width: int = 1280,
+        scheme: str = "light",
+        motion: str = "reduce",
+    ) -> Any:
+        page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion=motion)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         page.on("requestfailed", lambda request: said.append(f"failed: {request.url}"))

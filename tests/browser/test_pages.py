@@ -172,6 +172,38 @@ def test_a_prediction_comes_before_the_walk(opened: Callable[..., Any]):
     assert "You predicted" in page.inner_text(".answer")
 
 
+MOVING = """() => [...document.querySelectorAll("*")].filter((x) => {
+  const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(x);
+  return transitionDuration !== "0s" || animationName !== "none" || scrollBehavior !== "auto";
+}).map((x) => x.tagName)"""
+COUNT_PICTURES = """() => {
+  window.pictures = 0;
+  const seen = new MutationObserver(() => { window.pictures += 1; });
+  seen.observe(document.querySelector("figure svg"), { childList: true });
+}"""
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_nothing_moves_where_motion_is_not_wanted(scene: str, opened: Callable[..., Any]):
+    page = opened(f"1/{scene}", motion="reduce")
+    _settle(page)
+    assert page.evaluate(MOVING) == []
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_walk_is_shown_at_once_where_motion_is_not_wanted(opened: Callable[..., Any]):
+    pictures = {}
+    for motion in ("reduce", "no-preference"):
+        page = opened("1/learner", motion=motion)
+        page.evaluate(COUNT_PICTURES)
+        page.get_by_role("button", name="Reveal").click()
+        page.wait_for_timeout(1800)
+        assert page.locator("figure").first.locator("tbody tr").count() == 61
+        pictures[motion] = page.evaluate("window.pictures")
+    assert pictures["reduce"] == 1
+    assert pictures["no-preference"] > 5
+
+
 MAP_TIMES = """async ([axis, frames]) => {
   const image = document.createElement("canvas").getContext("2d"), state = { ...Explorer.state, axis };
   const open = { image, pixels: image.createImageData(100, 100) }, times = [];

@@ -80,6 +80,25 @@ def test_learners(opened: Callable[..., Any], plain: dict[str, np.ndarray]):
         assert _differs(one["last"], tables[i, steps]) < allowed[i], i
 
 
+AGAIN = """(() => {
+  const text = Explorer.fragment(state), again = Explorer.read(text, Explorer.usualState());
+  return { text, same: JSON.stringify(again) === JSON.stringify(state) };
+})()"""
+
+
+@pytest.mark.parametrize("scene", ["pair", "learner", "map", "population", "batch", "sandbox"])
+def test_addresses_say_the_state(scene: str, opened: Callable[..., Any]):
+    page, rng = opened(f"1/{scene}"), np.random.default_rng(list(scene.encode()))
+    asked = fragments(page, scene, rng, COUNT)
+    state, found = shown(page, asked, AGAIN)
+    assert all(one["same"] for one in found)
+    assert max(len(one["text"]) for one in found) < 420
+    assert all(one["text"].startswith(f"#1/{scene}") for one in found)
+    assert len(np.unique(state["discount"])) == COUNT
+    other, _ = shown(page, [one["text"] for one in found], "null")
+    assert all(np.array_equal(other[name], values) for name, values in state.items())
+
+
 SETTINGS = (
     "{ discount: Math.min(state.discount, 0.999), rate: state.rate, steps: state.episodes, error: state.tremble }"
 )
