@@ -1,9 +1,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 PRESET ?= quick
+MINUTES ?= 30
 BIN := $(VENV)/bin
 
-.PHONY: help test test-slow test-hours test-peers test-browser lint types figures bench mutants docs notebooks notebooks-check clean
+.PHONY: help test test-slow test-hours test-peers test-browser lint types figures bench gpu mutants docs notebooks notebooks-check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +57,9 @@ figures: $(VENV)/.installed ## the theory figures, PRESET=quick or paper
 
 bench: $(VENV)/.installed ## speed against peers, as a table
 	$(BIN)/python -m tests.benchmarks
+
+gpu: $(VENV)/.installed ## everything that is owed to a GPU, resumable; MINUTES=30
+	$(BIN)/python -m tests.gpu --minutes $(MINUTES)
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) $(VENV)-peers figures site .pytest_cache .mypy_cache .ruff_cache .hypothesis
