@@ -2,7 +2,7 @@
 
 `plays` has logs, `counts` how often a player did what; `tables` fits a table of each memory, `memories` decides which
 memory it takes and whether a player changes, `mixtures` finds which part of the players plays which named strategy;
-`play` makes logs. What a table enforces and what exploits it, the rooms of exact results say.
+`readout` says what tables earn and enforce, what they are and what exploits them, with uncertainty; `play` makes logs.
 """
 
 from ipd_theory.inference.counts import count, count_by_half, shortened
@@ -10,6 +10,7 @@ from ipd_theory.inference.memories import MemoryComparison, RatioTest, compare_h
 from ipd_theory.inference.mixtures import MixtureFit, choose_mixture, fit_mixture
 from ipd_theory.inference.play import play_out
 from ipd_theory.inference.plays import Plays, from_actions, from_frame, from_matches, from_rollout, read
+from ipd_theory.inference.readout import ReadOut, Spread, read_out
 from ipd_theory.inference.tables import TableFit, fit_counts, fit_table, posterior_tables
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "MixtureFit",
     "Plays",
     "RatioTest",
+    "ReadOut",
+    "Spread",
     "TableFit",
     "choose_mixture",
     "compare_halves",
@@ -33,5 +36,6 @@ __all__ = [
     "play_out",
     "posterior_tables",
     "read",
+    "read_out",
     "shortened",
 ]

@@ -41,6 +41,7 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "inference.plays.from_frame": {"frame": lambda: {"round": [1, 2], "own": ["C", "D"], "other": ["D", "D"]}},
     "inference.plays.from_matches": {"matches": lambda: {(0, 1): [[("C", "D")]]}},
     "inference.plays.from_rollout": {"actions": lambda: np.zeros((3, 2, 4), int)},
+    "inference.readout.read_out": {"tables": lambda: np.full((2, 5), 0.5), "against": lambda: {"x": np.ones(5)}},
     "inference.play.play_out": {
         **dict.fromkeys(("first", "second"), ipd.strategies.tit_for_tat),
         **{"matches": lambda: 2, "rounds": lambda: 3, "seed": lambda: 0},
@@ -57,6 +58,7 @@ INSIDE = {
     "inference.tables.log_likelihood": "is given what `fit_counts` looked at",
     "inference.tables.at_its_best": "is given what `fit_counts` looked at",
     "inference.tables.log_evidence": "is given what `fit_counts` looked at",
+    "inference.readout.spread": "is given what `read_out` found",
     "inference.memories.reactive_labels": "is asked for memories that were looked at",
     "inference.memories.ratio_test": "is given what `count` returned",
 }

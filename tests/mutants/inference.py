@@ -7,6 +7,7 @@ MEMORIES, PLAY, PLAYS = (f"ipd_theory/inference/{name}.py" for name in ("memorie
 AGREEMENT, MIXTURES = "ipd_theory/inference/_agreement.py", "ipd_theory/inference/mixtures.py"
 OF_PLAYS, OF_TABLES = "test_inference_plays.py", "test_inference_tables.py"
 OF_MIXTURES = "test_inference_mixtures.py"
+READOUT, OF_READOUT = "ipd_theory/inference/readout.py", "test_inference_readout.py"
 
 MUTANTS = (
     Mutant(
@@ -127,5 +128,33 @@ MUTANTS = (
         "len(self.names) - 2 + (1 if",
         OF_MIXTURES,
         "simulated",
+    ),
+    Mutant(
+        "the other's cooperation is one's own", READOUT, "np.array(OTHER_C))", "np.array(OWN_C))", OF_READOUT, "rates"
+    ),
+    Mutant(
+        "what is not defined counts",
+        READOUT,
+        "share * np.maximum(many - 1, 0)",
+        "share * (len(values) - 1) + 0 * many",
+        OF_READOUT,
+        "not_defined",
+    ),
+    Mutant("who gets ahead is asked of the wrong side", READOUT, ", player=1).value", ").value", OF_READOUT, "margin"),
+    Mutant("a partner need not be nice", READOUT, "(nash & np.asarray(nice))", "(nash | np.asarray(nice))", OF_READOUT),
+    Mutant(
+        "the distance is its square", READOUT, "spread(jnp.sqrt(found.residual)", "spread(found.residual", OF_READOUT
+    ),
+    Mutant(
+        "near is the square of near", READOUT, "max(near**2, rounding)", "max(near, rounding)", OF_READOUT, "extorts"
+    ),
+    Mutant("the fair extort", READOUT, "(chi > 1 + rounding)", "(chi > 0)", OF_READOUT, "extorts"),
+    Mutant(
+        "an automaton answers the other action",
+        READOUT,
+        "p * (1 - q), (1 - p) * q",
+        "(1 - p) * q, p * (1 - q)",
+        OF_READOUT,
+        "point_masses",
     ),
 )
