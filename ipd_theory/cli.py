@@ -15,6 +15,7 @@ from ipd_theory.commands import endings, plain_text
 
 GROUPS = {
     "strategies, exactly": ("returns", "strategy", "classify", "derive", "evolve", "explore"),
+    "play that was recorded": ("fit",),
     "agents that learn, exactly": ("tournament", "phase"),
     "agents that learn from samples": ("verify", "train", "evaluate", "shaper", "watch"),
     "the paper": ("figures",),
@@ -26,6 +27,7 @@ first steps
   ipd-theory returns TFT WSLS --error 0.01
   ipd-theory strategy "extort(3)"
   ipd-theory evolve TFT ALLC ALLD --process moran --error 0.01
+  ipd-theory fit log.csv --mixture TFT ALLD WSLS
   ipd-theory derive return --q TFT --discount 1
   ipd-theory tournament --rules naive lola sos --plot meta-game.png
   ipd-theory tournament --strategies stewart-plotkin --game axelrod

@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "fingerprints",
         "payoff_sets",
         "tournaments",
+        "inference",
         "learning",
         "phases",
         "rl",

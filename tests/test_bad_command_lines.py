@@ -17,6 +17,7 @@ import pytest
 from ipd_theory import cli
 from ipd_theory.commands import command_line
 
+LOG = Path(__file__).with_name("log.csv")
 HUGE = "99999999999999999999"
 WRONG: dict[Any, tuple[str, ...]] = {
     int: ("x", "1.5", "nan", "-1", "0", HUGE, ""),
@@ -38,6 +39,10 @@ ALLOWED = {
     "evolve start 0": "nobody at first",
     "evolve intensity 0": "neutral",
     "evolve mutation 0": "no mutants",
+    "fit memory 0": "no outcome is remembered",
+    "fit margin 0": "a best reply exactly",
+    "fit closeness 0": "an extortioner exactly",
+    "fit agent 0": "the first agent",
     "watch agent 0": "the first agent",
     "train max_minutes inf": "no limit, as when it is not given",
     "train max_minutes 1e999": "no limit",
@@ -65,6 +70,7 @@ GOOD: dict[str, dict[str, list[str]]] = {
     "returns": {"p": ["TFT"], "q": ["TFT"]},
     "strategy": {"name": ["TFT"]},
     "classify": {"memory": ["--memory", "1"]},
+    "fit": {"file": [str(LOG)]},
     "evolve": {"strategies": ["TFT", "ALLD"]},
     "derive": {"quantity": ["return"], "q": ["--q", "1,1,0,1,0"], "p": ["--p", "1,1,0,1,0"]},
     "tournament": {"rules": ["--rules", "naive"], **{x: [f"--{x}", "2"] for x in ("seeds", "steps", "tail")}},

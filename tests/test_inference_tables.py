@@ -194,6 +194,11 @@ def test_players_who_differ_are_not_taken_for_players_who_remember() -> None:
         inference.fit_table(both, 0, by_player=True).estimate[:, 0], [0.1, 0.9], atol=0.075
     )  # 5 standard errors
     assert inference.compare_memories(both, 1).likeliest == "memory 0"
+    assert inference.compare_players(both, 0).p_value == 0.001
+    alike = inference.compare_players(both.of("a"), 1)
+    assert (alike.freedom, alike.p_value) == (0, 1.0)
+    halved = inference.from_actions(played[:20], [("a", "x")] * 10 + [("b", "y")] * 10).of("a", "b")
+    assert inference.compare_players(halved, 0).p_value > 0.01  # of one table: a false alarm in 100 seeds
     as_one = inference.from_actions(played).of("1")
     assert inference.compare_memories(as_one, 1).likeliest == "memory 1"
 

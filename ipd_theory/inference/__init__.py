@@ -6,12 +6,12 @@ memory it takes and whether a player changes, `mixtures` finds which part of the
 """
 
 from ipd_theory.inference.counts import count, count_by_half, shortened
-from ipd_theory.inference.memories import MemoryComparison, RatioTest, compare_halves, compare_memories
+from ipd_theory.inference.memories import MemoryComparison, RatioTest, compare_halves, compare_memories, compare_players
 from ipd_theory.inference.mixtures import MixtureFit, choose_mixture, fit_mixture
 from ipd_theory.inference.play import play_out
 from ipd_theory.inference.plays import Plays, from_actions, from_frame, from_matches, from_rollout, read
 from ipd_theory.inference.readout import ReadOut, Spread, read_out
-from ipd_theory.inference.tables import TableFit, fit_counts, fit_table, posterior_tables
+from ipd_theory.inference.tables import TableFit, fit_counts, fit_episodes, fit_table, posterior_tables
 
 __all__ = [
     "MemoryComparison",
@@ -24,9 +24,11 @@ __all__ = [
     "choose_mixture",
     "compare_halves",
     "compare_memories",
+    "compare_players",
     "count",
     "count_by_half",
     "fit_counts",
+    "fit_episodes",
     "fit_mixture",
     "fit_table",
     "from_actions",

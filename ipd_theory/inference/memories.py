@@ -143,6 +143,25 @@ def compare_halves(
     return ratio_test(fine, np.arange(halves.shape[2]).repeat(2), draws=draws, seed=seed)
 
 
+@checked
+def compare_players(plays: Plays, memory: int = 1, *, draws: int = 999, seed: int = 0) -> RatioTest:
+    """Return the test of whether all players play the same table.
+
+    Args:
+        plays: the log.
+        memory: outcomes remembered, 0 to 3.
+        draws: from which the p-value is found.
+        seed: of the draws.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+    _held(draws, seed)
+    counts = count(plays, memory)  # [players, h, 2]
+    fine = np.moveaxis(counts, 0, 1).reshape(1, -1, 2)
+    return ratio_test(fine, np.arange(counts.shape[1]).repeat(len(counts)), draws=draws, seed=seed)
+
+
 def _held(draws: int, seed: int) -> None:
     _checks.whole("draws", draws, 1)
     _checks.whole("seed", seed, 0, 2**32 - 1)

@@ -14,13 +14,13 @@ probabilities (Brown, Cai & DasGupta 2001).
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import ArrayLike, Bool, Float, Int
 from scipy import special, stats
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory.inference.counts import count
-from ipd_theory.inference.plays import Plays
+from ipd_theory.inference.plays import Plays, from_rollout
 
 UNIFORM = (1.0, 1.0)
 
@@ -106,6 +106,36 @@ def fit_counts(
         estimate = held[..., 0] / visits
     low, high = interval(held[..., 0], held[..., 1], level, (a, b))
     return TableFit(memory, held, estimate, low, high, level, (a, b))
+
+
+@checked
+def fit_episodes(
+    actions: Int[ArrayLike, "M T *axes 2 batch"],
+    memory: int = 1,
+    *,
+    player: int = 0,
+    level: float = 0.95,
+    prior: tuple[float, float] = UNIFORM,
+) -> TableFit:
+    """Return the table that one side of rollouts played in each inner episode, [M, h], all trajectories together.
+
+    An agent that remembers more, or who it plays with, plays different tables with different co-players: this is what
+    it does on average, in contexts as often as they occur.
+
+    Args:
+        actions: [M, T, …, 2, B], as `rl.rollout.MetaEpisode.actions` and `rl.evaluation.play_of` have them.
+        memory: outcomes remembered, 0 to 3.
+        player: whose, 0 for the ego and 1 for the co-player.
+        level, prior: as for `fit_table`.
+
+    Raises:
+        ValueError: as `from_rollout` and `fit_table`.
+    """
+    played = np.asarray(actions)
+    if played.ndim < 4 or len(played) == 0:
+        raise ValueError(f"actions must have the shape [M, T, ..., 2, B]; got {played.shape}")
+    counts = np.stack([count(from_rollout(episode, player), memory).sum(0) for episode in played])
+    return fit_counts(counts, level=level, prior=prior)
 
 
 def interval(

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, Float, Int, Shaped
+from jaxtyping import Array, ArrayLike, Float, Int, Key, Shaped
 
 from ipd_theory import _checks, strategies, zero_determinant
 from ipd_theory._arguments import checked
@@ -151,6 +151,54 @@ def watch(
     meet = jax.jit(lambda ego, co, key: train.meta_episode(config, ego, co, key))
     record = jax.tree.map(np.asarray, meet(ego, co_player, jax.random.key(seed)))
     return Watched(record.observations[:, :, 0, 0], record.actions[:, :, 0, :, 0], record.rewards[:, :, 0, :, 0])
+
+
+@checked
+def play_of(
+    run: str | Path,
+    agent: int = 0,
+    against: Literal["naive", "meta"] = "naive",
+    iteration: int | None = None,
+    *,
+    meta_episodes: int = 4,
+    seed: int = 0,
+) -> Int[np.ndarray, "M T E G 2 B"]:
+    """Return what an agent of a run's first seed and its co-players do, by inner episode: 0 to cooperate.
+
+    Args:
+        run: the run's folder, of agents with two actions.
+        agent: which meta agent, counted from 0.
+        against: fresh naive learners drawn from their initialisations, or the next meta agent of the pool.
+        iteration: which checkpoint; the latest if not given.
+        meta_episodes: E, each against the run's meta-batch of G co-players.
+        seed: of the play.
+
+    Raises:
+        ValueError: if the folder holds no run or no such checkpoint, there is no such agent or co-player, or no
+            meta-episode, or its environment is another than the iterated dilemma.
+    """
+    _checks.whole("seed", seed, 0, 2**32 - 1)
+    _checks.whole("meta_episodes", meta_episodes, 1)
+    config, _ = run_folder.read_config(Path(run))
+    _in_pool(config, agent)
+    if not isinstance(config.environment, IteratedDilemma):
+        raise ValueError(f"run {run} plays {type(config.environment).__name__}; it must play IteratedDilemma")
+    if against == "meta" and len(config.methods) < 2:
+        raise ValueError(f"against='meta' needs a pool of two meta agents or more; run {run} has one")
+    states = jax.tree.map(lambda x: x[0], runs.read_states(Path(run), iteration))
+    pool = states.naive if against == "naive" else states.meta
+    size = jax.tree.leaves(pool)[0].shape[0]
+
+    def episode(key: Key[Array, ""]) -> Int[Array, "M T G 2 B"]:
+        draw_key, play_key = jax.random.split(key)
+        fresh = jax.random.randint(draw_key, (config.meta_batch,), 0, size, jnp.int32)
+        which = fresh if against == "naive" else jnp.full_like(fresh, (agent + 1) % size)
+        co_players = CoPlayers(jax.tree.map(lambda x: x[which], pool), jnp.full(which.shape, against == "naive"))
+        return train.meta_episode(config, ego, co_players, play_key).actions
+
+    ego = jax.tree.map(lambda x: x[agent], states.meta)
+    played = jax.jit(lambda keys: jax.lax.map(episode, keys))(jax.random.split(jax.random.key(seed), meta_episodes))
+    return np.moveaxis(np.asarray(played), 0, 2)
 
 
 class Player:

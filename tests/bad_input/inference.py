@@ -28,6 +28,15 @@ def _runs() -> dict[str, Callable[[], Any]]:
     return {"outcomes": lambda: np.array([0, 3]), "lengths": lambda: np.array([2]), "players": lambda: ("x",), **zero}
 
 
+def _said() -> Any:
+    game = ipd.games.symmetric_game(R=3, S=0, T=5, P=1)
+    return inference.read_out(game, np.full((2, 2, 5), 0.5))
+
+
+def _episodes() -> Any:
+    return inference.fit_episodes(np.zeros((2, 3, 2, 4), int))
+
+
 GOOD: dict[str, Callable[[], Any]] = {
     "plays": _plays,
     "counts": lambda: np.ones((5, 2), int),
@@ -41,7 +50,10 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "inference.plays.from_frame": {"frame": lambda: {"round": [1, 2], "own": ["C", "D"], "other": ["D", "D"]}},
     "inference.plays.from_matches": {"matches": lambda: {(0, 1): [[("C", "D")]]}},
     "inference.plays.from_rollout": {"actions": lambda: np.zeros((3, 2, 4), int)},
+    "inference.tables.fit_episodes": {"actions": lambda: np.zeros((2, 3, 2, 4), int)},
     "inference.readout.read_out": {"tables": lambda: np.full((2, 5), 0.5), "against": lambda: {"x": np.ones(5)}},
+    "drawing.readings.reading": {"fit": lambda: inference.fit_table(_plays()), "said": _said},
+    "drawing.readings.enforcement": {"fit": _episodes, "said": _said, "payoffs": lambda: np.ones((2, 2))},
     "inference.play.play_out": {
         **dict.fromkeys(("first", "second"), ipd.strategies.tit_for_tat),
         **{"matches": lambda: 2, "rounds": lambda: 3, "seed": lambda: 0},
@@ -58,6 +70,8 @@ INSIDE = {
     "inference.tables.log_likelihood": "is given what `fit_counts` looked at",
     "inference.tables.at_its_best": "is given what `fit_counts` looked at",
     "inference.tables.log_evidence": "is given what `fit_counts` looked at",
+    "drawing.readings.show_tables": "draws what `enforcement` was given",
+    "drawing.readings.show_line": "draws what `enforcement` was given",
     "inference.readout.spread": "is given what `read_out` found",
     "inference.memories.reactive_labels": "is asked for memories that were looked at",
     "inference.memories.ratio_test": "is given what `count` returned",

@@ -157,4 +157,20 @@ MUTANTS = (
         OF_READOUT,
         "point_masses",
     ),
+    Mutant(
+        "players are compared as contexts",
+        MEMORIES,
+        "np.arange(counts.shape[1]).repeat(len(counts))",
+        "np.zeros(counts.shape[1] * len(counts), int)",
+        OF_TABLES,
+        "players",
+    ),
+    Mutant(
+        "inner episodes are all the first",
+        TABLES,
+        "from_rollout(episode, player)",
+        "from_rollout(played[0], player)",
+        "test_fit_command.py",
+        "inner_episode",
+    ),
 )
