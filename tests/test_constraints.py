@@ -1,4 +1,4 @@
-"""The versions that the figures were made with are named for all that they need, and are among those that we support."""
+"""The versions that the figures were made with are named for all that they need, and are among those we support."""
 
 import re
 import tomllib
