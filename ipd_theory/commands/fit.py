@@ -88,7 +88,7 @@ def fit(
             if given:
                 raise ValueError(f"{option} is for a log in a FILE; got {' '.join(given)} with --run")
     R, S, T, P = four_payoffs(payoffs)
-    asked = fit_words.Asked(memory, level, draws, margin, closeness, seed)
+    asked = fit_words.ReadingSettings(memory, level, draws, margin, closeness, seed)
     if run is not None:
         with warnings_in_one_line():
             read, picture = fit_run.facts(run, agent, iteration, meta_episodes, against, discount, asked)

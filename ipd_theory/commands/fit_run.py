@@ -5,7 +5,7 @@ from typing import Any
 
 from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.commands.console import messages, print_table, results
-from ipd_theory.commands.fit_words import Asked, read
+from ipd_theory.commands.fit_words import ReadingSettings, read
 from ipd_theory.commands.strategy_argument import table_or_automaton
 
 
@@ -16,7 +16,7 @@ def facts(
     meta_episodes: int,
     against: tuple[str, ...],
     discount: float | None,
-    asked: Asked,
+    asked: ReadingSettings,
 ) -> tuple[dict[str, Any], Any]:
     """Return what an agent of a run enforces on naive learners in each inner episode, and how to draw it."""
     from ipd_theory.rl import run_folder

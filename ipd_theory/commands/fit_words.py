@@ -6,7 +6,7 @@ from ipd_theory._words import mean_in_words, payoffs_in_words
 from ipd_theory.commands.console import print_table, progress_bar, results
 
 
-class Asked(NamedTuple):
+class ReadingSettings(NamedTuple):
     """What was asked of a reading (see `ipd_theory.inference.read_out`)."""
 
     memory: int
@@ -18,7 +18,7 @@ class Asked(NamedTuple):
 
 
 def facts(
-    game: Any, plays: Any, discount: float, opponents: dict[str, Any], asked: Asked
+    game: Any, plays: Any, discount: float, opponents: dict[str, Any], asked: ReadingSettings
 ) -> tuple[dict[str, Any], Any]:
     """Return what a log says of the strategy that all its players play, and how to draw it."""
     from ipd_theory import inference, strategies
@@ -64,7 +64,7 @@ def facts(
     return result, picture
 
 
-def _memories(plays: Any, asked: Asked) -> dict[str, Any] | None:
+def _memories(plays: Any, asked: ReadingSettings) -> dict[str, Any] | None:
     """Return what speaks for each memory; None where no round has a known context as long."""
     from ipd_theory import inference
 
@@ -82,7 +82,7 @@ def _memories(plays: Any, asked: Asked) -> dict[str, Any] | None:
     }
 
 
-def _changes(plays: Any, asked: Asked) -> dict[str, float]:
+def _changes(plays: Any, asked: ReadingSettings) -> dict[str, float]:
     from ipd_theory import inference
 
     found = {by: inference.compare_halves(plays, asked.memory, by=by, seed=asked.seed) for by in ("rounds", "matches")}
