@@ -18,7 +18,7 @@ GROUPS = {
     "play that was recorded": ("fit",),
     "agents that learn, exactly": ("tournament", "phase"),
     "agents that learn from samples": ("verify", "train", "evaluate", "shaper", "watch"),
-    "the paper": ("figures",),
+    "the paper": ("figures", "reproduce"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 INTRODUCTION = "Exact analysis of learning-aware agents in the iterated prisoner's dilemma."

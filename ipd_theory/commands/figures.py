@@ -1,7 +1,6 @@
 """`ipd-theory figures`."""
 
 import importlib
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-import ipd_theory
+from ipd_theory.commands.checkout import module_of_checkout
 from ipd_theory.commands.console import messages, progress_bar, results
 from ipd_theory.commands.options import OutputFolder, Seed
 
@@ -38,7 +37,7 @@ def figures(
         replot: Draw from stored data only; fail where there is none instead of computing.
         seed: Seed of everything random; figures of recorded training runs have seeds of their own.
     """
-    run = _from_checkout()
+    run = module_of_checkout("paper_figures.run")
     wanted = [run.check_name(name) for name in names] or list(run.FIGURES)
     if list_figures:
         _print_list(run, wanted)
@@ -79,20 +78,3 @@ def _print_list(run: Any, names: Sequence[str]) -> None:
             said += [f"{about.seconds:g} s", *["recorded runs"] * about.recorded]
             line = f"{name:<15}{run.first_line(name)} ({', '.join(said)})"
             results.print(textwrap.fill(line, results.width, subsequent_indent=" " * 15, break_on_hyphens=False))
-
-
-def _from_checkout() -> Any:
-    """Return the module that makes the figures, which is no part of the installed package.
-
-    Raises:
-        ValueError: where there is no checkout beside the package nor in the working directory.
-    """
-    for folder in (Path(ipd_theory.__file__).parents[1], Path.cwd()):
-        if (folder / "paper_figures" / "run.py").is_file():
-            if str(folder) not in sys.path:
-                sys.path.append(str(folder))
-            return importlib.import_module("paper_figures.run")
-    raise ValueError(
-        "the figures are no part of the installed package: run this in a checkout of the repository, "
-        "in the folder that holds paper_figures"
-    )
