@@ -9,14 +9,14 @@ import pytest
 
 from ipd_theory import cli
 from paper_figures.published import ledger
-from paper_figures.published.ledger import Entry
-from paper_figures.published.rows import Claim, Number, Row, Work
+from paper_figures.published.ledger import Measured
+from paper_figures.published.rows import Number, Row, Statement, Work
 
 ROOT = Path(__file__).parents[1]
 RECORDED = ledger.read(ledger.RECORDED, full=False)
 
 
-def row(published: Number | Claim, **more: Any) -> Row:
+def row(published: Number | Statement, **more: Any) -> Row:
     return Row("somebody", "something", published, lambda work: Number(1.0), "f", "none", **more)
 
 
@@ -31,9 +31,9 @@ def row(published: Number | Claim, **more: Any) -> Row:
         (row(Number(1.0), rounding=0.05), Number(1.049), "agrees"),
         (row(Number(1.0), small=True), Number(2.0), "not at this scale"),
         (row(Number(1.0), telling=0.1), Number(1.0, 0.2), "not at this scale"),  # any number would agree
-        (row(Claim("high", 0.5)), Number(0.5), "agrees"),
-        (row(Claim("high", 0.5)), Number(0.49), "differs"),
-        (row(Claim("low", high=0.5)), Number(0.51), "differs"),
+        (row(Statement("high", 0.5)), Number(0.5), "agrees"),
+        (row(Statement("high", 0.5)), Number(0.49), "differs"),
+        (row(Statement("low", high=0.5)), Number(0.51), "differs"),
     ],
 )
 def test_verdicts(one: Row, ours: Number, verdict: str) -> None:
@@ -65,7 +65,7 @@ def test_rows_are_kept_one_by_one_and_measured_once(tmp_path: Path, monkeypatch:
     assert asked == ["a", "b", "c", "c"]
     assert [entry.verdict for entry in found.values()] == ["agrees", "differs", "agrees"]
     assert ledger.drifted(found, found) == []
-    assert ledger.drifted(found, {**found, "somebody: b": Entry(1.0, 0.0, "agrees", 0.0)}) == [
+    assert ledger.drifted(found, {**found, "somebody: b": Measured(1.0, 0.0, "agrees", 0.0)}) == [
         "somebody: b: differs, recorded: agrees"
     ]
     kept.write_text(kept.read_text()[:50])  # cut off
@@ -100,7 +100,7 @@ def test_the_command_measures_draws_and_compares(
     assert (tmp_path / "reproduced-quick.png").stat().st_size > 5000
     cli.main([*asked, "--json"])
     assert json.loads(capsys.readouterr().out)["drifted"] == []
-    off = {**RECORDED, "Nowak et al. 2004: fixation of a neutral mutant, N 50": Entry(0.0, 0.0, "differs", 0.0)}
+    off = {**RECORDED, "Nowak et al. 2004: fixation of a neutral mutant, N 50": Measured(0.0, 0.0, "differs", 0.0)}
     ledger.write(tmp_path / "other.json", off, full=False)
     monkeypatch.setattr(ledger, "RECORDED", tmp_path / "other.json")
     with pytest.raises(SystemExit) as end:

@@ -16,7 +16,7 @@ from matplotlib.pyplot import subplots
 import ipd_theory
 from ipd_theory.drawing import style
 from paper_figures.published import of_evolution, of_learned, of_paper, of_rules, of_strategies
-from paper_figures.published.rows import VERDICTS, Claim, Number, Row, Verdict, Work
+from paper_figures.published.rows import VERDICTS, Number, Row, Statement, Verdict, Work
 
 ROWS: tuple[Row, ...] = (*of_paper.ROWS, *of_rules.ROWS, *of_learned.ROWS, *of_strategies.ROWS, *of_evolution.ROWS)
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -26,7 +26,7 @@ MARKERS: dict[Verdict, str] = {"agrees": "o", "differs": "X", "not at this scale
 
 
 @dataclass(frozen=True)
-class Entry:
+class Measured:
     """What a row came to: ours and its standard error, the verdict, and the seconds it took."""
 
     value: float
@@ -40,7 +40,7 @@ class Entry:
         return Number(self.value, self.error)
 
 
-Entries = dict[str, Entry]
+Kept = dict[str, Measured]
 
 
 def chosen(parts: Sequence[str], slow: bool = True) -> list[Row]:
@@ -61,18 +61,18 @@ def chosen(parts: Sequence[str], slow: bool = True) -> list[Row]:
     return [row for row in found if slow or not row.slow]
 
 
-def read(path: Path, full: bool) -> Entries:
+def read(path: Path, full: bool) -> Kept:
     """Return the rows of a file that this version measured at this size; none where the file is cut off."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["version"] != ipd_theory.__version__ or kept["full"] != full:
             return {}
-        return {name: Entry(**entry) for name, entry in kept["rows"].items()}
+        return {name: Measured(**entry) for name, entry in kept["rows"].items()}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def write(path: Path, entries: Entries, full: bool) -> None:
+def write(path: Path, entries: Kept, full: bool) -> None:
     """Keep rows in a file, whole or not at all."""
     rows = {row.name: asdict(entries[row.name]) for row in ROWS if row.name in entries}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def write(path: Path, entries: Entries, full: bool) -> None:
 
 def measure(
     rows: Iterable[Row], work: Work, kept: Path, say: Callable[[Row, float], None] = lambda row, done: None
-) -> Entries:
+) -> Kept:
     """Measure the rows that are not kept yet, keep each as soon as it is there, and return all of them.
 
     Args:
@@ -109,12 +109,12 @@ def measure(
         if not math.isfinite(ours.value) or not math.isfinite(ours.error):
             raise FloatingPointError(f"{row.name}: came out as {ours.value} ± {ours.error}")
         took = time.perf_counter() - begin
-        entries[row.name] = Entry(*ours, row.verdict(ours, work.full), took)
+        entries[row.name] = Measured(*ours, row.verdict(ours, work.full), took)
         write(kept, entries, work.full)
     return {row.name: entries[row.name] for row in rows}
 
 
-def drifted(entries: Mapping[str, Entry], recorded: Mapping[str, Entry]) -> list[str]:
+def drifted(entries: Mapping[str, Measured], recorded: Mapping[str, Measured]) -> list[str]:
     """Return a line for each row whose verdict is not the recorded one."""
     return [
         f"{name}: {entry.verdict}, recorded: {recorded[name].verdict if name in recorded else 'nothing'}"
@@ -123,7 +123,7 @@ def drifted(entries: Mapping[str, Entry], recorded: Mapping[str, Entry]) -> list
     ]
 
 
-def counts(entries: Mapping[str, Entry]) -> str:
+def counts(entries: Mapping[str, Measured]) -> str:
     """Return how many rows there are of each verdict, in words."""
     of = Counter(entry.verdict for entry in entries.values())
     words = {"agrees": "agree", "differs": "differ", "not at this scale": "cannot be told at this scale"}
@@ -132,7 +132,7 @@ def counts(entries: Mapping[str, Entry]) -> str:
 
 def published(row: Row) -> str:
     """Return what was published as text."""
-    return row.published.words if isinstance(row.published, Claim) else number(row.published)
+    return row.published.words if isinstance(row.published, Statement) else number(row.published)
 
 
 def number(x: Number) -> str:
@@ -143,17 +143,17 @@ def number(x: Number) -> str:
     return f"{x.value:.{digits}f} ± {x.error:.{digits}f}"
 
 
-def difference(row: Row, entry: Entry) -> str:
+def difference(row: Row, entry: Measured) -> str:
     """Return ours less what was published as text; empty for nothing and for a claim that is borne out."""
     off = row.difference(entry.ours)
-    if isinstance(row.published, Claim):
+    if isinstance(row.published, Statement):
         return f"{off:+.2g}" if off else ""
     if off == 0:
         return ""
     return f"{off:+.1e}" if abs(off) < 1e-3 else f"{off:+.3f}"
 
 
-def cells(row: Row, entry: Entry) -> tuple[str, str, str, str, str]:
+def cells(row: Row, entry: Measured) -> tuple[str, str, str, str, str]:
     """Return quantity, published, ours, difference and verdict as text."""
     return row.quantity, published(row), number(entry.ours), difference(row, entry), entry.verdict
 
@@ -166,7 +166,7 @@ def by_source(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
-def page(entries: Mapping[str, Entry]) -> str:
+def page(entries: Mapping[str, Measured]) -> str:
     """Return the site's page: the whole table with settings and reasons."""
     quick = sum(entries[row.name].seconds for row in ROWS if not row.slow) / 60
     slow = sum(entries[row.name].seconds for row in ROWS if row.slow) / 60
@@ -193,7 +193,7 @@ def escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def plot(entries: Mapping[str, Entry]) -> Figure:
+def plot(entries: Mapping[str, Measured]) -> Figure:
     """Draw a mark for each row, sources below each other, and name what does not agree.
 
     Args:
@@ -224,7 +224,7 @@ def plot(entries: Mapping[str, Entry]) -> Figure:
     return figure
 
 
-def save(entries: Mapping[str, Entry], folder: Path, name: str, kinds: Sequence[str] = ("png", "pdf")) -> list[Path]:
+def save(entries: Mapping[str, Measured], folder: Path, name: str, kinds: Sequence[str] = ("png", "pdf")) -> list[Path]:
     """Write the picture in each of these formats, and return the paths."""
     paths = [folder / f"{name}.{kind}" for kind in kinds]
     with style.sheet():

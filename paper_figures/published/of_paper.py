@@ -8,9 +8,9 @@ import numpy as np
 
 from ipd_theory.sampling import enumeration, estimators, trials
 from paper_figures.about import PAPER
-from paper_figures.published.rows import Claim, Number, Row, Work, mean
+from paper_figures.published.rows import Number, Row, Statement, Work, mean
 
-COOPERATES, DEFECTS = Claim("cooperates", 0.75, 1.25), Claim("defects", -0.25, 0.25)
+COOPERATES, DEFECTS = Statement("cooperates", 0.75, 1.25), Statement("defects", -0.25, 0.25)
 BASELINES = ("batch_unaware", "m_fos")
 paper = functools.partial(Row, PAPER)
 
@@ -135,7 +135,7 @@ FIRST_THREE = "ours end lower between the ends: those pairs come to cooperate la
 ROWS: tuple[Row, ...] = (
     paper("1: an agent among naive learners from pure defection: its reward", COOPERATES,
           _end("3A", of="against_naive"), "figure 3A", POOLS),
-    paper("1: it extorts: its reward less the learner's", Claim("far above", 0.4, 2.0),
+    paper("1: it extorts: its reward less the learner's", Statement("far above", 0.4, 2.0),
           _less("3A", "against_naive", "of_naive"), "figure 3A", POOLS),
     paper("2: extortioners that meet come to cooperate", COOPERATES, _end("3B", of="among_meta"), "figure 3B", POOLS,
           reason="cooperation does not last for every pair once no naive learners are met"),
@@ -151,13 +151,13 @@ ROWS: tuple[Row, ...] = (
       for i, (k, claim) in enumerate(((1, COOPERATES), (2, COOPERATES), (3, COOPERATES)))),
     paper("Figure 4A: LOLA-DiCE, 20 look-aheads", DEFECTS,
           _look_aheads("4A", 4), "figure 4A", LOLA),
-    paper("Figure 4B: the frozen 20-look-ahead policy over the naive learner", Claim("extorts it", 0.1, 2.0),
+    paper("Figure 4B: the frozen 20-look-ahead policy over the naive learner", Statement("extorts it", 0.1, 2.0),
           _extorted, "figure 4B", LOLA),
     *(paper(f"Figure 4C: {k} look-aheads, naive gradient mixed in", COOPERATES,
             _look_aheads("4C", i), "figure 4C", LOLA,
             reason="more than half of the pairs still defect" * (k == 20))
       for i, k in ((2, 3), (3, 10), (4, 20))),
-    paper("Figure 5A: COALA-PG over both baselines, against naive", Claim("above", 0.3, 3.0),
+    paper("Figure 5A: COALA-PG over both baselines, against naive", Statement("above", 0.3, 3.0),
           _over_baselines("5", "shaping {} reward"), "figure 5", f"{SMALL_RUNS}, seeds 0 to 4"),
     paper("Figure 5C: mixed pool, COALA-PG agents among each other", COOPERATES,
           lambda work: mean(_late(work.figure("5"), "mixed coala reward")), "figure 5",
@@ -165,20 +165,20 @@ ROWS: tuple[Row, ...] = (
     paper("Figure 5C: mixed pool, batch-unaware agents among each other", DEFECTS,
           lambda work: mean(_late(work.figure("5"), "mixed batch_unaware reward")), "figure 5",
           f"{SMALL_RUNS}, seeds 0 to 2"),
-    paper("Figure 6: CleanUp-lite, COALA-PG over both baselines, against naive", Claim("above", 0.0),
+    paper("Figure 6: CleanUp-lite, COALA-PG over both baselines, against naive", Statement("above", 0.0),
           _over_baselines("6", "{} against_naive reward"), "figure 6", CLEANUP, reason=NO_SHAPING, small=True),
-    paper("Figure 7: CleanUp-lite, mixed pool, COALA-PG over both baselines", Claim("above", 0.0),
+    paper("Figure 7: CleanUp-lite, mixed pool, COALA-PG over both baselines", Statement("above", 0.0),
           _over_baselines("7", "{} against_meta reward"), "figure 7", CLEANUP, reason=NO_SHAPING, small=True),
-    paper("Figure 8: distance of learned policies to extortion, of random ones'", Claim("close", 0.0, 0.5),
+    paper("Figure 8: distance of learned policies to extortion, of random ones'", Statement("close", 0.0, 0.5),
           _ratio, "figure 8", "medians; γ 0.999, 8 seeds (full: 64)"),
     paper("Figure 9: from pure defection to cooperation", COOPERATES, _end("9", of="among_meta"), "figure 9",
           f"p_naive 0.02; {POOLS}",
           reason="p_naive is 0.02 here; at 0.25 pools that start there stay extortionate"),
     paper("Figure 10: from tit for tat, agents still cooperate", COOPERATES, _end("10", of="among_meta"), "figure 10",
           f"p_naive 0.25; {POOLS}"),
-    paper("Figure 10: and drift away from it: largest change of a probability", Claim("away", 0.2, 1.0), _away,
+    paper("Figure 10: and drift away from it: largest change of a probability", Statement("away", 0.2, 1.0), _away,
           "figure 10", f"p_naive 0.25; {POOLS}"),
-    paper("Figure 10: and shape naive learners faster: reward over tit for tat's", Claim("above", 0.0), _path_gain,
+    paper("Figure 10: and shape naive learners faster: reward over tit for tat's", Statement("above", 0.0), _path_gain,
           "figure 10", f"p_naive 0.25; {POOLS}"),
     paper("Figure 12: the future's share, COALA-PG's over batch-unaware's", Number(3.0), _future_share, "figure 12",
           "exact, at the start; B 3 (full: 5)", rounding=1e-6),
@@ -188,17 +188,17 @@ ROWS: tuple[Row, ...] = (
     paper("Table H.3: M-FOS with COALA-PG in a mixed pool", Number(0.853, 0.017), _of_table(1), "figure H3",
           f"{SMALL_RUNS}, seeds 0 and 1", telling=0.1, rounding=5e-4,
           reason="one of the two pairs does not hold cooperation"),
-    *(paper(f"{name} is unbiased: largest |E ĝ − ∇J̄|", Claim("0", -1e-13, 1e-13), _bias(key),
+    *(paper(f"{name} is unbiased: largest |E ĝ − ∇J̄|", Statement("0", -1e-13, 1e-13), _bias(key),
             "sampling.enumeration", "prisoner's dilemma, REINFORCE, (B, M, T) = (3, 2, 1), all 816 meta-episodes")
       for name, key in (("COALA-PG", "coala_pg"), ("the full estimator", "full"))),
-    *(paper(f"{name} is biased: largest |E ĝ − ∇J̄|", Claim("not 0", 1e-3), _bias(key), "sampling.enumeration",
+    *(paper(f"{name} is biased: largest |E ĝ − ∇J̄|", Statement("not 0", 1e-3), _bias(key), "sampling.enumeration",
             "the same")
       for name, key in (("batch-unaware", "batch_unaware"), ("M-FOS", "m_fos"))),
-    paper("E[M-FOS] is B times E[batch-unaware]: largest difference", Claim("0", -1e-13, 1e-13), _baselines_apart,
+    paper("E[M-FOS] is B times E[batch-unaware]: largest difference", Statement("0", -1e-13, 1e-13), _baselines_apart,
           "sampling.enumeration", "the same"),
-    paper("E[batch-unaware] is g_cur + g_shape / B: largest difference", Claim("0", -1e-13, 1e-13), _future_forgotten,
+    paper("E[batch-unaware] is g_cur + g_shape / B: largest difference", Statement("0", -1e-13, 1e-13), _future_forgotten,
           "sampling.enumeration", "the same"),
-    paper("relative deviation at B = 4: COALA-PG's over M-FOS's", Claim("about twice", 1.5, 2.5),
+    paper("relative deviation at B = 4: COALA-PG's over M-FOS's", Statement("about twice", 1.5, 2.5),
           lambda work: Number(_spread("coala_pg") / _spread("m_fos")), "sampling.enumeration",
           "prisoner's dilemma, REINFORCE, (B, M, T) = (4, 2, 1)"),
 )  # fmt: skip

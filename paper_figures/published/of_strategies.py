@@ -10,7 +10,7 @@ import numpy as np
 import ipd_theory as ipd
 from ipd_theory import automata, replies, strategies, tournaments, zero_determinant
 from ipd_theory.games import MatrixGame
-from paper_figures.published.rows import Claim, Number, Row, Work
+from paper_figures.published.rows import Number, Row, Statement, Work
 
 AXELROD = "payoffs 3, 0, 5, 1; limit of means"
 exact = functools.partial(Row, "Press & Dyson 2012", settings=AXELROD)
@@ -191,7 +191,7 @@ ROWS: tuple[Row, ...] = (
     *(Row("Murase & Baek 2020", f"{name} and its copy, erring: share of steady cooperation", Number(value),
           _agreement(name), "state_occupancy", "errors 0.001; limit of means", rounding=5e-7)
       for name, value in (("CAPRI", 0.985644), ("TFT-ATFT", 0.987122))),
-    Row("Akin 2012", "⟨v, γp − (1,1,0,0) + (1−γ)p₀⟩ against any opponent: largest", Claim("0", -1e-12, 1e-12),
+    Row("Akin 2012", "⟨v, γp − (1,1,0,0) + (1−γ)p₀⟩ against any opponent: largest", Statement("0", -1e-12, 1e-12),
         lambda work: _akin(), "state_occupancy", "γ 0.9; 1,000 random pairs, seed 0"),
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ class Number(NamedTuple):
     error: float = 0.0
 
 
-class Claim(NamedTuple):
+class Statement(NamedTuple):
     """What was published in words, and the values that bear it out."""
 
     words: str
@@ -75,7 +75,7 @@ class Row:
 
     source: str
     quantity: str
-    published: Number | Claim
+    published: Number | Statement
     ours: Callable[[Work], Number]
     made_by: str
     settings: str
