@@ -67,6 +67,6 @@ ROWS: tuple[Row, ...] = (
         "equilibria.replicator", "payoffs 3, 0, 5, 1; 100 rounds; equal shares", rounding=2e-6),
     Row("textbooks", "adaptive dynamics of reactive strategies: largest relative difference", Number(0.0),
         _adaptive, "evolution.selection_gradient", "donation game, benefit 3, cost 1; 200 random strategies, seed 0"),
-    Row("Nowak & Sigmund 1992", "share of draws that end with generous tit for tat", Statement("in most draws", 0.5, 1.0),
+    Row("Nowak & Sigmund 1992", "share of draws that end with generous tit for tat", Statement("in most draws", 0.5),
         _succession, "evolution.succession", "100 reactive strategies a draw, nearly TFT among them, seeds 0, 1, …"),
 )  # fmt: skip
