@@ -1,5 +1,6 @@
 """Every block of code on the site's pages runs, and prints what stands beneath it."""
 
+import ast
 import contextlib
 import importlib.util
 import io
@@ -91,6 +92,8 @@ def test_every_public_module_has_its_place_in_the_reference() -> None:
     text = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     shown = re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)
     assert sorted(shown) == sorted(public - {"ipd_theory.__main__"})
+    index = (DOCS / "reference" / "index.md").read_text()
+    assert not [name for name in shown if f"`{name.removeprefix('ipd_theory.')}`" not in index]
 
 
 def test_the_plan_of_a_term_poses_every_exercise_and_shows_no_solution() -> None:
@@ -106,3 +109,17 @@ def test_the_plan_of_a_term_poses_every_exercise_and_shows_no_solution() -> None
         assert one.play.endswith("?")
         solutions = [cell.source for cell in cells if "solution" in cell.metadata.get("tags", [])]
         assert not [text for text in solutions if text in plan]
+
+
+def test_no_docstring_holds_what_the_site_would_take_for_a_link() -> None:
+    """`[matches][2]` reads as a link to what is called 2."""
+    linked = [
+        f"{path.name}: {found}"
+        for path in Path(ipd_theory.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        for found in re.findall(
+            r"(?<!`)\[[^\]\n]*\]\[[^\]\n]*\]", re.sub(r"`[^`]*`", "", ast.get_docstring(node) or "")
+        )
+    ]
+    assert not linked

@@ -170,7 +170,7 @@ def from_actions(actions: Int[ArrayLike, "matches rounds 2"], players: Sequence[
 
     Args:
         actions: [matches, rounds, 2] 0 to cooperate, 1 to defect, −1 where a round is missing, or after the last.
-        players: [matches][2] who plays each side; if not given, two players, "1" and "2", in all matches.
+        players: [matches, 2] who plays each side; if not given, two players, "1" and "2", in all matches.
 
     Raises:
         ValueError: if the shape or an action is wrong, nothing is recorded, or names are not two for each match.
