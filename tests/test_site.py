@@ -21,6 +21,24 @@ from ipd_theory.commands import command_line
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+# Pages of the reference that compile much.
+LONG = (
+    "automata",
+    "evolution",
+    "rules",
+    "learning",
+    "pools",
+    "phases",
+    "sampling",
+    "drawing",
+    "rl_runs",
+    "rl_training",
+)
+LONG += ("rl_environments",)
+MARKED = [
+    pytest.param(page, marks=[pytest.mark.slow] * (page.parent.name == "reference" and page.stem in LONG))
+    for page in PAGES
+]
 BLOCK = re.compile(r"^ *```(?P<kind>[^\n]*)\n(?P<body>.*?)^ *```$", re.DOTALL | re.MULTILINE)
 SPEC = importlib.util.spec_from_file_location("site_sessions", DOCS / "sessions.py")
 sessions = importlib.util.module_from_spec(SPEC)
@@ -44,7 +62,7 @@ def same(said: str, printed: str) -> bool:
     return all(np.isclose(float(a), float(b), rtol=1e-6, atol=1e-9) for a, b in pairs)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize("page", MARKED, ids=lambda page: str(page.relative_to(DOCS)))
 def test_python_runs_and_prints_what_is_said(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page is one session; a block with a file name as its title is written to that file as well."""
     monkeypatch.chdir(tmp_path)
