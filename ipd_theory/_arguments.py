@@ -52,9 +52,31 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             first += [check(f"{spread}[{i}]", x) for i, x in enumerate(rest)] if check else rest
         # A default is right as it stands, whatever its kind (None, say).
         named = {n: x if n not in checks or x is defaults.get(n) else checks[n](n, x) for n, x in named.items()}
-        return function(*first, **named)
+        try:
+            return function(*first, **named)
+        except TypeError as error:
+            given = {**dict(zip(positional, first, strict=False)), **named}
+            traced = [n for n, x in given.items() if _asks_for_numbers(error) and _holds_traced(x)]
+            if not traced:
+                raise
+            raise TypeError(
+                f"{', '.join(traced)}: traced, inside jit, vmap or grad, where {function.__name__} needs numbers: it "
+                "computes outside of compiled code"
+            ) from None
 
     return typing.cast(Callable[P, R], call)
+
+
+def _asks_for_numbers(error: TypeError) -> bool:
+    """Return whether jax was asked for the numbers of an array that has none yet."""
+    jax = sys.modules.get("jax")
+    kinds = ("ConcretizationTypeError", "TracerArrayConversionError", "TracerIntegerConversionError")
+    return jax is not None and isinstance(error, tuple(getattr(jax.errors, kind) for kind in kinds))
+
+
+def _holds_traced(x: Any) -> bool:
+    jax = sys.modules["jax"]
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(x))
 
 
 def _check_for(annotation: Any) -> Check | None:

@@ -24,9 +24,10 @@ from ipd_theory._checks import to_float
 
 def _as_payoffs(x: ArrayLike) -> Array:
     try:
-        return to_float(x)
+        payoffs = to_float(x)
     except ValueError as error:
         raise ValueError(f"payoffs: {error}") from None
+    return _checks.finite("payoffs", payoffs) if isinstance(payoffs, jax.core.Tracer) else payoffs
 
 
 class MatrixGame(eqx.Module):
@@ -42,7 +43,7 @@ class MatrixGame(eqx.Module):
         num_players: the number n of players; it tells the batch axes from the action axes.
 
     Raises:
-        ValueError: if the last n + 1 axes are not (n, 2, …, 2), or a concrete payoff is not finite.
+        ValueError: if the last n + 1 axes are not (n, 2, …, 2), or a payoff is not finite.
     """
 
     payoffs: Float[Array, "..."] = eqx.field(converter=_as_payoffs)
@@ -164,9 +165,8 @@ def prisoners_dilemma(R: ArrayLike = 1.0, S: ArrayLike = -1.0, T: ArrayLike = 2.
 
 
 def _finite(name: str, x: ArrayLike) -> Array:
-    """Return payoffs as an array, having checked them where they are known."""
-    array = to_float(x)
-    return array if isinstance(array, jax.core.Tracer) else _checks.finite(name, array)
+    """Return payoffs as an array, having checked them."""
+    return _checks.finite(name, to_float(x))
 
 
 def axelrod() -> MatrixGame:
@@ -206,13 +206,13 @@ def matching_pennies() -> MatrixGame:
 @checked
 def is_symmetric(game: MatrixGame) -> bool:
     """Return whether the stage game looks the same from every side: whoever change places change payoffs."""
-    n, payoffs = game.num_players, game.payoffs
+    n, payoffs = game.num_players, np.asarray(game.payoffs)  # of numpy's, also where something else is being traced
     axis = payoffs.ndim - n  # of player 1's action, after that of the players
     same = []
     for i in range(n - 1):  # neighbours that change places make all other changes
         order = np.arange(n)
         order[[i, i + 1]] = i + 1, i
-        swapped = jnp.swapaxes(payoffs.take(order, axis=axis - 1), axis + i, axis + i + 1)
+        swapped = np.swapaxes(payoffs.take(order, axis=axis - 1), axis + i, axis + i + 1)
         same.append(bool((swapped == payoffs).all()))
     return all(same)
 

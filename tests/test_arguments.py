@@ -91,3 +91,30 @@ def test_fields_of_a_record_are_held() -> None:
         Settings(2.5)
     with pytest.raises(ValueError, match="rate must be a finite number; got inf"):
         Settings(2, float("inf"))
+
+
+def test_what_computes_outside_of_compiled_code_says_so_where_it_is_traced() -> None:
+    @_arguments.checked
+    def weighed(x: ArrayLike, weight: ArrayLike) -> float:
+        return float(np.asarray(x).sum()) * float(weight)
+
+    with pytest.raises(TypeError, match=r"^x: traced, inside jit, vmap or grad, where weighed needs numbers"):
+        jax.jit(lambda x: weighed(x, 1.0))(jnp.ones(2))
+    with pytest.raises(TypeError, match=r"^weight: traced"):
+        jax.grad(lambda weight: weighed(np.ones(2), weight=weight))(1.0)
+    with pytest.raises(jax.errors.TracerBoolConversionError):  # of what the function was not given
+        jax.jit(lambda x: weighed(np.ones(2), 1.0 if x > 0 else 2.0))(1.0)
+
+
+def test_verdicts_work_inside_compiled_code() -> None:
+    game, table = ipd.games.axelrod(), ipd.strategies.tit_for_tat()
+    for holds in (ipd.replies.is_nash, ipd.replies.is_partner, ipd.replies.is_rival):
+        inside = jax.jit(lambda x, holds=holds: holds(game, x, discount=0.9))(table)
+        assert bool(inside) == bool(holds(game, table, discount=0.9))
+
+
+def test_games_made_inside_compiled_code_hold_finite_payoffs() -> None:
+    with pytest.raises(jax.errors.JaxRuntimeError, match="payoffs holds nan"):
+        jax.block_until_ready(jax.jit(lambda x: ipd.MatrixGame(x).payoffs)(jnp.full((2, 2, 2), jnp.nan)))
+    with pytest.raises(jax.errors.JaxRuntimeError, match="benefit holds inf"):
+        jax.block_until_ready(jax.jit(lambda b: ipd.games.donation_game(b, 1.0).payoffs)(jnp.inf))

@@ -22,6 +22,10 @@ from ipd_theory._arguments import checked
 OTHER_FLIPPED = np.array([1, 0, 3, 2])  # CC, CD, DC, DD with the other's action exchanged
 
 
+def _chances(name: str, x: ArrayLike) -> Array:
+    return _checks.in_range(name, _checks.to_float(x), 0.0, 1.0)
+
+
 class Automaton(eqx.Module):
     """A strategy of n states, or a batch [...] of them.
 
@@ -40,10 +44,10 @@ class Automaton(eqx.Module):
 
     @checked
     def __init__(self, cooperate: ArrayLike, moves: ArrayLike, start: ArrayLike | None = None) -> None:
-        self.cooperate, self.moves = _checks.to_float(cooperate), _checks.to_float(moves)
+        self.cooperate, self.moves = _chances("cooperate", cooperate), _chances("moves", moves)
         n = self.cooperate.shape[-1] if self.cooperate.ndim else 0
         first = jnp.zeros(max(n, 1)).at[0].set(1.0)
-        self.start = first.astype(self.cooperate.dtype) if start is None else _checks.to_float(start)
+        self.start = first.astype(self.cooperate.dtype) if start is None else _chances("start", start)
 
     def __check_init__(self) -> None:
         n = self.cooperate.shape[-1] if self.cooperate.ndim else 0
@@ -52,9 +56,7 @@ class Automaton(eqx.Module):
                 "cooperate, moves and start must have the last axes (n,), (n, 4, n) and (n,); got the shapes "
                 f"{self.cooperate.shape}, {self.moves.shape} and {self.start.shape}"
             )
-        _checks.in_range("cooperate", self.cooperate, 0.0, 1.0)
         for name, chances in (("moves", self.moves), ("start", self.start)):
-            _checks.in_range(name, chances, 0.0, 1.0)
             if not isinstance(chances, jax.core.Tracer) and not np.allclose(chances.sum(-1), 1, atol=1e-6):
                 raise ValueError(f"{name} must add up to 1 over its last axis; got sums {np.unique(chances.sum(-1))}")
 

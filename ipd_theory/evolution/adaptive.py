@@ -130,13 +130,12 @@ def donation_gradient(
     held = _checks.probabilities("responses", responses)
     if held.ndim == 0 or held.shape[-1] != 2:
         raise ValueError(f"responses must hold p and q on the last axis; got the shape {held.shape}")
-    _checks.finite("benefit", _checks.to_float(benefit))
-    _checks.finite("cost", _checks.to_float(cost))
+    b, c = _checks.finite("benefit", _checks.to_float(benefit)), _checks.finite("cost", _checks.to_float(cost))
     p, q = held[..., 0], held[..., 1]
     r = p - q
     if not isinstance(r, jax.core.Tracer) and (np.abs(np.asarray(r)) == 1).any():
         raise ValueError(f"responses hold p − q of 1 or −1, where payoffs jump: {responses}")
-    factor = (benefit * r - cost) / ((1 - r) * (1 - r**2))
+    factor = (b * r - c) / ((1 - r) * (1 - r**2))
     return jnp.asarray(factor[..., None] * jnp.stack([q, 1 - p], -1))
 
 

@@ -181,15 +181,17 @@ def calls(name: str, function: Callable[..., Any], everything: bool = True) -> I
             yield Call(name, argument, sort, value)
     yield from mismatched(name, function, good)
     traced = [] if name in recipes.NOT_TRACED else traceable(name, function, good)
-    for argument in traced if everything else traced[:1]:
+    in_jax = name.split(".")[0] in recipes.TRACED_ROOMS
+    for argument in traced if everything else traced[: int(in_jax)]:
+        value = np.asarray(good[argument], float)
         for way in ("jit", "vmap") if everything else ("vmap",):  # which is inside jit as well
-            yield Call(name, argument, "nan", np.full_like(np.asarray(good[argument], float), np.nan), way)
+            yield Call(name, argument, "nan", np.full_like(value, np.nan), way)
+        if everything:  # what is good works there too, or is refused as traced
+            yield Call(name, argument, "good", value, "jit")
 
 
 def traceable(name: str, function: Callable[..., Any], good: dict[str, Any]) -> list[str]:
-    """Return the arguments that are tried inside jit and vmap: numbers and arrays of rooms that compute with jax."""
-    if name.split(".")[0] not in recipes.TRACED_ROOMS:
-        return []
+    """Return the arguments that are tried inside jit and vmap: numbers and arrays."""
     parameters = inspect.signature(function).parameters
     return [
         argument
@@ -222,12 +224,16 @@ def run(call: Call, function: Callable[..., Any]) -> Any:
     parameters = inspect.signature(function).parameters
     by_position = [n for n in parameters if parameters[n].kind is inspect.Parameter.VAR_POSITIONAL]
     until = list(parameters).index(by_position[0]) if by_position else 0
-    first = [arguments.pop(n) for n in list(parameters)[:until] if n in arguments]
     spread = arguments.pop(by_position[0], ()) if by_position else ()
+
+    def called(given: dict[str, Any]) -> Any:
+        first = [given[n] for n in list(parameters)[:until] if n in given]
+        return function(*first, *spread, **{n: x for n, x in given.items() if n not in list(parameters)[:until]})
+
     if call.way == "eager":
-        return function(*first, *spread, **arguments)
-    value = jnp.asarray(arguments.pop(call.argument))
-    wrapped = jax.jit(lambda x: function(*first, *spread, **arguments, **{call.argument: x}))
+        return called(arguments)
+    value = jnp.asarray(arguments[call.argument])
+    wrapped = jax.jit(lambda x: called(arguments | {call.argument: x}))
     if call.way == "vmap":
         wrapped = jax.jit(jax.vmap(wrapped))
         value = jnp.stack([value, value])
@@ -276,7 +282,7 @@ def verdict(call: Call, function: Callable[..., Any]) -> str:
     except Exception as error:  # a crash of any other kind is what this looks for
         return f"crash: {type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"
     finite = all(np.isfinite(x).all() for x in jax.tree.leaves(result) if _is_number(x))
-    if call.sort == "huge" and finite:
+    if call.sort in ("huge", "good") and finite:
         return "clear"  # it works
     return "accepted" if finite else "accepted, result not finite"
 
