@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from equinox.internal import unvmap_all
+from equinox.internal import unvmap_all, unvmap_any
 from jaxtyping import Array, ArrayLike, Float
 
 T = TypeVar("T")
@@ -36,12 +36,19 @@ def _require(name: str, low: float, high: float, allowed: str) -> Callable[[Any]
 
 
 def _within(name: str, x: Known, low: float, high: float, allowed: str) -> Known:
+    alarm = _alarm(name, x, low, high, allowed)
+    # Adding the zero keeps the call alive under dead-code elimination.
+    return x if alarm is None else x + alarm
+
+
+def _alarm(name: str, x: Known, low: float, high: float, allowed: str) -> Array | None:
+    """Check concrete numbers at once, and return None; of traced ones return a zero that cannot be had otherwise."""
     check = _require(name, low, high, allowed)
     if not isinstance(x, jax.core.Tracer):
         # Few numbers are looked at here: to compile for each new shape takes longer.
         with jax.ensure_compile_time_eval():  # also where something else is being traced
             check(x if x.size <= _FEW else _worst(x, low=low, high=high))
-        return x
+        return None
     worst = _worst(jax.lax.stop_gradient(x), low=low, high=high)
 
     def report(worst: Any) -> Any:
@@ -49,14 +56,15 @@ def _within(name: str, x: Known, low: float, high: float, allowed: str) -> Known
         return np.zeros_like(worst)
 
     # Only a failing check calls the host, also under vmap, where a batch of conditions would become a select that
-    # runs both branches. Adding the zero keeps the call alive under dead-code elimination.
+    # runs both branches.
     shape = jax.ShapeDtypeStruct(worst.shape, worst.dtype)
     zero = jax.lax.cond(
         unvmap_all((worst >= low) & (worst <= high)),
         lambda: jnp.zeros_like(worst),
-        lambda: jax.pure_callback(report, shape, worst, vmap_method="expand_dims"),
+        # The sum is of the other branch's type within `shard_map` too.
+        lambda: jnp.zeros_like(worst) + jax.pure_callback(report, shape, worst, vmap_method="expand_dims"),
     )
-    return x + zero
+    return unvmap_any(zero != 0).astype(x.dtype)
 
 
 def in_range(name: str, x: Float[Array, "*s"], low: int | float, high: int | float) -> Float[Array, "*s"]:
@@ -77,6 +85,14 @@ def probabilities(name: str, x: Any) -> Array:
 def hold_probabilities(name: str, x: Known) -> Known:
     """Return an array of jax's or numpy's, having checked that every entry lies in [0, 1], as `in_range` does."""
     return _within(name, x, 0.0, 1.0, "lie in [0, 1]")
+
+
+def alarm(name: str, x: Known) -> Array | None:
+    """Return None, having checked that every entry lies in [0, 1]; for a traced `x` a zero [] that checks it when used.
+
+    Where `x` is large, adding this to something small costs less than what `hold_probabilities` adds to `x`.
+    """
+    return _alarm(name, x, 0.0, 1.0, "lie in [0, 1]")
 
 
 def resolved(name: str, x: Float[Array, "*s"]) -> Float[Array, "*s"]:

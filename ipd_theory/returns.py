@@ -23,6 +23,7 @@ included.
 """
 
 import functools
+import operator
 from collections.abc import Sequence
 
 import jax
@@ -38,15 +39,14 @@ from ipd_theory._discount import rate_for_compiled as rate_for_compiled
 from ipd_theory._discount import stopping_rate as stopping_rate
 from ipd_theory._discount import vanishing_delta
 from ipd_theory._engine import (
-    Columns,
     argument_of_jumps,
+    batch_first,
     chains,
-    compiled,
-    computed_once,
-    in_cached_blocks,
+    columns,
     jump_scale,
+    memory_one_gradient,
     memory_one_occupancy,
-    memory_one_return,
+    memory_one_returns,
     once_differentiable,
     result_of_jumps,
     slopes_or_jumps,
@@ -58,6 +58,14 @@ Known = Array | np.ndarray
 
 def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = None) -> tuple[list[Known], int]:
     """Return the strategies as checked arrays of one dtype and one memory (1 at least), and that memory."""
+    arrays, memory, alarms = _watched_strategies(tables, num_players)
+    return [x if alarm is None else x + alarm for x, alarm in zip(arrays, alarms, strict=True)], memory
+
+
+def _watched_strategies(
+    tables: Sequence[ArrayLike], num_players: int | None = None
+) -> tuple[list[Known], int, list[Array | None]]:
+    """Return what `checked_strategies` does, and the zeros that check traced ones."""
     n = len(tables)
     if n < 2 or (num_players is not None and n != num_players):
         hint = "; a discount goes by name, discount=…" if n and not np.ndim(tables[-1]) else ""
@@ -66,22 +74,21 @@ def checked_strategies(tables: Sequence[ArrayLike], num_players: int | None = No
     dtype = functools.reduce(np.promote_types, (x.dtype for x in arrays.values()), np.dtype(np.float32))
     memories = [strategies.memory_of(x, n, name) for name, x in arrays.items()]
     memory = max(1, *memories)
-    checked = [
-        _checks.hold_probabilities(name, x if x.dtype == dtype else x.astype(dtype)) for name, x in arrays.items()
-    ]
-    return [
-        x if own == memory else strategies.extend(x, memory, n) for x, own in zip(checked, memories, strict=True)
-    ], memory
+    cast = [x if x.dtype == dtype else x.astype(dtype) for x in arrays.values()]
+    alarms = [_checks.alarm(name, x) for name, x in zip(arrays, cast, strict=True)]
+    full = [x if own == memory else strategies.extend(x, memory, n) for x, own in zip(cast, memories, strict=True)]
+    return full, memory, alarms
+
+
+def _watched_rate(discount: ArrayLike, dtype: np.dtype, alarms: Sequence[Array | None]) -> Known:
+    """Return δ, on which the checks of the strategies hang."""
+    return functools.reduce(operator.add, [x for x in alarms if x is not None], rate_for_compiled(discount, dtype))
 
 
 def _fitting(tables: Sequence[ArrayLike], discount: ArrayLike, game: MatrixGame | None = None) -> tuple[int, ...]:
     """Return the shape to which the batch axes of all arguments broadcast."""
     axes = {f"strategies[{i}]": np.shape(x)[:-1] for i, x in enumerate(tables)} | {"discount": np.shape(discount)}
     return _checks.batch(**axes) if game is None else _checks.batch(game=game.batch_axes, **axes)
-
-
-def _columns(x: Array, order: Sequence[int] | None = None) -> Columns:
-    return tuple(x[..., i] for i in order or range(x.shape[-1]))
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "normalized", "may_jump"))
@@ -98,9 +105,7 @@ def _discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memor
     """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
     if len(tables) != 2 or memory != 1:
         return chains.discounted_returns(payoffs, tables, delta, memory)
-    # One more axis, over the players whose returns are asked for, keeps all of it one elementwise loop.
-    p, q = _columns(tables[0][..., None, :]), _columns(tables[1][..., None, :], strategies.CONTEXT_SWAP)
-    return memory_one_return(p, q, delta[..., None], _columns(payoffs))
+    return memory_one_returns(*tables, delta, payoffs)
 
 
 def _jumping_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
@@ -132,7 +137,7 @@ def _discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Arr
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
     if len(tables) != 2 or memory != 1:
         return chains.discounted_occupancy(tables, delta, memory)
-    return jnp.stack(memory_one_occupancy(_columns(tables[0]), _columns(tables[1], strategies.CONTEXT_SWAP), delta), -1)
+    return batch_first(memory_one_occupancy(columns(tables[0]), columns(tables[1], strategies.CONTEXT_SWAP), delta))
 
 
 def _may_vanish(discount: ArrayLike) -> bool:
@@ -167,10 +172,10 @@ def expected_returns(
         ValueError: if a probability or discount leaves [0, 1], a shape is wrong, or the sum is infinite.
         TypeError: if an argument is of another kind.
     """
-    arrays, memory = checked_strategies(tables, game.num_players)
+    arrays, memory, alarms = _watched_strategies(tables, game.num_players)
     gamma = chosen_discount(discount, horizon, normalized)
     _fitting(tables, gamma, game)
-    delta = rate_for_compiled(gamma, arrays[0].dtype)
+    delta = _watched_rate(gamma, arrays[0].dtype, alarms)
     if horizon is None:
         asked = {"memory": memory, "normalized": normalized, "may_jump": _may_vanish(gamma)}
         return _returns_of_game(game, arrays, delta, **asked)
@@ -206,10 +211,10 @@ def state_occupancy(
     Raises:
         ValueError: if a probability or discount leaves [0, 1], or a shape is wrong.
     """
-    arrays, memory = checked_strategies(tables)
+    arrays, memory, alarms = _watched_strategies(tables)
     gamma = chosen_discount(discount, horizon)
     _fitting(tables, gamma)
-    delta = rate_for_compiled(gamma, arrays[0].dtype)
+    delta = _watched_rate(gamma, arrays[0].dtype, alarms)
     if horizon is None:
         return (_jumping_occupancy if _may_vanish(gamma) else _discounted_occupancy)(arrays, delta, memory=memory)
     return chains.finite_occupancy(arrays, delta, memory, horizon)
@@ -245,9 +250,9 @@ def _value_arguments(
     game: MatrixGame, tables: Sequence[ArrayLike], discount: ArrayLike, player: int
 ) -> tuple[MatrixGame, list[Known], Known, int]:
     _checks.player("player", player, game.num_players)
-    arrays, memory = checked_strategies(tables, game.num_players)
+    arrays, memory, alarms = _watched_strategies(tables, game.num_players)
     _fitting(tables, discount, game)
-    return game, arrays, rate_for_compiled(discount, arrays[0].dtype), memory
+    return game, arrays, _watched_rate(discount, arrays[0].dtype, alarms), memory
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "player"))
@@ -300,13 +305,11 @@ def return_gradient(
     for name, index in (("player", player), ("wrt", wrt)):
         _checks.player(name, index, game.num_players)
     chosen_discount(discount, None, normalized)
-    arrays, memory = checked_strategies(tables, game.num_players)
+    arrays, memory, alarms = _watched_strategies(tables, game.num_players)
     _fitting(tables, discount, game)
-    table, delta = _checks.floating(tables[wrt]), rate_for_compiled(discount, arrays[0].dtype)
-    two_of_memory_one = len(tables) == 2 and memory == 1 and table.shape[-1] == 5
-    gradient = _memory_one_gradient_of_game if two_of_memory_one else _gradient_of_game
+    table, delta = _checks.floating(tables[wrt]), _watched_rate(discount, arrays[0].dtype, alarms)
     asked = {"player": player, "wrt": wrt, "may_jump": _may_vanish(discount), "normalized": normalized}
-    return gradient(game, table, arrays, delta, memory=memory, **asked)
+    return _gradient_of_game(game, table, arrays, delta, memory=memory, **asked)
 
 
 _ASKED = ("memory", "player", "wrt", "may_jump", "normalized")
@@ -334,7 +337,8 @@ def _gradient_of_game(
 
     def of(payoffs: Array) -> Array:
         if len(tables) == 2 and memory == 1:
-            return _memory_one_gradient(full, payoffs, tables[1 - wrt], delta, wrt)
+            p, q = (full, tables[1]) if wrt == 0 else (tables[0], full)
+            return memory_one_gradient(p, q, delta, payoffs, wrt)
         return _chain_gradient(full, payoffs[..., None, :], tables, delta, memory, wrt)
 
     gradient = of(payoffs[..., player, :])
@@ -345,29 +349,9 @@ def _gradient_of_game(
     return gradient if normalized else gradient / delta[..., None]
 
 
-_memory_one_gradient_of_game = compiled(*_ASKED)(_gradient_of_game)
-
-
 def _chain_gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, memory: int, wrt: int) -> Array:
     def total(x: Array) -> Array:
         changed = [x if i == wrt else t for i, t in enumerate(tables)]
         return _discounted_returns(payoffs, changed, delta, memory).sum()
 
     return jax.grad(total)(table)
-
-
-def _memory_one_gradient(table: Array, payoffs: Array, other: Array, delta: Array, wrt: int) -> Array:
-    """The same for two memory-one strategies; only `table` has all batch axes."""
-    order, partner_order = (None, strategies.CONTEXT_SWAP) if wrt == 0 else (strategies.CONTEXT_SWAP, None)
-
-    def gradient(table: Array, payoffs: Array, other: Array, delta: Array) -> Array:
-        own, partner = computed_once((_columns(table, order), _columns(other, partner_order)))
-
-        def total(columns: Columns) -> Array:
-            p, q = (columns, partner) if wrt == 0 else (partner, columns)
-            return memory_one_return(p, q, delta, _columns(payoffs)).sum()
-
-        columns = computed_once(jax.grad(total)(own))
-        return jnp.stack([columns[i] for i in order or range(5)], -1)
-
-    return in_cached_blocks(gradient, (table, payoffs, other, delta), ranks=(1, 1, 1, 0))

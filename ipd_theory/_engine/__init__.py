@@ -1,7 +1,7 @@
 """Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
 
 from ipd_theory._engine import chains
-from ipd_theory._engine.compilation import compiled, computed_once, in_cached_blocks
+from ipd_theory._engine.compilation import compiled, computed_once
 from ipd_theory._engine.elimination import eliminate, occupancy
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.jumps import (
@@ -11,20 +11,31 @@ from ipd_theory._engine.jumps import (
     result_of_jumps,
     slopes_or_jumps,
 )
-from ipd_theory._engine.memory_one import memory_one_occupancy, memory_one_return, memory_one_value_gaps
+from ipd_theory._engine.memory_one import (
+    batch_first,
+    columns,
+    memory_one_gradient,
+    memory_one_occupancy,
+    memory_one_return,
+    memory_one_returns,
+    memory_one_value_gaps,
+)
 from ipd_theory._engine.small_systems import small_solve, symmetric_pseudo_solve
 
 __all__ = [
     "Columns",
     "argument_of_jumps",
+    "batch_first",
     "chains",
+    "columns",
     "compiled",
     "computed_once",
     "eliminate",
-    "in_cached_blocks",
     "jump_scale",
+    "memory_one_gradient",
     "memory_one_occupancy",
     "memory_one_return",
+    "memory_one_returns",
     "memory_one_value_gaps",
     "occupancy",
     "once_differentiable",

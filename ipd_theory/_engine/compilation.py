@@ -17,13 +17,14 @@ cores take them from threads: programs that come from one thread run one after t
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from equinox.internal import unvmap_any
 from jaxtyping import Array
 
 P = ParamSpec("P")
@@ -34,7 +35,6 @@ _OUT_TOO_EARLY = ("cse_barrier_expander",) if jax.__version_info__ < (0, 11) els
 _LEFT_OUT = ("while-loop-invariant-code-motion", *_OUT_TOO_EARLY)
 _TOGETHER = 1024  # a batch of up to this size is not worth sharing out
 _BLOCK = 2048
-_CACHED_BYTES = 2**17  # of a column; what a block of pairs needs then stays in a processor's cache
 
 
 def computed_once(values: T) -> T:
@@ -46,6 +46,39 @@ def computed_once(values: T) -> T:
         return values
     stored: T = jax.lax.optimization_barrier(values)
     return stored
+
+
+def in_one_loop(function: Callable[..., tuple[Array, Array]], *operands: Any) -> tuple[Array, Array]:
+    """Return the two results of elementwise operations; on a CPU one loop, not joined to any other, computes both.
+
+    XLA writes a loop for each result, and joins loops that write into one array until they are too long to be
+    vectorised. One complex number holds two results, and what a condition guards stays as it is: this one always holds,
+    which XLA does not know.
+
+    Args:
+        function: returns two arrays of one shape and dtype.
+        *operands: trees of arrays, floating ones.
+    """
+    leaves = jax.tree.leaves(operands)
+    if jax.default_backend() != "cpu" or not all(x.size for x in leaves):
+        return function(*operands)
+
+    def both(*operands: Any) -> Array:
+        return jax.lax.complex(*function(*operands))
+
+    def never(*operands: Any) -> Array:
+        result = jax.eval_shape(both, *operands)
+        zero = sum(jnp.zeros_like(x[(0,) * x.ndim]) for x in jax.tree.leaves(operands))  # varies where they do
+        return jnp.broadcast_to(zero, result.shape).astype(result.dtype)
+
+    pair = jax.lax.cond(_holds(leaves[0]), both, never, *operands)
+    return pair.real, pair.imag
+
+
+def _holds(x: Array) -> Array:
+    """Return True, which is known only when the program runs, also under `vmap`."""
+    entry = jax.lax.stop_gradient(x)[(0,) * x.ndim]
+    return unvmap_any((entry == entry) | (entry != entry))
 
 
 def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -120,31 +153,3 @@ def _in_blocks(
         return jnp.asarray(whole.reshape(*axes, *whole.shape[1:]))
 
     return jax.tree.map(joined, *parts)
-
-
-def in_cached_blocks(function: Callable[..., Array], operands: Sequence[Array], ranks: tuple[int, ...]) -> Array:
-    """Return `function(*operands)`, of a large batch one block after another, inside compiled code as well.
-
-    On a GPU, which a block would not keep busy, the whole batch is done at once.
-
-    Args:
-        function: works on a batch; its result has the shape of the first operand.
-        operands: arrays, of which the first has all the batch axes, the others some or none.
-        ranks: how many axes each has besides its batch axes.
-    """
-    whole, axes = operands[0], operands[0].shape[: operands[0].ndim - ranks[0]]
-    block = _CACHED_BYTES // whole.dtype.itemsize
-    if math.prod(axes) <= block or jax.default_backend() != "cpu":
-        return function(*operands)
-    varies = [x.ndim > rank for x, rank in zip(operands, ranks, strict=True)]
-    flat = [
-        jnp.broadcast_to(x, (*axes, *x.shape[x.ndim - rank :])).reshape(-1, *x.shape[x.ndim - rank :])
-        for x, rank, batched in zip(operands, ranks, varies, strict=True)
-        if batched
-    ]
-
-    def one(element: list[Array]) -> Array:
-        rest = iter(element)
-        return function(*(next(rest) if batched else x for x, batched in zip(operands, varies, strict=True)))
-
-    return jax.lax.map(one, flat, batch_size=block).reshape(whole.shape)

@@ -63,9 +63,10 @@ def rates(transitions: Sequence[Columns], delta: Array) -> list[Columns]:
     return [tuple((1 - delta) * m for m in row) for row in transitions]
 
 
-def fold(start: Columns, rate: Sequence[Columns], delta: Array, pair: Pair, others: Pair) -> Fold:
-    """Fold a chain with this start distribution and these rates onto a pair of its states."""
+def fold(start: Columns, transitions: Sequence[Columns], delta: Array, pair: Pair, others: Pair) -> Fold:
+    """Fold a chain with this start distribution and these rows of M onto a pair of its states."""
     (i, j), (k, l) = pair, others
+    gamma, rate = 1 - delta, rates(transitions, delta)
     leaving = rate[k][i] + rate[k][j] + delta
     per_k = reciprocal(leaving + rate[k][l])
     per_l = reciprocal(rate[l][i] + rate[l][j] + delta + rate[l][k] * (leaving * per_k))
@@ -75,14 +76,16 @@ def fold(start: Columns, rate: Sequence[Columns], delta: Array, pair: Pair, othe
         in_l = (out[l] + out[k] * k_to_l) * per_l
         return (out[k] + in_l * rate[l][k]) * per_k, in_l
 
-    def reaching(x: int, out: Columns, away: Columns) -> Array:
-        return out[x] + away[0] * rate[k][x] + away[1] * rate[l][x]
+    def reaching(x: int, away: Columns) -> Array:
+        return away[0] * rate[k][x] + away[1] * rate[l][x]
 
-    from_i, from_j, first = (excursion(out) for out in (rate[i], rate[j], start))
-    into_i, into_j = reaching(i, rate[j], from_j), reaching(j, rate[i], from_i)
-    last_i, last_j = (1 + away[0] + away[1] for away in (from_i, from_j))
+    first, after_i, after_j = (excursion(out) for out in (start, transitions[i], transitions[j]))
+    from_i, from_j = (tuple(gamma * time for time in after) for after in (after_i, after_j))
+    into_i = gamma * (transitions[j][i] + reaching(i, after_j))
+    into_j = gamma * (transitions[i][j] + reaching(j, after_i))
+    last_i, last_j = (away[0] + away[1] + 1 for away in (from_i, from_j))
     per_pair = reciprocal(into_j * last_j + (into_i + delta * last_j) * last_i)
-    entering = reaching(i, start, first), reaching(j, start, first)
+    entering = tuple(start[x] + reaching(x, first) for x in pair)
     columns = computed_once(((from_i, from_j), (last_i, last_j), (into_i, into_j), entering, per_pair))
     return Fold(pair, others, *columns, delta)
 
@@ -111,41 +114,44 @@ def _within(folded: Fold) -> tuple[Columns, Columns]:
 
 
 def _from_others(
-    rate: Sequence[Columns], delta: Array, pair: Pair, others: Pair, difference: Columns, root: Columns
+    transitions: Sequence[Columns], delta: Array, pair: Pair, others: Pair, difference: Columns, root: Columns
 ) -> Columns:
     """Return w_i − w_j for a reward of 1 in each state alone, from w_k − w_l and the return `root` from l."""
     (i, j), (k, l) = pair, others
+    rate = rates(transitions, delta)
     out_i, out_j = rate[i][k] + rate[i][l] + delta, rate[j][k] + rate[j][l] + delta
     per_i = reciprocal(out_i + rate[i][j])
     per_j = reciprocal(out_j + rate[j][i] * (out_i * per_i))
-    of_i, of_j = (out_j * per_j) * per_i, (out_i * per_i) * per_j
+    of_i, of_j = (out_j * per_j) * per_i, (out_i * per_j) * per_i
     to_root, through = of_j - of_i, of_i * rate[i][k] - of_j * rate[j][k]
     rows = [to_root * c + through * d for c, d in zip(root, difference, strict=True)]
     rows[i], rows[j] = rows[i] + of_i, rows[j] - of_j
     return tuple(rows)
 
 
-def occupancy(start: Columns, rate: Sequence[Columns], delta: Array, pairs: Pairs) -> Columns:
+def occupancy(start: Columns, transitions: Sequence[Columns], delta: Array, pairs: Pairs) -> Columns:
     """Return the normalised discounted occupancy of the four states."""
     shares: dict[int, Array] = {}
     for pair, others in (pairs, pairs[::-1]):
-        for state, share in zip(pair, _shares(fold(start, rate, delta, pair, others)), strict=True):
+        for state, share in zip(pair, _shares(fold(start, transitions, delta, pair, others)), strict=True):
             shares[state] = share
     return tuple(shares[state] for state in range(4))
 
 
-def value_differences(start: Columns, rate: Sequence[Columns], delta: Array, pairs: Pairs) -> tuple[Columns, Columns]:
+def value_differences(
+    start: Columns, transitions: Sequence[Columns], delta: Array, pairs: Pairs
+) -> tuple[Columns, Columns]:
     """Return w_i − w_j for both pairs (i, j), each for a reward of 1 in each of the four states alone.
 
     The start only tells where the time is spent, and so which of two equal expressions is used.
     """
-    one, two = (fold(start, rate, delta, *order) for order in (pairs, pairs[::-1]))
+    one, two = (fold(start, transitions, delta, *order) for order in (pairs, pairs[::-1]))
     (first, from_first), (second, from_second) = _within(one), _within(two)
     in_first = computed_once(jnp.add(*_shares(one)) >= jnp.add(*_shares(two)))  # each of the 16 results asks for it
 
     def chosen(in_pair: Array, within: Columns, through: Columns) -> Columns:
         return tuple(jnp.where(in_pair, a, b) for a, b in zip(within, through, strict=True))
 
-    one_way = chosen(in_first, first, _from_others(rate, delta, *pairs, second, from_second))
-    other_way = chosen(~in_first, second, _from_others(rate, delta, *pairs[::-1], first, from_first))
+    one_way = chosen(in_first, first, _from_others(transitions, delta, *pairs, second, from_second))
+    other_way = chosen(~in_first, second, _from_others(transitions, delta, *pairs[::-1], first, from_first))
     return computed_once((one_way, other_way))

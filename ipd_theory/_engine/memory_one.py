@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-from ipd_theory._engine.compilation import computed_once
-from ipd_theory._engine.folding import Columns, Pairs, occupancy, rates, value_differences
+from ipd_theory._engine.compilation import computed_once, in_one_loop
+from ipd_theory._engine.folding import Columns, Pairs, occupancy, value_differences
 
 
 def _outcomes(a: Array, b: Array) -> Columns:
@@ -55,6 +55,7 @@ class ValueGaps(NamedTuple):
         return jnp.zeros_like(self.own[0]), -self.others[0], -self.own[0], -self.others[0] - self.own[1]
 
 
+CONTEXT_SWAP = (0, 1, 3, 2, 4)
 OWN_PAIRS = ((0, 2), (1, 3))
 OTHERS_PAIRS = ((0, 1), (2, 3))
 PAIRS = (OWN_PAIRS, OTHERS_PAIRS)
@@ -68,7 +69,7 @@ def _moves(*tangents: Tangent) -> bool:
 def _unit_gaps(p: Columns, q: Columns, delta: Array, pairs: Pairs) -> tuple[Columns, Columns]:
     """Return the value gaps of both pairs, each for a payoff of 1 after one of the outcomes alone."""
     start, rows = _start_and_moves(p, q)
-    return value_differences(start, rates(rows, delta), delta, pairs)
+    return value_differences(start, rows, delta, pairs)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -82,7 +83,7 @@ def memory_one_occupancy(p: Columns, q: Columns, delta: Array, pairs: Pairs = OT
         pairs: of outcomes, onto which the chain is folded; the value gaps of the same pairs share the work.
     """
     start, rows = _start_and_moves(p, q)
-    return computed_once(occupancy(start, rates(rows, delta), delta, pairs))
+    return computed_once(occupancy(start, rows, delta, pairs))
 
 
 def _occupancy_jvp(
@@ -187,3 +188,104 @@ def _gap_factors(
         others_0, others_1 = others or (zero, zero)
         own, others = (own_0 - dc, own_1 - dd), (others_0 - cd - dd, others_1)
     return own, others
+
+
+def columns(x: Array, order: Sequence[int] | None = None) -> Columns:
+    """Return the entries of the last axis, in this order; the batch comes last meanwhile, along which loops go."""
+    batch_last = jnp.moveaxis(x, -1, 0)
+    return tuple(batch_last[i] for i in order or range(x.shape[-1]))
+
+
+def batch_first(entries: Sequence[Array]) -> Array:
+    """Return arrays of one shape as the entries of a last axis."""
+    return jnp.moveaxis(jnp.stack(entries), 0, -1)
+
+
+def _ordered(p: Array, q: Array) -> tuple[Columns, Columns]:
+    return columns(p), columns(q, CONTEXT_SWAP)
+
+
+@jax.custom_jvp
+def memory_one_returns(p: Array, q: Array, delta: Array, payoffs: Array) -> Array:
+    """Return both players' J [..., 2] for whole strategies.
+
+    Args:
+        p: [..., 5] player 1's cooperation probabilities (start, CC, CD, DC, DD).
+        q: [..., 5] player 2's, in its own order.
+        delta: [...] stopping rates 1 − γ, above zero.
+        payoffs: [..., 2, 4] each player's after CC, CD, DC, DD.
+    """
+
+    def both(p: Array, q: Array, delta: Array, payoffs: Array) -> tuple[Array, Array]:
+        occupied = memory_one_occupancy(*_ordered(p, q), delta)
+        one, two = (_dot(occupied, columns(payoffs[..., player, :])) for player in (0, 1))
+        return one, two
+
+    return batch_first(in_one_loop(both, p, q, delta, payoffs))
+
+
+def _returns_jvp(
+    primals: tuple[Array, Array, Array, Array], tangents: tuple[Tangent, Tangent, Tangent, Tangent]
+) -> tuple[Array, Array]:
+    """Each gradient times its tangent; the policy gradient theorem in columns where more moves than strategies."""
+    p, q, delta, payoffs = primals
+    p_dot, q_dot, *others_dot = tangents
+    returns = memory_one_returns(*primals)
+    both = []
+    for player in (0, 1):
+        own = payoffs[..., player, :]
+        if _moves(*others_dot):
+            both.append(_column_tangent(primals, tangents, player))
+            continue
+        moved = [
+            (memory_one_gradient(p, q, delta, own, wrt) * x_dot).sum(-1)
+            for wrt, x_dot in enumerate((p_dot, q_dot))
+            if not isinstance(x_dot, SymbolicZero)
+        ]
+        both.append(functools.reduce(jnp.add, moved, jnp.zeros_like(returns[..., 0])))
+    return returns, jnp.stack(both, -1)
+
+
+def _column_tangent(primals: Any, tangents: Any, player: int) -> Array:
+    def entries(x: Tangent, order: Sequence[int] | None = None) -> tuple[Tangent, ...]:
+        if isinstance(x, SymbolicZero):
+            zero = SymbolicZero(jax.core.ShapedArray(x.shape[:-1], x.dtype))
+            return (zero,) * x.shape[-1]
+        return columns(x, order)
+
+    p, q, delta, payoffs = primals
+    p_dot, q_dot, delta_dot, payoffs_dot = tangents
+    own_dot = payoffs_dot if isinstance(payoffs_dot, SymbolicZero) else payoffs_dot[..., player, :]
+    if isinstance(own_dot, SymbolicZero):
+        own_dot = SymbolicZero(jax.core.ShapedArray(payoffs[..., player, :].shape, payoffs.dtype))
+    column_primals = (*_ordered(p, q), delta, columns(payoffs[..., player, :]))
+    column_tangents = (entries(p_dot), entries(q_dot, CONTEXT_SWAP), delta_dot, entries(own_dot))
+    return _return_jvp(column_primals, column_tangents)[1]
+
+
+memory_one_returns.defjvp(_returns_jvp, symbolic_zeros=True)
+
+
+def memory_one_gradient(p: Array, q: Array, delta: Array, payoffs: Array, wrt: int) -> Array:
+    """Return the gradient [..., 5] of J in player `wrt`'s probabilities, in its own order: the policy gradient theorem.
+
+    Args:
+        p, q, delta: as for `memory_one_returns`.
+        payoffs: [..., 4] of the player whose return it is.
+        wrt: whose probabilities, 0 or 1.
+    """
+    pairs = PAIRS[wrt]
+
+    def gaps(p: Array, q: Array, delta: Array, payoffs: Array) -> tuple[Array, Array]:
+        return memory_one_value_gaps(*_ordered(p, q), delta, columns(payoffs))[wrt]
+
+    def shares(p: Array, q: Array, delta: Array, half: int) -> tuple[Array, Array]:
+        one, two = memory_one_occupancy(*_ordered(p, q), delta, pairs)[2 * half : 2 * half + 2]
+        return one, two
+
+    after_c, after_d = in_one_loop(gaps, p, q, delta, payoffs)
+    occupied = [x for half in (0, 1) for x in in_one_loop(functools.partial(shares, half=half), p, q, delta)]
+    visits = (delta, *((1 - delta) * x for x in occupied))
+    partner = _ordered(p, q)[1 - wrt]
+    slopes = [w * (b * after_c + (1 - b) * after_d) for w, b in zip(visits, partner, strict=True)]
+    return batch_first([slopes[i] for i in (CONTEXT_SWAP if wrt else range(5))])
