@@ -3,6 +3,7 @@
 import functools
 import math
 import operator
+import typing
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -37,17 +38,20 @@ def _require(name: str, low: float, high: float, allowed: str) -> Callable[[Any]
 
 def _within(name: str, x: Known, low: float, high: float, allowed: str) -> Known:
     alarm = _alarm(name, x, low, high, allowed)
-    # Adding the zero keeps the call alive under dead-code elimination.
-    return x if alarm is None else x + alarm
+    if alarm is None:
+        return x
+    return typing.cast(Known, x + alarm)  # which keeps the check alive under dead-code elimination
 
 
 def _alarm(name: str, x: Known, low: float, high: float, allowed: str) -> Array | None:
     """Check concrete numbers at once, and return None; of traced ones return a zero that cannot be had otherwise."""
     check = _require(name, low, high, allowed)
     if not isinstance(x, jax.core.Tracer):
-        # Few numbers are looked at here: to compile for each new shape takes longer.
-        with jax.ensure_compile_time_eval():  # also where something else is being traced
-            check(x if x.size <= _FEW else _worst(x, low=low, high=high))
+        if x.size <= _FEW:  # looked at here: to compile for each new shape takes longer
+            check(x)
+        else:
+            with jax.ensure_compile_time_eval():  # also where something else is being traced
+                check(_worst(x, low=low, high=high))
         return None
     worst = _worst(jax.lax.stop_gradient(x), low=low, high=high)
 

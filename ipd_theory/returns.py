@@ -44,7 +44,7 @@ from ipd_theory._engine import (
     chains,
     columns,
     jump_scale,
-    memory_one_gradient,
+    memory_one_gradients,
     memory_one_occupancy,
     memory_one_returns,
     once_differentiable,
@@ -338,7 +338,7 @@ def _gradient_of_game(
     def of(payoffs: Array) -> Array:
         if len(tables) == 2 and memory == 1:
             p, q = (full, tables[1]) if wrt == 0 else (tables[0], full)
-            return memory_one_gradient(p, q, delta, payoffs, wrt)
+            return memory_one_gradients(p, q, delta, payoffs[..., None, :], (wrt,))[0][..., 0, :]
         return _chain_gradient(full, payoffs[..., None, :], tables, delta, memory, wrt)
 
     gradient = of(payoffs[..., player, :])

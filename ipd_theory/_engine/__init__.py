@@ -14,7 +14,7 @@ from ipd_theory._engine.jumps import (
 from ipd_theory._engine.memory_one import (
     batch_first,
     columns,
-    memory_one_gradient,
+    memory_one_gradients,
     memory_one_occupancy,
     memory_one_return,
     memory_one_returns,
@@ -32,7 +32,7 @@ __all__ = [
     "computed_once",
     "eliminate",
     "jump_scale",
-    "memory_one_gradient",
+    "memory_one_gradients",
     "memory_one_occupancy",
     "memory_one_return",
     "memory_one_returns",

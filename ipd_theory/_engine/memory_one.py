@@ -225,25 +225,17 @@ def memory_one_returns(p: Array, q: Array, delta: Array, payoffs: Array) -> Arra
 
 
 def _returns_jvp(
-    primals: tuple[Array, Array, Array, Array], tangents: tuple[Tangent, Tangent, Tangent, Tangent]
+    primals: tuple[Array, Array, Array, Array], tangents: tuple[Any, Any, Any, Any]
 ) -> tuple[Array, Array]:
     """Each gradient times its tangent; the policy gradient theorem in columns where more moves than strategies."""
-    p, q, delta, payoffs = primals
-    p_dot, q_dot, *others_dot = tangents
+    *strategies_dot, delta_dot, payoffs_dot = tangents
     returns = memory_one_returns(*primals)
-    both = []
-    for player in (0, 1):
-        own = payoffs[..., player, :]
-        if _moves(*others_dot):
-            both.append(_column_tangent(primals, tangents, player))
-            continue
-        moved = [
-            (memory_one_gradient(p, q, delta, own, wrt) * x_dot).sum(-1)
-            for wrt, x_dot in enumerate((p_dot, q_dot))
-            if not isinstance(x_dot, SymbolicZero)
-        ]
-        both.append(functools.reduce(jnp.add, moved, jnp.zeros_like(returns[..., 0])))
-    return returns, jnp.stack(both, -1)
+    if _moves(delta_dot, payoffs_dot):
+        return returns, jnp.stack([_column_tangent(primals, tangents, player) for player in (0, 1)], -1)
+    moving = tuple(i for i in (0, 1) if _moves(strategies_dot[i]))
+    gradients = memory_one_gradients(*primals, moving)
+    moved = [(slope * strategies_dot[i][..., None, :]).sum(-1) for i, slope in zip(moving, gradients, strict=True)]
+    return returns, functools.reduce(jnp.add, moved)
 
 
 def _column_tangent(primals: Any, tangents: Any, player: int) -> Array:
@@ -266,26 +258,62 @@ def _column_tangent(primals: Any, tangents: Any, player: int) -> Array:
 memory_one_returns.defjvp(_returns_jvp, symbolic_zeros=True)
 
 
-def memory_one_gradient(p: Array, q: Array, delta: Array, payoffs: Array, wrt: int) -> Array:
-    """Return the gradient [..., 5] of J in player `wrt`'s probabilities, in its own order: the policy gradient theorem.
+@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
+def memory_one_gradients(p: Array, q: Array, delta: Array, payoffs: Array, wrts: tuple[int, ...]) -> list[Array]:
+    """Return the gradients [..., n, 5] of n returns in the probabilities of `wrts`, by the policy gradient theorem.
 
     Args:
         p, q, delta: as for `memory_one_returns`.
-        payoffs: [..., 4] of the player whose return it is.
-        wrt: whose probabilities, 0 or 1.
+        payoffs: [..., n, 4] of those whose returns they are, after CC, CD, DC, DD.
+        wrts: whose probabilities, 0 or 1; each gradient is in its owner's order.
     """
-    pairs = PAIRS[wrt]
 
-    def gaps(p: Array, q: Array, delta: Array, payoffs: Array) -> tuple[Array, Array]:
+    def gaps(p: Array, q: Array, delta: Array, payoffs: Array, wrt: int) -> tuple[Array, Array]:
         return memory_one_value_gaps(*_ordered(p, q), delta, columns(payoffs))[wrt]
 
     def shares(p: Array, q: Array, delta: Array, half: int) -> tuple[Array, Array]:
-        one, two = memory_one_occupancy(*_ordered(p, q), delta, pairs)[2 * half : 2 * half + 2]
+        one, two = memory_one_occupancy(*_ordered(p, q), delta, PAIRS[wrts[0]])[2 * half : 2 * half + 2]
         return one, two
 
-    after_c, after_d = in_one_loop(gaps, p, q, delta, payoffs)
     occupied = [x for half in (0, 1) for x in in_one_loop(functools.partial(shares, half=half), p, q, delta)]
+    own = [payoffs[..., i, :] for i in range(payoffs.shape[-2])]
+    in_pairs = [[in_one_loop(functools.partial(gaps, wrt=wrt), p, q, delta, r) for r in own] for wrt in wrts]
+    return _slopes(_ordered(p, q), delta, tuple(occupied), in_pairs, wrts)
+
+
+def _slopes(
+    strategies: tuple[Columns, Columns],
+    delta: Array,
+    occupied: Columns,
+    gaps: Sequence[Sequence[tuple[Array, Array]]],
+    wrts: tuple[int, ...],
+) -> list[Array]:
     visits = (delta, *((1 - delta) * x for x in occupied))
-    partner = _ordered(p, q)[1 - wrt]
-    slopes = [w * (b * after_c + (1 - b) * after_d) for w, b in zip(visits, partner, strict=True)]
-    return batch_first([slopes[i] for i in (CONTEXT_SWAP if wrt else range(5))])
+
+    def of(wrt: int, gap: tuple[Array, Array]) -> Array:
+        slopes = [w * (b * gap[0] + (1 - b) * gap[1]) for w, b in zip(visits, strategies[1 - wrt], strict=True)]
+        return batch_first([slopes[i] for i in (CONTEXT_SWAP if wrt else range(5))])
+
+    return [jnp.stack([of(wrt, gap) for gap in each], -2) for wrt, each in zip(wrts, gaps, strict=True)]
+
+
+def _gradients_jvp(
+    wrts: tuple[int, ...], primals: tuple[Array, ...], tangents: tuple[Tangent, ...]
+) -> tuple[list[Array], list[Array]]:
+    """That of the theorem in columns; what does not move costs nothing."""
+    moving = {i: x for i, x in enumerate(tangents) if not isinstance(x, SymbolicZero)}
+
+    def in_columns(*moved: Array) -> list[Array]:
+        placed = dict(zip(moving, moved, strict=True))
+        p, q, delta, payoffs = (placed.get(i, x) for i, x in enumerate(primals))
+        ordered = _ordered(p, q)
+        occupied = memory_one_occupancy(*ordered, delta, PAIRS[wrts[0]])
+        own = [columns(payoffs[..., i, :]) for i in range(payoffs.shape[-2])]
+        gaps = [memory_one_value_gaps(*ordered, delta, r) for r in own]
+        return _slopes(ordered, delta, occupied, [[gap[wrt] for gap in gaps] for wrt in wrts], wrts)
+
+    gradients, moved = jax.jvp(in_columns, [primals[i] for i in moving], list(moving.values()))
+    return gradients, moved
+
+
+memory_one_gradients.defjvp(_gradients_jvp, symbolic_zeros=True)
