@@ -33,10 +33,9 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from ipywidgets import IntSlider, interact
-from scipy.stats import binomtest
 
 import ipd_theory as ipd
-from ipd_theory import replies, zero_determinant
+from ipd_theory import inference, replies, zero_determinant
 from ipd_theory.drawing import style
 from ipd_theory.rl import run_folder, runs, train
 from ipd_theory.rl.config import PRESETS
@@ -167,42 +166,29 @@ assert last > first + 0.05
 # ## 5. From play back to a strategy
 #
 # What *is* the thing we have trained? It has thousands of weights. But it can be watched: count how often it
-# cooperates after each of the five contexts, and put an interval on each share (Clopper and Pearson's, which holds
-# the truth at least 95 times in 100). First a player whose table we know, so that we can trust the counting:
+# cooperates after each of the five contexts, and put an interval on each share that holds 95 % of what is credible
+# after these counts. First a player whose table we know, so that we can trust the counting:
 
 
 # %%
-def watch(ego: Policy, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What an agent saw [M, T, games], and both players' actions and rewards [2, M, T, games], against learners."""
+def watch(ego: Policy, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both players' actions and rewards [inner episodes, rounds, learners, 2, games]."""
     learners = CoPlayers(
         jax.tree.map(lambda w: jnp.broadcast_to(w[0], (16, *w.shape[1:])), start.naive), jnp.ones(16, bool)
     )
     record = jax.jit(train.meta_episode, static_argnums=0)(config, ego, learners, jax.random.key(seed))
-    both = (np.moveaxis(np.asarray(x), -2, 0).reshape(2, 20, 5, -1) for x in (record.actions, record.rewards))
-    return (np.asarray(record.observations).reshape(20, 5, -1), *both)
-
-
-def counted(seen: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How often each context [5] was met, and how often cooperation followed."""
-    met = np.array([(seen == s).sum() for s in range(5)])
-    return met, np.array([((seen == s) & (actions == 0)).sum() for s in range(5)])
-
-
-def interval(kindly: int, met: int) -> tuple[float, float]:
-    """Clopper and Pearson's 95 % interval for a probability."""
-    return tuple(binomtest(int(kindly), int(met)).proportion_ci(0.95)) if met else (0.0, 1.0)
+    return np.asarray(record.actions), np.asarray(record.rewards)
 
 
 known = np.asarray(by_hand["extortion"])
-seen, actions, _ = watch(playing(jnp.asarray(known, jnp.float32)), 3)
-met, kindly = counted(seen, actions[0])
-limits = [interval(k, n) for k, n in zip(kindly, met, strict=True)]
-for s, context in enumerate(("start", "CC", "CD", "DC", "DD")):
-    low, high = limits[s]
-    print(f"{context:6s} {kindly[s]:5d} of {met[s]:5d}: {low:.3f} to {high:.3f}, in truth {known[s]:.3f}")
+actions, _ = watch(playing(jnp.asarray(known, jnp.float32)), 3)
+fit = inference.fit_counts(inference.fit_episodes(actions).counts.sum(0))
+for s, context in enumerate(ipd.strategies.contexts(1)):
+    kindly, met = fit.counts[s, 0], fit.counts[s].sum()
+    print(f"{context:6s} {kindly:5d} of {met:5d}: {fit.low[s]:.3f} to {fit.high[s]:.3f}, in truth {known[s]:.3f}")
 
-assert sum(low <= p <= high for p, (low, high) in zip(known, limits, strict=True)) >= 4  # all five: 77 in 100
-assert all(abs(kindly[s] / met[s] - known[s]) < 0.05 for s in range(5))
+assert ((fit.low <= known) & (known <= fit.high)).sum() >= 4  # all five: 77 in 100
+assert np.abs(fit.estimate - known).max() < 0.05
 
 # %% [markdown]
 # Now the trained agent. Its memory is longer than one round, so that five numbers are a summary: what it does after
@@ -210,26 +196,24 @@ assert all(abs(kindly[s] / met[s] - known[s]) < 0.05 for s in range(5))
 
 # %% trained=true alt="Shares of cooperation after each context, with intervals, in early and in late inner episodes."
 agent = jax.tree.map(lambda w: w[0, 0], trained.meta)
-seen, actions, earned = watch(agent, 4)
+actions, earned = watch(agent, 4)
+hers, theirs = (inference.fit_episodes(actions, player=player) for player in (0, 1))
 
 
-def table_of(first: int, count: int = 5) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """The agent's shares of cooperation [5] from inner episode `first` on, and their intervals."""
-    chosen = slice(first, first + count)
-    met, kindly = counted(seen[chosen], actions[0][chosen])
-    return kindly / np.maximum(met, 1), [interval(k, n) for k, n in zip(kindly, met, strict=True)]
+def over_five(fit: inference.TableFit, first: int) -> inference.TableFit:
+    """A player's table in five inner episodes from one on."""
+    return inference.fit_counts(fit.counts[first : first + 5].sum(0))
 
 
 def draw(first: int) -> None:
     """The agent's table in the first five inner episodes, and in five from another on."""
     _, ax = plt.subplots(figsize=(4.4, 2.6))
     for shift, begin, colour in ((-0.12, 0, style.GREEN), (0.12, first, style.VERMILION)):
-        shares, limits = table_of(begin)
-        low, high = np.transpose(limits)
-        error = np.maximum([shares - low, high - shares], 0)
+        fit = over_five(hers, begin)
+        error = np.maximum([fit.estimate - fit.low, fit.high - fit.estimate], 0)
         label = f"inner episodes {begin + 1} to {begin + 5}"
-        ax.errorbar(np.arange(5) + shift, shares, error, fmt="o", capsize=3, color=colour, label=label)
-    ax.set_xticks(range(5), ("start", "CC", "CD", "DC", "DD"))
+        ax.errorbar(np.arange(5) + shift, fit.estimate, error, fmt="o", capsize=3, color=colour, label=label)
+    ax.set_xticks(range(5), ipd.strategies.contexts(1))
     ax.set(ylabel="share of cooperation", xlabel="after", ylim=(-0.03, 1.03))
     ax.legend()
     plt.show()
@@ -241,7 +225,7 @@ draw(15)
 interact(draw, first=IntSlider(value=15, min=1, max=15))
 
 # %% trained=true
-(early_table, _), (late_table, _) = table_of(0), table_of(15)
+early_table, late_table = (over_five(hers, first).estimate for first in (0, 15))
 print("early:", early_table.round(2), " late:", late_table.round(2))
 assert early_table.mean() > late_table.mean()  # milder at first
 
@@ -254,7 +238,7 @@ assert early_table.mean() > late_table.mean()  # milder at first
 # %% trained=true
 game = ipd.prisoners_dilemma()
 for name, first in (("early", 0), ("late", 15)):
-    table, _ = table_of(first)
+    table = over_five(hers, first).estimate
     line = zero_determinant.relation(game, table)
     best = replies.best_responses(game, table, horizon=5)
     print(
@@ -263,13 +247,10 @@ for name, first in (("early", 0), ("late", 15)):
     )
 
 predicted, measured = [], []
-theirs = np.where(seen == 2, 3, np.where(seen == 3, 2, seen))  # CD is the other's DC
 for first in range(0, 20, 5):
-    chosen = slice(first, first + 5)
-    met, kindly = counted(theirs[chosen], actions[1][chosen])
-    other = kindly / np.maximum(met, 1)
-    predicted.append(float(ipd.expected_returns(game, table_of(first)[0], other, horizon=5)[0]))
-    measured.append(float(earned[0][chosen].mean()))
+    tables = (over_five(fit, first).estimate for fit in (hers, theirs))
+    predicted.append(float(ipd.expected_returns(game, *tables, horizon=5)[0]))
+    measured.append(float(earned[first : first + 5, ..., 0, :].mean()))
 print("two tables predict", np.round(predicted, 2), "measured", np.round(measured, 2))
 assert np.abs(np.subtract(predicted, measured)).max() < 0.15
 
@@ -283,8 +264,14 @@ assert np.abs(np.subtract(predicted, measured)).max() < 0.15
 # **Exercise 1.** How many rounds in a context does it take until an interval tells a coin from somebody who
 # cooperates with probability 0.6? Where do so many rounds come from for a context that is seldom met?
 
+
 # %% tags=["solution"]
-enough = next(n for n in range(10, 1000, 10) if interval(round(0.6 * n), n)[0] > 0.5)
+def least(n: int) -> float:
+    """The lower end of the interval after n rounds, three fifths of them cooperative."""
+    return inference.fit_counts(np.array([[3 * n // 5, 2 * n // 5]])).low[0]
+
+
+enough = next(n for n in range(10, 1000, 10) if least(n) > 0.5)
 print(enough)
 assert 90 < enough < 130  # about (1.96 · 0.49 / 0.1)², and a little more
 
@@ -313,15 +300,14 @@ assert next(w for w, number in rows.items() if number > 10**6) == 9  # (5^9 − 
 # table do counts over the whole crowd show, and what is wrong with it? What would show that nobody plays it?
 
 # %% tags=["solution"]
-dice = np.random.default_rng(0)
-kinds, coins = np.repeat([0, 1], 500), dice.integers(0, 2, (10, 1000))  # 0 cooperates, 1 defects
-crowd = np.broadcast_to(kinds, (10, 1000))
-contexts = np.vstack([np.zeros((1, 1000), int), 1 + 2 * crowd[:-1] + coins[:-1]])
-met, kindly = counted(contexts, crowd)
-assert np.allclose(kindly / met, [0.5, 1, 1, 0, 0])  # "repeat my own last action, begin with a coin"
-assert (contexts[0] == 0).all()
-alone = [counted(contexts[:, kinds == kind], crowd[:, kinds == kind]) for kind in (0, 1)]
-assert [float(k.sum() / n.sum()) for n, k in alone] == [1.0, 0.0]  # counted by player, no one begins with a coin
+kinds = np.repeat([0, 1], 500)  # 0 cooperates, 1 defects
+crowd, coins = np.tile(kinds[:, None], 10), np.random.default_rng(0).integers(0, 2, (1000, 10))
+played = inference.from_actions(np.stack([crowd, coins], -1), [(f"kind {kind}", "coin") for kind in kinds])
+counts = inference.count(played.of("kind 0", "kind 1"))  # [kinds, contexts, 2]
+together = inference.fit_counts(counts.sum(0)).estimate
+assert np.allclose(together, [0.5, 1, 1, 0, 0])  # "repeat my own last action, begin with a coin"
+alone = counts[..., 0].sum(1) / counts.sum((1, 2))
+assert alone.tolist() == [1.0, 0.0]  # counted by player, no one begins with a coin
 
 # %% [markdown]
 # **Exercise 5.** Take the rewards of section 2. Which strategy is best for somebody who cares for the first inner
@@ -343,4 +329,3 @@ assert impatient["always defect"] > impatient["tit for tat"]  # shaping is for t
 # De, Smith, Fernando et al., "Griffin: mixing gated linear recurrences with local attention for efficient language
 # models", 2024, for the network. Schulman, Wolski, Dhariwal, Radford & Klimov, "Proximal policy optimization
 # algorithms", 2017. Meulemans et al., "Multi-agent cooperation through learning-aware policy gradients", ICLR 2025.
-# Clopper & Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934.
