@@ -1,6 +1,9 @@
 """Logs of every kind come out as the same rounds, and counts are those of a reading round by round."""
 
 import io
+import subprocess
+import sys
+import time
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
@@ -240,3 +243,40 @@ def test_plays_that_cannot_be(change: dict[str, np.ndarray], message: str) -> No
     Plays(**good, players=("x",))
     with pytest.raises((ValueError, TypeError), match=message):
         Plays(**(good | change), players=("x",))
+
+
+@pytest.mark.slow
+def test_ten_million_rounds_are_fitted_in_seconds_and_little_memory() -> None:
+    """Half a second for a table on two cores, of which a tenth of a gigabyte is for blocks of rounds."""
+    actions = np.random.default_rng(0).integers(0, 2, (50_000, 100, 2)).astype(np.int8)
+    plays = inference.from_actions(actions)
+    assert plays.num_rounds == 10**7
+    for memory in (1, 3):
+        begin = time.perf_counter()
+        fit = inference.fit_table(plays, memory)
+        assert time.perf_counter() - begin < 10
+        assert fit.counts.sum() == 10**7
+    tracemalloc.start()
+    inference.fit_table(plays, 3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+
+
+@pytest.mark.slow
+def test_a_file_of_a_million_rows_is_read_piece_by_piece(tmp_path: Path) -> None:
+    """In a process of its own, whose memory stays below what the text of all rows would take as Python's strings."""
+    path, actions = tmp_path / "long.csv", np.random.default_rng(0).integers(0, 2, (10_000, 100, 2))
+    with path.open("w") as file:
+        file.write("match,round,player,own,other\n")
+        for m, match in enumerate(actions):
+            rows = (f"{m},{t},p{m % 50},{'CD'[a]},{'CD'[b]}\n" for t, (a, b) in enumerate(match))
+            file.write("".join(rows))
+    code = (
+        "import resource, sys; from ipd_theory import inference; p = inference.read(sys.argv[1]);"
+        "print(p.num_rounds, p.outcomes.sum(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    rounds, outcomes, kilobytes = map(int, done.stdout.split())
+    assert (rounds, outcomes) == (10**6, (2 * actions[..., 0] + actions[..., 1]).sum())
+    assert kilobytes < 500_000

@@ -88,7 +88,7 @@ def test_commands_can_be_read(page: Path, tmp_path: Path, monkeypatch: pytest.Mo
     """Every `ipd-theory …` names a command and options that are; every `make …` a target."""
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     monkeypatch.chdir(tmp_path)
-    for folder in re.findall(r"evaluate (\S+)", page.read_text()):
+    for folder in re.findall(r"(?:evaluate|fit --run) (\S+)", page.read_text()):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for kind, body in blocks(page):
         if not kind.startswith(("sh", "{.sh")):

@@ -1,5 +1,7 @@
 """What was read from play, in pictures: a table and what it earns, and what an agent enforces as it goes on."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
@@ -81,11 +83,8 @@ def enforcement(fit: TableFit, said: ReadOut, payoffs: Float[ArrayLike, "2 M"], 
         tables, line, won = figure.subplots(1, 3)
         show_tables(tables, fit)
         show_line(line, said)
-        episodes = np.arange(1, len(fit.estimate) + 1)
-        for paid, color, who in zip(earned, (style.BLUE, style.VERMILION), ("the agent", "co-players"), strict=True):
-            won.plot(episodes, paid, color=color, label=who)
-        won.set(xlabel="inner episode", ylabel="payoff a step", title="earned")
-        won.legend(loc="best")
+        show_payoffs(won, earned)
+        won.set_title("earned")
         tables.set_title(f"{name}: cooperates after")
         style.put_below(figure, f"Bands: {said.level:.0%} of the posterior, all matches of an inner episode together.")
     return figure
@@ -111,10 +110,24 @@ def show_line(axes: Axes, said: ReadOut) -> None:
         axes.text(0.5, 0.5, "a line is asked of\nmemory 0 or 1 alone", ha="center", transform=axes.transAxes)
         axes.set_axis_off()
         return
-    for x, color, label in ((said.line.slope, style.BLUE, "slope"), (said.line.distance, style.DARK, "distance")):
+    show_spreads(axes, {"slope": said.line.slope, "distance": said.line.distance})
+    axes.set_title("nearest enforced line")
+
+
+def show_spreads(axes: Axes, named: Mapping[str, Spread]) -> None:
+    """Draw quantities with their intervals by inner episode."""
+    for color, (label, x) in zip((style.BLUE, style.DARK), named.items(), strict=False):
         episodes = np.arange(1, len(x.median) + 1)
         axes.plot(episodes, x.median, color=color, label=label)
         axes.fill_between(episodes, x.low, x.high, color=color, alpha=0.25, linewidth=0)
     axes.axhline(0, color=style.PALE, zorder=0)
-    axes.set(xlabel="inner episode", title="nearest enforced line", ylim=(-0.55, 1.05))
+    axes.set(xlabel="inner episode", ylim=(-0.55, 1.05))
+    axes.legend(loc="best")
+
+
+def show_payoffs(axes: Axes, payoffs: Float[np.ndarray, "2 M"]) -> None:
+    """Draw what an agent and its co-players earned by inner episode."""
+    for paid, color, who in zip(payoffs, (style.BLUE, style.VERMILION), ("the agent", "co-players"), strict=True):
+        axes.plot(np.arange(1, len(paid) + 1), paid, color=color, label=who)
+    axes.set(xlabel="inner episode", ylabel="payoff a step")
     axes.legend(loc="best")

@@ -10,7 +10,7 @@ from ipd_theory.inference.memories import MemoryComparison, RatioTest, compare_h
 from ipd_theory.inference.mixtures import MixtureFit, choose_mixture, fit_mixture
 from ipd_theory.inference.play import play_out
 from ipd_theory.inference.plays import Plays, from_actions, from_frame, from_matches, from_rollout, read
-from ipd_theory.inference.readout import ReadOut, Spread, read_out
+from ipd_theory.inference.readout import ReadOut, Spread, read_out, spread
 from ipd_theory.inference.tables import TableFit, fit_counts, fit_episodes, fit_table, posterior_tables
 
 __all__ = [
@@ -40,4 +40,5 @@ __all__ = [
     "read",
     "read_out",
     "shortened",
+    "spread",
 ]

@@ -72,6 +72,8 @@ INSIDE = {
     "inference.tables.log_evidence": "is given what `fit_counts` looked at",
     "drawing.readings.show_tables": "draws what `enforcement` was given",
     "drawing.readings.show_line": "draws what `enforcement` was given",
+    "drawing.readings.show_spreads": "draws what `read_out` found",
+    "drawing.readings.show_payoffs": "draws what `enforcement` was given",
     "inference.readout.spread": "is given what `read_out` found",
     "inference.memories.reactive_labels": "is asked for memories that were looked at",
     "inference.memories.ratio_test": "is given what `count` returned",
