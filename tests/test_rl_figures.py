@@ -10,7 +10,7 @@ import pytest
 
 from ipd_theory.rl import run_folder
 from ipd_theory.rl.config import PRESETS
-from paper_figures import figure_5, figure_12_runs, recorded, table_h3
+from paper_figures import figure_5, figure_12_runs, figure_enforced, recorded, table_h3
 
 
 def nothing(done: float) -> None:
@@ -74,3 +74,16 @@ def test_the_table_averages_the_last_lines(tmp_path: Path, monkeypatch: pytest.M
     coala = arrays["against_meta"][:, 0]
     assert f"{coala.mean():.3f} ± {coala.std():.3f}" in texts
     plt.close(figure)
+
+
+@pytest.mark.slow
+def test_what_agents_enforce_is_read_from_runs_that_are_trained(tmp_path: Path) -> None:
+    """One iteration of each estimator: every round is counted, and payoffs are those of the outcomes."""
+    settings = figure_enforced.Settings("ipd-shaping-quick", 1, seeds=1, meta_episodes=1, draws=20)
+    arrays = figure_enforced.compute(settings, 0, lambda done: None, tmp_path)
+    for method in ("coala", "batch_unaware", "m_fos"):
+        assert arrays[f"{method} counts"].shape == (1, 20, 5, 2)
+        assert (arrays[f"{method} counts"].sum((-1, -2)) == 32 * 8 * 5).all()
+        assert (np.abs(arrays[f"{method} payoffs"]) <= 2).all()
+        assert arrays[f"{method} slope"].shape == arrays[f"{method} distance"].shape == (1, 20, 20)
+    figure_enforced.plot(arrays, settings)
