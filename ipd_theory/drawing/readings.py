@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
@@ -29,10 +30,10 @@ def reading(fit: TableFit, said: ReadOut, *, name: str = "the log") -> Figure:
         name: what was read, for the title.
 
     Raises:
-        ValueError: if it is a table for each player.
+        ValueError: if either is of more than one table.
     """
-    if fit.estimate.ndim != 1:
-        raise ValueError(f"fit must be one table [h]; got the shape {fit.estimate.shape}")
+    if fit.estimate.ndim != 1 or np.ndim(said.nash):
+        raise ValueError(f"fit and said must be of one table [h]; got {fit.estimate.shape} and {np.shape(said.nash)}")
     with style.sheet():
         figure = Figure(figsize=(6.6, max(2.6, 0.8 + 0.22 * len(said.against))), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -73,9 +74,9 @@ def enforcement(fit: TableFit, said: ReadOut, payoffs: Float[ArrayLike, "2 M"], 
         name: of the agent, for the title.
 
     Raises:
-        ValueError: if shapes do not fit.
+        ValueError: if shapes do not fit, or a payoff is not finite.
     """
-    earned = np.asarray(payoffs, float)
+    earned = np.asarray(_checks.finite("payoffs", jnp.asarray(payoffs, float)))
     if fit.estimate.ndim != 2 or earned.shape != (2, len(fit.estimate)):
         raise ValueError(f"fit must be [M, h] and payoffs [2, M]; got {fit.estimate.shape} and {earned.shape}")
     with style.sheet():

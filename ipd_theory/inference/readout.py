@@ -134,9 +134,9 @@ def read_out(
         discount: γ in (0, 1]; 1 is the limit of means.
         against: opponents by name, tables [h] or automata.
         level: probability that the intervals hold, between 0 and 1.
-        margin: in payoff units a step, 0 or more, within which the strategy is Nash, partner or rival; if not given, a
-            twentieth of the span of payoffs.
-        closeness: in probabilities, 0 or more, within which it is nice or extortionate.
+        margin: in payoff units a step, from 0 to their span, within which the strategy is Nash, partner or rival; if
+            not given, a twentieth of that span.
+        closeness: in probabilities, 0 to 1, within which it is nice or extortionate.
 
     Raises:
         ValueError: if the game is not symmetric and for two, a shape is wrong, or a number is out of range.
@@ -149,9 +149,9 @@ def read_out(
     memory = strategies.memory_of(drawn, name="tables")
     gamma = _checks.number("discount", discount, 0, 1, open_low=True)
     _checks.number("level", level, 0, 1, open_low=True, open_high=True)
-    near = _checks.number("closeness", closeness, 0)
+    near = _checks.number("closeness", closeness, 0, 1)
     span = float(game.payoffs.max() - game.payoffs.min())
-    slack = USUAL_MARGIN * span if margin is None else _checks.number("margin", margin, 0)
+    slack = USUAL_MARGIN * span if margin is None else _checks.number("margin", margin, 0, span)
     within = max(slack, float(rounding_of_returns(game, drawn.dtype)))
 
     itself = _meeting(game, drawn, drawn, gamma, level)

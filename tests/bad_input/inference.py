@@ -28,9 +28,8 @@ def _runs() -> dict[str, Callable[[], Any]]:
     return {"outcomes": lambda: np.array([0, 3]), "lengths": lambda: np.array([2]), "players": lambda: ("x",), **zero}
 
 
-def _said() -> Any:
-    game = ipd.games.symmetric_game(R=3, S=0, T=5, P=1)
-    return inference.read_out(game, np.full((2, 2, 5), 0.5))
+def _said(*axes: int) -> Any:
+    return inference.read_out(ipd.games.symmetric_game(R=3, S=0, T=5, P=1), np.full((2, *axes, 5), 0.5))
 
 
 def _episodes() -> Any:
@@ -51,9 +50,12 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "inference.plays.from_matches": {"matches": lambda: {(0, 1): [[("C", "D")]]}},
     "inference.plays.from_rollout": {"actions": lambda: np.zeros((3, 2, 4), int)},
     "inference.tables.fit_episodes": {"actions": lambda: np.zeros((2, 3, 2, 4), int)},
-    "inference.readout.read_out": {"tables": lambda: np.full((2, 5), 0.5), "against": lambda: {"x": np.ones(5)}},
-    "drawing.readings.reading": {"fit": lambda: inference.fit_table(_plays()), "said": _said},
-    "drawing.readings.enforcement": {"fit": _episodes, "said": _said, "payoffs": lambda: np.ones((2, 2))},
+    "inference.readout.read_out": {"tables": lambda: np.full((2, 5), 0.5)},
+    "drawing.readings.reading": {
+        "fit": lambda: inference.fit_table(_plays()),
+        "said": lambda: _said(np.full((2, 5), 0.5)),
+    },
+    "drawing.readings.enforcement": {"fit": _episodes, "said": lambda: _said(2), "payoffs": lambda: np.ones((2, 2))},
     "inference.play.play_out": {
         **dict.fromkeys(("first", "second"), ipd.strategies.tit_for_tat),
         **{"matches": lambda: 2, "rounds": lambda: 3, "seed": lambda: 0},
@@ -78,4 +80,4 @@ INSIDE = {
     "inference.memories.reactive_labels": "is asked for memories that were looked at",
     "inference.memories.ratio_test": "is given what `count` returned",
 }
-MEANT: dict[str, str] = {}
+MEANT: dict[str, str] = {"drawing.readings.* name another word": "a name is written as it is"}
