@@ -53,7 +53,7 @@ OWN: dict[str, dict[str, Callable[[], Any]]] = {
     "inference.readout.read_out": {"tables": lambda: np.full((2, 5), 0.5)},
     "drawing.readings.reading": {
         "fit": lambda: inference.fit_table(_plays()),
-        "said": lambda: _said(np.full((2, 5), 0.5)),
+        "said": _said,
     },
     "drawing.readings.enforcement": {"fit": _episodes, "said": lambda: _said(2), "payoffs": lambda: np.ones((2, 2))},
     "inference.play.play_out": {
