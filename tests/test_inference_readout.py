@@ -23,11 +23,13 @@ def point(table: object) -> np.ndarray:
 )
 def test_point_masses_are_read_exactly(names: tuple[str, ...], discount: float) -> None:
     table = np.stack([np.asarray(strategies.named(name, game=GAME, discount=discount), float) for name in names])
-    against = {"x": OTHER, "grim": automata.grim()}
+    against = {"x": OTHER, "machine": automata.of_table(OTHER)}
     found = inference.read_out(GAME, table[None], discount=discount, against=against, margin=0, closeness=0)
     for name, (own, other, *_) in (found.against | {"itself": found.itself}).items():
-        if name == "grim":
-            wanted = automata.expected_returns(GAME, automata.of_table(table), automata.grim(), discount=discount)
+        if name == "machine":
+            wanted = automata.expected_returns(
+                GAME, automata.of_table(table), automata.of_table(OTHER), discount=discount
+            )
         else:
             wanted = ipd.expected_returns(GAME, table, table if name == "itself" else OTHER, discount=discount)
         for read in ("median", "low", "high"):

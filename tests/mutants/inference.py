@@ -140,7 +140,6 @@ MUTANTS = (
         OF_READOUT,
         "not_defined",
     ),
-    Mutant("who gets ahead is asked of the wrong side", READOUT, ", player=1).value", ").value", OF_READOUT, "margin"),
     Mutant("a partner need not be nice", READOUT, "(nash & np.asarray(nice))", "(nash | np.asarray(nice))", OF_READOUT),
     Mutant(
         "the distance is its square", READOUT, "spread(jnp.sqrt(found.residual)", "spread(found.residual", OF_READOUT
