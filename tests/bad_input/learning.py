@@ -76,6 +76,11 @@ GOOD: dict[str, Thunk] = {
     "weights": lambda: (0.5, 0.5),
 }
 OWN: dict[str, dict[str, Thunk]] = {
+    "learning.in_context.bayes_value": {"horizon": lambda: 2},
+    "learning.in_context.bayes_player": {"horizon": lambda: 2},
+    "learning.in_context.exploitation": {"horizon": lambda: 2},
+    "learning.in_context.informed_value": {"horizon": lambda: 2, "opponents": lambda: jnp.full(5, 0.5)},
+    "learning.in_context.policy_improvement": {"horizon": lambda: 2, "inverse_temperature": lambda: 1.0},
     "learning.meta_value.fit_meta_value": {
         "opponent": rules.still,
         "settings": lambda: meta_value.FitSettings(rounds=1, steps=1, stride=1, pairs=1, width=2, quantiles=2),
@@ -121,6 +126,7 @@ CHECK = "the check itself, shared by rooms, of what they were given"
 MADE = "made by the function that checks its fields"
 INSIDE = {
     **_in("batching", "side_by_side batched pairs_first over_pairs", PIECE),
+    **_in("in_context", "Exploitation Improvement", "results, made by the functions that compute them"),
     **_in("meta_value", "Dense NormalisedDense MetaValueNetwork begin improve", "made and called by `fit_meta_value`"),
     **_in("meta_value", "both_returns foresight quantile_loss lambda_targets", PIECE),
     **_in("naive_path", "cooperation naive_step naive_shaping_return naive_path_returns", PIECE),

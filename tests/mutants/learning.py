@@ -5,9 +5,9 @@ from tests.mutants import Mutant
 ANTICIPATION, GRADIENTS, PROXIMAL, Q_AWARE = (
     f"ipd_theory/learning/rules/{name}.py" for name in ("anticipation", "gradients", "proximal", "q_aware")
 )
-VIEWS, PATHS, NAIVE_PATH, PLAY, POOL, TOURNAMENT, META_VALUE = (
+VIEWS, PATHS, NAIVE_PATH, PLAY, POOL, TOURNAMENT, META_VALUE, IN_CONTEXT = (
     f"ipd_theory/learning/{name}.py"
-    for name in ("views", "paths", "naive_path", "play", "pool", "tournament", "meta_value")
+    for name in ("views", "paths", "naive_path", "play", "pool", "tournament", "meta_value", "in_context")
 )
 
 MUTANTS = (
@@ -314,5 +314,29 @@ MUTANTS = (
         "return meta_discount * value",
         "test_meta_value.py",
         "foresight",
+    ),
+    Mutant(
+        "who counts forgets the prior's cooperation",
+        IN_CONTEXT,
+        "x = (count + alpha) / (visits[k] + alpha + beta)",
+        "x = (count + alpha) / (visits[k] + 2 * alpha + beta)",
+        "test_in_context.py",
+        "tree",
+    ),
+    Mutant(
+        "a cooperation that is seen counts as none",
+        IN_CONTEXT,
+        "given[k + 1], refused[k + 1] = slice(1, None), slice(None, -1)",
+        "given[k + 1], refused[k + 1] = slice(None, -1), slice(None, -1)",
+        "test_in_context.py",
+        "tree",
+    ),
+    Mutant(
+        "improvement weighs the worse action up",
+        IN_CONTEXT,
+        "beta * (q[1] - q[0])",
+        "beta * (q[0] - q[1])",
+        "test_in_context.py",
+        "improvement",
     ),
 )

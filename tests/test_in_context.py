@@ -1,0 +1,126 @@
+"""Bayes-optimal play against unknown opponents: against trees of histories in fractions, play, best replies."""
+
+import itertools
+from fractions import Fraction
+from math import factorial
+
+import numpy as np
+import pytest
+
+import ipd_theory as ipd
+from ipd_theory.learning import in_context
+
+AXELROD = ipd.prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0)
+LEFTOVER = ipd.games.bimatrix([[2.0, -1.0], [3.0, 0.0]], [[1.0, 4.0], [-2.0, 0.0]])
+ROUNDS = [(a, b) for a in (0, 1) for b in (0, 1)]
+
+
+def likelihood(history) -> Fraction:
+    """The chance of the opponent's actions given ours, integrated over U(0, 1)^5: products of c! d! / (c + d + 1)!."""
+    counts: dict[object, list[int]] = {}
+    for before, (_, b) in zip([None, *history], history, strict=False):
+        counts.setdefault(before, [0, 0])[b] += 1
+    total = Fraction(1)
+    for c, d in counts.values():
+        total *= Fraction(factorial(c) * factorial(d), factorial(c + d + 1))
+    return total
+
+
+def tree(r, horizon: int, policy: dict, history=()) -> Fraction:
+    """What is to come after a history, times its chance; the best action of each history goes to `policy`."""
+    if len(history) == horizon:
+        return Fraction(0)
+    values = []
+    for a in (0, 1):
+        each = [(*history, (a, b)) for b in (0, 1)]
+        values.append(sum(likelihood(h) * Fraction(r[a][h[-1][1]]) + tree(r, horizon, policy, h) for h in each))
+    policy[history] = int(values[0] <= values[1])
+    return max(values)
+
+
+@pytest.mark.parametrize("game", [AXELROD, LEFTOVER])
+def test_dynamic_programming_equals_the_tree_of_histories_in_fractions(game):
+    r, r2 = ([[Fraction(float(x)) for x in row] for row in game.payoffs[i]] for i in (0, 1))
+    for horizon in range(1, 6 + (game is AXELROD)):
+        policy: dict = {}
+        value = in_context.bayes_value(game, horizon)
+        assert isinstance(value, Fraction)
+        assert value == tree(r, horizon, policy)
+        assert abs(in_context.bayes_value(game, horizon, exact=False) - value) < 1e-12
+        player = in_context.bayes_player(game, horizon)
+        assert all(player(history) == action for history, action in policy.items())
+        best = max(play(policy, r, r2, actions) for actions in itertools.product((0, 1), repeat=horizon))
+        found = in_context.exploitation(game, horizon)
+        assert (found.exploiter, found.agent) == best
+        assert (sum(r2[a][b] for a, b in found.actions), sum(r[a][b] for a, b in found.actions)) == best
+
+
+def play(policy, r, r2, actions):
+    history: tuple = ()
+    for b in actions:
+        history += ((policy[history], b),)
+    return sum(r2[a][b] for a, b in history), sum(r[a][b] for a, b in history)
+
+
+def test_what_is_expected_is_what_is_earned():
+    """Seeded; a mean of 4,000 matches leaves 4 standard errors in one of 16,000 runs."""
+    horizon, matches, random = 8, 4000, np.random.default_rng(3)
+    player, r = in_context.bayes_player(AXELROD, horizon, exact=False), np.asarray(AXELROD.payoffs[0])
+    earned = []
+    for q in random.uniform(size=(matches, 5)):
+        history: list[tuple[int, int]] = []
+        for _ in range(horizon):
+            x = q[1 + 2 * history[-1][1] + history[-1][0]] if history else q[0]
+            history.append((player(history), int(random.uniform() >= x)))
+        earned.append(sum(r[a, b] for a, b in history))
+    expected = in_context.bayes_value(AXELROD, horizon, exact=False)
+    assert abs(np.mean(earned) - expected) < 4 * np.std(earned) / matches**0.5
+
+
+def test_what_is_known_beforehand_is_not_learned():
+    """A prior concentrated on one opponent gives the value of knowing it, and many rounds its best reply's return."""
+    q = np.array([0.9, 0.8, 0.3, 0.6, 0.1])
+    seen = q[[0, 1, 3, 2, 4]]  # by the outcome as player 1 sees it
+    sure = np.stack([seen, 1 - seen], -1) * 1e9
+    known = in_context.informed_value(AXELROD, 9, q)
+    assert abs(in_context.bayes_value(AXELROD, 9, exact=False, prior=sure) - known) < 1e-6
+    opponents = np.random.default_rng(0).uniform(size=(50, 5))
+    best = np.asarray(ipd.replies.best_responses(AXELROD, opponents, discount=1.0).value)
+    rate = (in_context.informed_value(AXELROD, 400, opponents) - in_context.informed_value(AXELROD, 398, opponents)) / 2
+    np.testing.assert_allclose(rate, best, atol=2e-5)
+
+
+def test_to_know_the_opponent_is_worth_more():
+    opponents = np.random.default_rng(1).uniform(size=(20_000, 5))
+    for horizon in (2, 5, 9):
+        known = in_context.informed_value(AXELROD, horizon, opponents).mean()
+        assert in_context.bayes_value(AXELROD, horizon, exact=False) < known + 0.05
+
+
+def test_improvement_lies_between_the_policy_and_the_best_reply():
+    half, horizon = [0.5] * 5, 7
+    best = in_context.bayes_value(AXELROD, horizon, exact=False)
+    cold = in_context.policy_improvement(AXELROD, horizon, half, inverse_temperature=0.0)
+    assert cold.residual == 0
+    assert cold.before == cold.after == pytest.approx(2.25 * horizon)
+    values = [in_context.policy_improvement(AXELROD, horizon, half, inverse_temperature=x).after for x in (0.1, 1, 100)]
+    assert cold.after < values[0] < values[1] < best + 1e-9
+    assert values[2] < best + 1e-9
+    settled = in_context.policy_improvement(AXELROD, horizon, [0.0] * 5, inverse_temperature=3.0)
+    assert settled.residual == 0
+    assert settled.before == settled.after
+
+
+def test_what_is_out_of_range_is_named():
+    with pytest.raises(ValueError, match="horizon must be"):
+        in_context.bayes_value(AXELROD, 33)
+    with pytest.raises(ValueError, match="prior must be"):
+        in_context.bayes_value(AXELROD, 3, prior=np.zeros((5, 2)))
+    with pytest.raises(ValueError, match="fewer than 3 rounds"):
+        in_context.bayes_player(AXELROD, 3)([(0, 0)] * 3)
+
+
+@pytest.mark.slow
+def test_thirty_rounds():
+    values = [in_context.bayes_value(AXELROD, horizon, exact=False) / horizon for horizon in (20, 26, 30)]
+    assert values == pytest.approx([3.0422395654813075, 3.051867015000541, 3.057033215346624])
