@@ -1,6 +1,7 @@
 """`make gpu`, at the smallest sizes and on the processor."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,15 @@ def test_a_step_that_fails_is_said_and_one_that_takes_too_long_is_stopped(tmp_pa
     stopped = gpu.carried_out(step("import time; time.sleep(300)"), tmp_path / "a", time.monotonic(), least=1.0)
     assert stopped["exit_status"] != 0
     assert stopped["seconds"] < 60
+
+
+def test_a_step_that_does_not_stop_when_asked_is_ended() -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(300)"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    assert gpu.ended(process, seconds=0.5) == -9
+    process.stdout.close()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -144,13 +145,25 @@ def carried_out(step: Step, folder: Path, end: float, least: float = 20.0) -> di
         # A run that stops by itself first finishes the iteration under way.
         code = process.wait(None if step.name == "engine" else allowed + 60 * step.name.startswith(("ipd", "clean")))
     except subprocess.TimeoutExpired:
-        process.terminate()
-        code = process.wait()
+        code = ended(process)
+    except BaseException:  # asked to stop: no step outlives the command
+        ended(process)
+        raise
     took = {"seconds": time.monotonic() - begin, "exit_status": code}
     try:
         return {**took, **step.summary(folder)}
     except (OSError, ValueError, KeyError) as error:
         return {**took, "finished": False, "error": f"{type(error).__name__}: {error}"}
+
+
+def ended(process: subprocess.Popen[bytes], seconds: float = 60.0) -> int:
+    """Ask a step to stop, and end it where it does not within so many seconds; return its exit status."""
+    process.terminate()
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def show(found: dict[str, Any]) -> None:
@@ -169,4 +182,5 @@ def show(found: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tyro.cli(main)
