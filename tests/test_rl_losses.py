@@ -1,5 +1,6 @@
 """The losses and advantages held against plain float64 numpy, every clip active and every λ another."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -158,9 +159,9 @@ def record() -> MetaEpisode:
     )  # fmt: skip
 
 
-def numpy_advantages(record: MetaEpisode, naive: Array) -> tuple[Array, Array]:
+def numpy_advantages(record: MetaEpisode, naive: Array, scaled: bool) -> tuple[Array, Array]:
     """Sums written out, [M T, G, B]: COALA-PG against naive co-players, GAE against others; TD(λ)'s mixture of
-    n-step returns as targets."""
+    n-step returns as targets; each kind of co-player centred, and scaled if asked, by itself."""
     L = M * T
     r = 0.5 * np.asarray(record.rewards)[..., 0, :].reshape(L, G, B)
     v = np.concatenate([np.asarray(record.values).reshape(L, G, B), np.zeros((1, G, B))])
@@ -177,14 +178,17 @@ def numpy_advantages(record: MetaEpisode, naive: Array) -> tuple[Array, Array]:
         targets[l] = sum(share * x for share, x in zip(shares, n_step, strict=True))
     for kind in (naive, ~naive):
         advantages[:, kind] -= advantages[:, kind].mean()
+        advantages[:, kind] /= advantages[:, kind].std() if scaled else 1
     return advantages, targets
 
 
-def test_what_ppo_learns_from_is_laid_out_and_credited_as_written(record: MetaEpisode) -> None:
+@pytest.mark.parametrize("scaled", [False, True])
+def test_what_ppo_learns_from_is_laid_out_and_credited_as_written(record: MetaEpisode, scaled: bool) -> None:
     naive = np.array([True, False, True])
-    data = train.trajectories(record, jnp.asarray(naive), estimators.coala_pg, META)
-    advantages, targets = numpy_advantages(record, naive)
-    np.testing.assert_allclose(data.advantages, advantages.reshape(M * T, -1), atol=1e-12)
+    settings = replace(META, normalize_advantages=scaled)
+    data = train.trajectories(record, jnp.asarray(naive), estimators.coala_pg, settings)
+    advantages, targets = numpy_advantages(record, naive, scaled)
+    np.testing.assert_allclose(data.advantages, advantages.reshape(M * T, -1), atol=1e-7 if scaled else 1e-12)
     np.testing.assert_allclose(data.targets, targets.reshape(M * T, -1), atol=1e-12)
     for got, played in (
         (data.observations, record.observations),
