@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": GAME | {"sampling._held", "sampling.estimators", "sampling.enumeration"},
     "rl": {"_checks", "_places", "games", "strategies", "sampling.estimators"},
     "rl.lola_dice": {"rl", "sampling"},
-    "rl.evaluation": {"rl", "_checks", "games", "strategies", "zero_determinant"},
+    "rl.scripted": {"rl", "games", "strategies", "zero_determinant"},
     "drawing": EXACT
     | {
         "_words",

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.rl import build, devices, evaluation, policies, run_folder
+from ipd_theory.rl import build, devices, evaluation, policies, run_folder, scripted
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config
-from ipd_theory.rl.environments import CleanUpLite, IteratedDilemma
+from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import GRUSettings, NetworkSettings
 
 
@@ -69,9 +69,10 @@ def test_every_agent_meets_the_learners_and_every_other_agent(run: Path) -> None
     assert {"tit for tat", "extortion, factor 2"} <= {ego for ego, _ in by_names}
 
 
-def test_strategies_by_hand_are_of_the_iterated_dilemma_alone() -> None:
-    assert evaluation.by_hand(CleanUpLite()) == {}
-    table: Any = evaluation.by_hand(IteratedDilemma())["tit for tat"]
+def test_players_by_hand_are_of_the_packages_own_environments() -> None:
+    assert scripted.by_hand(EnvironmentSettings()) == {}
+    assert {"teacher", "free rider"} <= scripted.by_hand(CleanUpLite()).keys()
+    table: Any = scripted.by_hand(IteratedDilemma())["tit for tat"]
     p = jax.nn.softmax(table.table[:, :2])[:, 0]
     np.testing.assert_allclose(p, ipd.strategies.tit_for_tat(), atol=1e-12)
 

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key, Shaped
 
-from ipd_theory import _checks, strategies, zero_determinant
+from ipd_theory import _checks
 from ipd_theory._arguments import checked
-from ipd_theory.games import symmetric_game
 from ipd_theory.rl import build, run_folder, runs, train
 from ipd_theory.rl.config import Config
-from ipd_theory.rl.environments import EnvironmentSettings, IteratedDilemma
-from ipd_theory.rl.policies import Policy, playing
+from ipd_theory.rl.environments import IteratedDilemma
+from ipd_theory.rl.policies import Policy
 from ipd_theory.rl.rollout import CoPlayers
+from ipd_theory.rl.scripted import by_hand
 
 NAIVE = "naive learners"
 
@@ -51,7 +51,8 @@ def evaluate(
 ) -> Evaluation:
     """Play the agents of a run against fresh naive learners, and against each other.
 
-    Strategies played by hand against the same learners (`by_hand`) stand beside them, and say what shaping is worth.
+    Players by hand against the same learners (`scripted.by_hand`) stand beside them, and say what shaping is worth;
+    teachers wait for half of the meta-episode.
 
     Args:
         run: the run's folder.
@@ -81,28 +82,13 @@ def evaluate(
         for i, (name, ego) in enumerate(everyone):
             pairs += [(name, other, functools.partial(meta, ego, agent)) for other, agent in everyone[i + 1 :]]
         if s == 0:
-            hands = by_hand(config.environment).items()
+            hands = by_hand(config.environment, config.inner_episodes * config.episode_length // 2).items()
             pairs += [(name, NAIVE, functools.partial(naive, ego, inits)) for name, ego in hands]
     meetings = [
         Meeting(ego, other, {name: np.asarray(x.mean(0)) for name, x in meet().items()})
         for ego, other, meet in progress(pairs)
     ]
     return Evaluation(int(states.iteration[0]), meetings)
-
-
-@checked
-def by_hand(environment: EnvironmentSettings) -> dict[str, Policy]:
-    """Return strategies that a trained agent has to do better than; none but in the iterated dilemma."""
-    if not isinstance(environment, IteratedDilemma):
-        return {}
-    game = symmetric_game(*environment.payoffs)
-    tables = {
-        "always defect": strategies.always_defect(),
-        "always cooperate": strategies.always_cooperate(),
-        "tit for tat": strategies.tit_for_tat(),
-        "extortion, factor 2": zero_determinant.extortion(game, 2.0, 0.15),
-    }
-    return {name: playing(table) for name, table in tables.items()}
 
 
 def _agent(states: train.TrainState, seed: int, agent: int) -> Policy:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import ipd_theory as ipd
-from ipd_theory.rl import config, environments, lola_dice, networks, policies, run_folder, shaper
+from ipd_theory.rl import config, environments, lola_dice, networks, policies, run_folder, schelling, shaper
 from ipd_theory.rl import ipd as dilemma
 from ipd_theory.rl.environment import Environment
 from tests.bad_input.sampling import Thunk
@@ -89,7 +89,6 @@ OWN: dict[str, dict[str, Thunk]] = {
     },
     "rl.config.with_method": {"method": lambda: "coala"},
     "rl.evaluation.Player": {"policy": policy},
-    "rl.evaluation.by_hand": {"environment": environments.IteratedDilemma},
     "rl.evaluation.evaluate": RUN,
     "rl.evaluation.load_policy": RUN,
     "rl.evaluation.watch": RUN,
@@ -107,6 +106,18 @@ OWN: dict[str, dict[str, Thunk]] = {
     "rl.run_folder.read_config": {"directory": a_run},
     "rl.run_folder.read_metrics": {"directory": a_run},
     "rl.runs.read_states": {"directory": a_run},
+    "rl.schelling.diagram": {
+        "environment": environment,
+        "cleaner": policy,
+        "rider": policy,
+        "key": lambda: jax.random.key(0),
+        "games": lambda: 2,
+        "episode_length": lambda: 2,
+    },
+    "rl.schelling.is_dilemma": {"found": lambda: schelling.Schelling(*np.ones((4, 2)))},
+    "rl.scripted.Script": {"rules": lambda: CLEANUP},
+    "rl.scripted.by_hand": {"environment": environments.IteratedDilemma},
+    "rl.scripted.cleanup_players": {"rules": lambda: CLEANUP},
     "rl.shaper.evolve": {
         "settings": lambda: shaper.ShaperSettings(population_size=2),
         "generations": lambda: 1,
@@ -142,6 +153,7 @@ INSIDE = {
     **_in("resuming", "where_it_stopped hold_checkpoint", FOLDER),
     **_in("rollout", "play play_episode", PIECE),
     **_in("run_folder", "described decisive differences hold held write_whole write_settings append rewind", FOLDER),
+    **_in("scripted", "see", PIECE),
     **_in("tagging", "to_tagged from_tagged", "called with what was read from a run's folder; they name the entry"),
     **_in("tracking", "scalars trackers", "called by the command with what training reports"),
     **_in("train", "sizes_of initial_state iterate draw_co_players meta_episode trajectories by_episode", PIECE),
