@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rl": {"_checks", "_places", "games", "strategies", "sampling.estimators"},
     "rl.lola_dice": {"rl", "sampling"},
     "rl.scripted": {"rl", "games", "strategies", "zero_determinant"},
+    "rl.evaluation": {"rl", "rl.scripted", "_checks", "games", "strategies"},
     "drawing": EXACT
     | {
         "_words",

@@ -5,7 +5,6 @@ wants to be and goes there, along its row first: to the nearest dirt if it clean
 differs between scripts are numbers alone, so that different ones can be stacked.
 """
 
-import math
 from typing import NamedTuple
 
 import equinox as eqx
@@ -41,6 +40,9 @@ class Script(eqx.Module):
         zaps_from: it zaps the other in reach, if not frozen, when so many cells are dirty.
         spares_cleaners: 1 if it never zaps the other in the river, 0 if it does.
         trust: it cleans only while its steps in the river exceed the other's by no more than this.
+
+    Raises:
+        ValueError: if a number lies beyond `NEVER`.
     """
 
     rules: CleanUpLite = eqx.field(static=True)
@@ -61,9 +63,16 @@ class Script(eqx.Module):
         spares_cleaners: float = 1.0,
         trust: float = NEVER,
     ) -> None:
+        numbers = {
+            "cleans_from": cleans_from, "waits": waits, "zaps_from": zaps_from,
+            "spares_cleaners": spares_cleaners, "trust": trust,
+        }  # fmt: skip
+        for name, number in numbers.items():
+            if not abs(number) <= NEVER:
+                raise ValueError(f"{name} must lie in -{NEVER:g} to {NEVER:g}; got {number}")
         self.rules = rules
         self.cleans_from, self.waits, self.zaps_from, self.spares_cleaners, self.trust = (
-            jnp.asarray(x, jnp.float32) for x in (cleans_from, waits, zaps_from, spares_cleaners, trust)
+            jnp.asarray(x, jnp.float32) for x in numbers.values()
         )
 
     def ready(self, steps: int = 1) -> "Script":
@@ -173,10 +182,10 @@ def cleanup_players(rules: CleanUpLite, waits: float = 0.0) -> dict[str, Policy]
         waits: steps that teachers wait; a learner needs some tenths of a meta-episode to learn to clean.
 
     Raises:
-        ValueError: if `waits` is negative or not finite.
+        ValueError: if `waits` is negative or beyond `NEVER`.
     """
-    if not (waits >= 0 and math.isfinite(waits)):
-        raise ValueError(f"waits must be 0 or more; got {waits}")
+    if not 0 <= waits <= NEVER:
+        raise ValueError(f"waits must lie in 0 to {NEVER:g}; got {waits}")
     full = float(min(rules.saturating_dirt, rules.rows))
     return {
         "cleaner": Script(rules, cleans_from=0.0),
@@ -198,7 +207,7 @@ def by_hand(environment: EnvironmentSettings, waits: float = 0.0) -> dict[str, P
         waits: steps that teachers of CleanUp-lite wait.
 
     Raises:
-        ValueError: if `waits` is negative or not finite.
+        ValueError: if `waits` is negative or beyond `NEVER`.
     """
     if isinstance(environment, CleanUpLite):
         return cleanup_players(environment, waits)
