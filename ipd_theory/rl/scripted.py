@@ -107,14 +107,14 @@ class Script(eqx.Module):
         state, outputs = jax.lax.scan(step, state, (observations, resets))
         return outputs, state
 
-    def _zaps(self, seen: "Seen") -> Bool[Array, "*batch"]:
+    def _zaps(self, seen: "Board") -> Bool[Array, "*batch"]:
         away = jnp.abs(seen.row[0] - seen.row[1]), jnp.abs(seen.column[0] - seen.column[1])
         distance = away[0] + away[1] if self.rules.distance == "manhattan" else jnp.maximum(*away)
         spared = (self.spares_cleaners > 0) & (seen.column[1] == self.rules.columns - 1)
         wants = (seen.num_dirt >= self.zaps_from) & ~spared
         return wants & (distance <= self.rules.zap_range) & ~seen.frozen[1]
 
-    def _moves(self, seen: "Seen", memory: Memory) -> Int[Array, "*batch"]:
+    def _moves(self, seen: "Board", memory: Memory) -> Int[Array, "*batch"]:
         river, num_dirt = self.rules.columns - 1, seen.num_dirt
         at_work = (seen.column[0] == river) & (num_dirt > 0) & (self.cleans_from < NEVER)
         cleans = ((num_dirt >= self.cleans_from) | at_work) & (memory.owed.astype(jnp.float32) + self.trust >= 0)
@@ -127,7 +127,7 @@ class Script(eqx.Module):
         return jnp.where(seen.column[0] == column, along, sideways)
 
 
-class Seen(NamedTuple):
+class Board(NamedTuple):
     """An observation read: rows, columns and whether frozen, of oneself and the other; cells with apples and dirt."""
 
     row: tuple[Int[Array, "*batch"], Int[Array, "*batch"]]
@@ -142,7 +142,7 @@ class Seen(NamedTuple):
         return self.dirt.sum(-1, dtype=jnp.float32)
 
 
-def see(rules: CleanUpLite, observations: Shaped[Array, "*batch features"]) -> Seen:
+def see(rules: CleanUpLite, observations: Shaped[Array, "*batch features"]) -> Board:
     """Return what an observation of `cleanup.observe` says.
 
     Args:
@@ -154,7 +154,7 @@ def see(rules: CleanUpLite, observations: Shaped[Array, "*batch features"]) -> S
     blocks = seen[..., : 5 * cells].reshape(*seen.shape[:-1], 5, cells)
     own, other = (blocks[..., who, :].argmax(-1).astype(jnp.int32) for who in (0, 1))
     grid = blocks[..., 2:, :].reshape(*seen.shape[:-1], 3, rules.rows, rules.columns)
-    return Seen(
+    return Board(
         (own // rules.columns, other // rules.columns),
         (own % rules.columns, other % rules.columns),
         (seen[..., -2], seen[..., -1]),
