@@ -6,6 +6,7 @@ of tables as arrays. Which numbers are allowed, and which shapes fit, the functi
 """
 
 import dataclasses
+import difflib
 import functools
 import inspect
 import math
@@ -14,7 +15,7 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -77,6 +78,18 @@ def _asks_for_numbers(error: TypeError) -> bool:
 def _holds_traced(x: Any) -> bool:
     jax = sys.modules["jax"]
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(x))
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return a hint at the known name that is closest, in any case, for the end of an error; empty if none is close.
+
+    Args:
+        name: what was given.
+        known: the names there are; of a mapping, its values are what is shown.
+    """
+    shown = {str(key).lower(): str(known[key] if isinstance(known, Mapping) else key) for key in known}
+    close = difflib.get_close_matches(name.lower(), shown, 1)
+    return f"; did you mean {shown[close[0]]}?" if close else ""
 
 
 def _check_for(annotation: Any) -> Check | None:

@@ -13,6 +13,8 @@ import numpy as np
 from equinox.internal import unvmap_all, unvmap_any
 from jaxtyping import Array, ArrayLike, Float
 
+from ipd_theory._arguments import did_you_mean
+
 T = TypeVar("T")
 Known = TypeVar("Known", bound=Array | np.ndarray)
 _FEW = 4096
@@ -190,7 +192,8 @@ def one_of(name: str, value: T, allowed: Iterable[T]) -> T:
     """
     choices = tuple(allowed)
     if not (isinstance(value, tuple({type(x) for x in choices})) and value in choices):
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+        near = did_you_mean(value, [x for x in choices if isinstance(x, str)]) if isinstance(value, str) else ""
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}{near}")
     return value
 
 

@@ -1,7 +1,6 @@
 """What stands at a place, FILE.py:NAME or MODULE:NAME: how commands and settings name what is one's own."""
 
 import contextlib
-import difflib
 import importlib
 import importlib.util
 import sys
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from ipd_theory._arguments import did_you_mean
 
 
 def load(place: str) -> Any:
@@ -30,9 +31,7 @@ def load(place: str) -> Any:
         return getattr(module, name)
     except AttributeError:
         own = [n for n, x in vars(module).items() if not n.startswith("_") and not isinstance(x, ModuleType)]
-        near = difflib.get_close_matches(name, own, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{place!r}: {where} defines no {name}{hint}") from None
+        raise ValueError(f"{place!r}: {where} defines no {name}{did_you_mean(name, own)}") from None
 
 
 def main_file() -> Path | None:

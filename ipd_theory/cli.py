@@ -1,7 +1,6 @@
 """`ipd-theory …` on the command line: help costs nothing, and only the chosen command is loaded."""
 
 import ast
-import difflib
 import importlib
 import sys
 import textwrap
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ipd_theory import __version__
+from ipd_theory._arguments import did_you_mean
 from ipd_theory._extras import needs
 from ipd_theory.commands import endings, plain_text
 
@@ -89,9 +89,8 @@ def _run(given: list[str]) -> None:
         command_line.complete({name: function for name in COMMANDS for _, function in [_loaded(name)]}, given)
     else:
         what = f"{first!r} is no command" if given else "no command is named"
-        close = difflib.get_close_matches(first, COMMANDS, 1)
-        hint = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
-        raise ValueError(f"{what}; {hint} (ipd-theory --help explains them)")
+        hint = did_you_mean(first, COMMANDS) or f"; the commands are {', '.join(COMMANDS)}"
+        raise ValueError(f"{what}{hint} (ipd-theory --help explains them)")
 
 
 def _command(name: str, given: list[str]) -> None:

@@ -55,6 +55,10 @@ def test_every_name_is_a_rule_at_its_published_settings(name):
     ("text", "message"),
     [
         ("nonsense", "is no rule; the rules are advantage-alignment, cgd, .* sos, symplectic-surgery, or NAME"),
+        (
+            "Lolla(20)",
+            r"is no rule; .*symplectic-surgery, or NAME\(argument, …\), FILE.py:NAME\(…\); did you mean lola\?",
+        ),
         ("lola(", "is no rule"),
         ("lola(x)", "finite number; got 'x'"),
         ("lola(nan)", "finite number"),

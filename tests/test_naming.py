@@ -71,9 +71,11 @@ def test_zero_determinant_names_enforce_their_line_below_one():
     [
         (
             "tif",
-            r"'tif' is not known; .* table, a file .*, or ALLC, .*GTFT\(q\?\).*\(r…\), EXTORT\(chi, phi\?\)",
+            r"'tif' is not known; did you mean TFT\? .* a file .* ALLC, .*GTFT\(q\?\).*\(r…\), EXTORT\(chi, phi\?\)",
         ),
-        ("", "'' is not known"),
+        ("wslx", "'wslx' is not known; did you mean WSLS[?] Give all entries"),
+        ("tit-for-tatt", "did you mean TFT[?]"),
+        ("", "'' is not known; give"),
         ("gtft(0.3", "is not known"),
         ("tft(1)", r"'tft\(1\)': too many positional arguments; write TFT, "),
         ("extort", r"'extort': missing a required argument: 'chi'; write EXTORT\(chi, phi\?\)"),

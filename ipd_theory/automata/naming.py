@@ -6,7 +6,7 @@ from collections.abc import Callable
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import strategies
-from ipd_theory._arguments import checked
+from ipd_theory._arguments import checked, did_you_mean
 from ipd_theory.automata import classics
 from ipd_theory.automata.base import Automaton
 from ipd_theory.games import MatrixGame
@@ -53,4 +53,5 @@ def named(text: str, *, game: MatrixGame | None = None, discount: ArrayLike = 1.
         return strategies.named(text, game=game, discount=discount)
     except ValueError as error:
         unknown = "is not known" in str(error)
-        raise ValueError(f"{error}, {naming.listed(AUTOMATA)}" if unknown else str(error)) from None
+        more = f", {naming.listed(AUTOMATA)}{did_you_mean(text.partition('(')[0].strip(), AUTOMATA.keys())}"
+        raise ValueError(f"{error}{more if unknown else ''}") from None

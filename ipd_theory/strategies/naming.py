@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, zero_determinant
-from ipd_theory._arguments import checked
+from ipd_theory._arguments import checked, did_you_mean
 from ipd_theory.games import MatrixGame
 from ipd_theory.strategies import classics, files, longer
 from ipd_theory.strategies.tables import MAX_MEMORY, num_contexts
@@ -140,8 +140,10 @@ def named(text: str, *, game: MatrixGame | None = None, discount: ArrayLike = 1.
         return _entries(text)
     read = _read(text, _labels())
     if read is None:
+        near = did_you_mean(_squeezed(written.partition("(")[0]), _labels())
         kinds, makers = ", ".join(files.SUFFIXES), listed(TABLES | _without_game())
-        raise ValueError(f"strategy {text!r} is not known; give all entries of a table, a file ({kinds}), or {makers}")
+        give = f"{near} Give" if near else "; give"
+        raise ValueError(f"strategy {text!r} is not known{give} all entries of a table, a file ({kinds}), or {makers}")
     label, arguments = read
     if label in TABLES:
         return _called(text, label, TABLES[label], arguments)

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ipd_theory import _checks, _places
-from ipd_theory._arguments import checked
+from ipd_theory._arguments import checked, did_you_mean
 from ipd_theory.learning import rules
 from ipd_theory.learning.rules.base import OnSums, Published, Rule
 
@@ -82,8 +82,9 @@ def entrant(text: str, discount: float) -> Entrant:
     _checks.number("discount", discount, 0.0, 1.0)
     matched = re.fullmatch(r"\s*(?:(?P<where>.+):)?(?P<name>[\w-]+)\s*(?:\((?P<written>[^()]*)\))?\s*", str(text))
     if matched is None or (matched["where"] is None and matched["name"] not in _by_name()):
-        known = ", ".join(_by_name())
-        raise ValueError(f"entrant {text!r} is no rule; the rules are {known}, or NAME(argument, …), FILE.py:NAME(…)")
+        known = f"{', '.join(_by_name())}, or NAME(argument, …), FILE.py:NAME(…)"
+        near = did_you_mean(str(text).partition("(")[0].strip(), _by_name().keys())
+        raise ValueError(f"entrant {text!r} is no rule; the rules are {known}{near}")
     where, name, written = matched["where"], matched["name"], matched["written"]
     given = tuple(_number(text, part) for part in written.split(",")) if (written or "").strip() else ()
     if where is not None:
