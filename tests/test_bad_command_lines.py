@@ -69,6 +69,7 @@ ALLOWED = {
 GOOD: dict[str, dict[str, list[str]]] = {
     "returns": {"p": ["TFT"], "q": ["TFT"]},
     "strategy": {"name": ["TFT"]},
+    "reproduce": {"what": ["neutral mutant"]},
     "classify": {"memory": ["--memory", "1"]},
     "fit": {"file": [str(LOG)]},
     "evolve": {"strategies": ["TFT", "ALLD"]},

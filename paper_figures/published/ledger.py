@@ -54,7 +54,7 @@ def chosen(parts: Sequence[str], slow: bool = True) -> list[Row]:
         ValueError: for a text that no row holds.
     """
     for part in parts:
-        if not any(part.lower() in row.name.lower() for row in ROWS):
+        if not part.strip() or not any(part.lower() in row.name.lower() for row in ROWS):
             sources = ", ".join(dict.fromkeys(row.source for row in ROWS))
             raise ValueError(f"what: no row has {part!r} in its source or quantity; the sources are {sources}")
     found = [row for row in ROWS if not parts or any(part.lower() in row.name.lower() for part in parts)]
