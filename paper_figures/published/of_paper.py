@@ -82,6 +82,12 @@ def _over_baselines(figure: str, pattern: str) -> Callable[[Work], Number]:
     return measure
 
 
+def _later_defection(work: Work) -> Number:
+    """Share of defection in the last quarter of a meta-episode less that in the first two inner episodes."""
+    late = work.figure("5")["shaping coala defection"][:, -5:].mean(1)
+    return mean(late[:, -late.shape[1] // 4 :].mean(1) - late[:, :2].mean(1))
+
+
 def _of_table(agent: int) -> Callable[[Work], Number]:
     return lambda work: mean(work.figure("H3")["against_meta"][:, agent])
 
@@ -159,6 +165,8 @@ ROWS: tuple[Row, ...] = (
       for i, k in ((2, 3), (3, 10), (4, 20))),
     paper("Figure 5A: COALA-PG over both baselines, against naive", Statement("above", 0.3, 3.0),
           _over_baselines("5", "shaping {} reward"), "figure 5", f"{SMALL_RUNS}, seeds 0 to 4"),
+    paper("Figure 5B: COALA-PG shapes, then exploits: defection late less early", Statement("more", 0.2, 1.0),
+          _later_defection, "figure 5", f"{SMALL_RUNS}, seeds 0 to 4"),
     paper("Figure 5C: mixed pool, COALA-PG agents among each other", COOPERATES,
           lambda work: mean(_late(work.figure("5"), "mixed coala reward")), "figure 5",
           f"{SMALL_RUNS}, seeds 0 to 5 and 7", small=True),
