@@ -52,7 +52,7 @@ class Settings:
 
 ABOUT = About(
     "enforced",
-    f"{OURS}, after Figure 8 of the paper",
+    OURS,
     600,
     {
         "* counts": ("seed episode context action", "rounds"),
