@@ -286,7 +286,7 @@ class _Match:
                 [np.where(plays[k], r[1, b] + x[b][2 + b], r[0, b] + x[b][b]) for b in (0, 1)]
                 for r, x in ((self.r2, theirs), (self.r, mine))
             )
-            close = np.abs((e[1] - e[0]).astype(float)) <= SAME
+            close = np.abs(e[1] - e[0]) <= self.same
             defects = np.where(close, u[1] > u[0], e[1] > e[0])
             for to, x in zip(shown, (np.where(defects, *e[::-1]), np.where(defects, *u[::-1]), defects), strict=True):
                 to.append(x)
