@@ -111,9 +111,12 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
         readings.show_payoffs(column[2], arrays[f"{method} payoffs"].mean(0))
         column[0].set(title=name, xlabel="")
         column[1].set(title="", xlabel="")
-    axes[0, 0].set_ylabel("it cooperates after (first seed)")
+    axes[0, 0].set_ylabel("it cooperates after")
     axes[1, 0].set_ylabel("nearest enforced line")
     axes[2, 0].set_ylabel("payoff a step")
+    bands = f"above: of the first of {settings.seeds} seeds; bands: 95 % of the posterior; payoffs: mean over seeds"
+    figure.suptitle(bands, fontsize=6, color="0.4", x=0.99, ha="right")
+    axes[0, 0].legend(loc="center left", bbox_to_anchor=(0.0, 0.45))  # clear of the line that falls
     for row in axes:
         for other in row[1:]:
             other.set_ylabel("")

@@ -92,7 +92,9 @@ def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; its folder is made."""
+
     def write(partial: Path) -> None:
         partial.write_text(text, encoding="utf-8")
 
@@ -161,7 +163,7 @@ def compute(
             np.savez_compressed(file, **everything)
 
     path = _data_path(name, preset, seed, out)
-    _write_text(path.with_suffix(".json"), json.dumps({**described, "arrays": data}) + "\n")
+    write_text(path.with_suffix(".json"), json.dumps({**described, "arrays": data}) + "\n")
     _write_whole(path, save)
     return arrays
 
@@ -182,5 +184,5 @@ def draw(name: str, preset: str, seed: int, out: Path, arrays: Arrays) -> list[P
         style.save(figure, path, first_line(name))
     plt.close(figure)
     paths.append(out / f"{stem}.txt")
-    _write_text(paths[-1], caption(about, module.__doc__, preset, seed, settings))
+    write_text(paths[-1], caption(about, module.__doc__, preset, seed, settings))
     return paths

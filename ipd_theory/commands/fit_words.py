@@ -169,7 +169,7 @@ def print_facts(result: dict[str, Any]) -> None:
     ]
     many = f"{result['rounds']:,} rounds of {result['matches']:,} matches, players: {result['players']:,}"
     print_table(
-        ("after", "rounds", "cooperates", level, "best to cooperate"), rows, title=f"{settings['file']}: {many}"
+        ("after", "rounds", "cooperates", level, "best to cooperate*"), rows, title=f"{settings['file']}: {many}"
     )
     results.print("own action first; * how likely a best reply is to cooperate after what itself did first")
     unseen = [c for c, seen in zip(result["contexts"], table["seen"], strict=True) if not seen]

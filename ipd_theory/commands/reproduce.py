@@ -38,7 +38,7 @@ def reproduce(
     Args:
         what: Parts of a source or a quantity, in any case; everything if none is given.
         full: At the sources' sizes: figures at their paper presets, as many pairs of learners; hours.
-        slow: Also the rows that take minutes each: networks and first policies that are learned. --full has them.
+        slow: Also the rows that take minutes each, of a network that is fitted. --full has them.
         out: Folder of the rows, the picture and the figures' data.
         again: Measure anew what is kept.
         json: Print JSON instead of tables.

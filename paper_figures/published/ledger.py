@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from matplotlib.pyplot import subplots
 
 import ipd_theory
 from ipd_theory.drawing import style
+from paper_figures import run
 from paper_figures.published import of_evolution, of_learned, of_paper, of_rules, of_strategies
 from paper_figures.published.rows import VERDICTS, Number, Row, Statement, Verdict, Work
 
@@ -75,14 +75,8 @@ def read(path: Path, full: bool) -> Kept:
 def write(path: Path, entries: Kept, full: bool) -> None:
     """Keep rows in a file, whole or not at all."""
     rows = {row.name: asdict(entries[row.name]) for row in ROWS if row.name in entries}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        text = json.dumps({"version": ipd_theory.__version__, "full": full, "rows": rows}, indent=1)
-        partial.write_text(text + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    everything = {"version": ipd_theory.__version__, "full": full, "rows": rows}
+    run.write_text(path, json.dumps(everything, indent=1) + "\n")
 
 
 def measure(

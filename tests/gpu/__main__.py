@@ -1,7 +1,6 @@
 """The steps one after another, each in a process of its own; what is finished is not done again."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from ipd_theory._files import written_whole
 from ipd_theory.commands.console import messages, print_table, results
 from ipd_theory.commands.options import Positive
 from ipd_theory.rl.run_folder import read_config, read_metrics
@@ -119,9 +119,8 @@ def main(
             continue
         messages.print(f"{step.name} …")
         found[step.name] = carried_out(step, folder / step.name, end)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(found, indent=1))
-        os.replace(partial, path)
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps(found, indent=1))
     show(found)
     messages.print(f"kept {path}", soft_wrap=True)
 
