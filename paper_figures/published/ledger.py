@@ -169,7 +169,8 @@ def page(entries: Mapping[str, Measured]) -> str:
         f"{counts(entries)}. `ipd-theory reproduce` measures them anew, in some {quick:.0f} minutes on two busy",
         f"cores, and {slow:.0f} more with `--slow`, and fails if a verdict has changed; `--full` does it at the",
         "sources' sizes. Numbers agree within 3.5 standard errors, those of both sides, and half a unit of the last",
-        "digit that was published.\n",
+        "digit that was published. M-MAML's row of MeVa's table and MeVa's self-play are not here: tests of",
+        "`make test-slow` and `make test-hours` hold them.\n",
         "![A mark for each quantity, sources below each other](published.png)",
     ]
     for source, rows in by_source(row for row in ROWS if row.name in entries).items():

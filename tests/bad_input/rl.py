@@ -91,6 +91,7 @@ OWN: dict[str, dict[str, Thunk]] = {
     "rl.evaluation.Player": {"policy": policy},
     "rl.evaluation.evaluate": RUN,
     "rl.evaluation.load_policy": RUN,
+    "rl.evaluation.play_of": RUN,
     "rl.evaluation.watch": RUN,
     "rl.gru.GRU": SIZES,
     "rl.hawk.Hawk": SIZES,
