@@ -33,8 +33,8 @@ LONG = (
     "drawing",
     "rl_runs",
     "rl_training",
+    "rl_environments",
 )
-LONG += ("rl_environments",)
 MARKED = [
     pytest.param(page, marks=[pytest.mark.slow] * (page.parent.name == "reference" and page.stem in LONG))
     for page in PAGES
