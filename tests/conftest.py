@@ -1,5 +1,6 @@
 """Every test runs in float64 with strict dtype promotion; float32 is asked for where it is meant."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 
 # Most of a test's time is compilation, and what is compiled runs but once: half of it is saved by optimizing less. Slow
 # tests, which compute, are compiled as users compile. A later compiler may not know these flags, and stops if so.
-LIGHT = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
+LIGHT = (
+    "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -27,7 +30,8 @@ hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile lightly where slow tests are left out, before anything is compiled."""
+    """Compile lightly where slow tests are left out, before anything is compiled, and seldom look for garbage."""
+    gc.set_threshold(200_000, 20, 20)
     if config.option.markexpr.startswith(("not slow", "browser")) and jax.__version_info__ < (0, 11):
         os.environ.setdefault("XLA_FLAGS", LIGHT)
 

@@ -66,7 +66,7 @@ def test_player_two_follows_the_mirror_of_what_player_one_would():
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_every_rule_takes_either_side_of_the_repeated_game(rule):
     view, x = repeated_game(GAME, 0.9, np.dtype(float)), jnp.zeros(5)
-    for side in (view, view.swapped(), view.swapped().swapped()):
+    for side in (view, view.swapped()):
         shape, _, _ = jax.eval_shape(lambda x, side=side: rule.update(side, x, x, rule.init(x, x)), x)
         assert shape.shape == (5,)
 
