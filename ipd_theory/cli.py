@@ -16,7 +16,7 @@ from ipd_theory.commands import endings, plain_text
 GROUPS = {
     "strategies, exactly": ("returns", "strategy", "classify", "derive", "evolve", "explore"),
     "play that was recorded": ("fit",),
-    "agents that learn, exactly": ("tournament", "phase"),
+    "agents that learn, exactly": ("tournament", "bound", "phase"),
     "agents that learn from samples": ("verify", "train", "evaluate", "shaper", "watch"),
     "the paper": ("figures", "reproduce"),
 }

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "adapters": GAME | {"automata", "tournaments"},
     "evolution": EXACT | {"equilibria"},
     "inference": EXACT | {"replies", "zero_determinant", "automata"},
-    "learning": EXACT | {"_fractions", "_places", "equilibria"},
+    "learning": EXACT | {"_fractions", "_places", "equilibria", "payoff_sets"},
     "phases": EXACT | {"learning", "symbolic"},
     "sampling._held": {"_checks"},
     "sampling.estimators": {"_checks", "_places", "sampling._held"},

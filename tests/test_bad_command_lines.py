@@ -75,6 +75,7 @@ GOOD: dict[str, dict[str, list[str]]] = {
     "evolve": {"strategies": ["TFT", "ALLD"]},
     "derive": {"quantity": ["return"], "q": ["--q", "1,1,0,1,0"], "p": ["--p", "1,1,0,1,0"]},
     "tournament": {"rules": ["--rules", "naive"], **{x: [f"--{x}", "2"] for x in ("seeds", "steps", "tail")}},
+    "bound": {x: [f"--{x.replace('_', '-')}", "1"] for x in ("inner_episodes", "learners", "starts")},
     "phase": {"size": ["quick"], "x": ["--x", "p_naive:0:1:2"], "y": ["--y", "T:1.5:2:2"]}
     | {x: [f"--{x.replace('_', '-')}", "1"] for x in ("seeds", "steps", "cpu_devices")},
     "verify": {"meta_episodes": ["--meta-episodes", "1000"]},

@@ -114,6 +114,27 @@ def path_returns(
     return jnp.append(returns, earned(state[0]))
 
 
+def policies_returns(
+    view: View, x: Float[Array, "episodes h"], y: Array, learner: Rule, learning_rate: ArrayLike
+) -> Float[Array, " episodes"]:
+    """Return the ego's returns J_own(x_m, y_m), where the ego plays other parameters in each episode.
+
+    Args:
+        view: the game from the ego's side.
+        x: [M + 1, h] the ego's parameters, episode by episode.
+        y: y_0, the learner's first parameters.
+        learner: the learner's rule.
+        learning_rate: η.
+    """
+
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def episode(state: tuple[Array, Any], x: Array) -> tuple[tuple[Array, Any], Array]:
+        return _learner_step(view, x, learner, learning_rate)(state), view.own(x, state[0])
+
+    (y, _), returns = jax.lax.scan(episode, (y, learner.init(y, x[0])), x[:-1])
+    return jnp.append(returns, view.own(x[-1], y))
+
+
 def path_returns_of_both(
     view: View,
     x: Array,

@@ -23,7 +23,7 @@ class Learning(NamedTuple):
     """What became of a pair, or a batch of pairs [...].
 
     Args:
-        logits: [..., 2, 5] of both players after the last step, each in its own view.
+        logits: [..., 2, h] of both players after the last step, each in its own view.
         returns: [..., steps + 1, 2] of both players, before the first step and after each.
         problem: [..., 2] the first `Problem` of each player's rule, 0 for none.
         problem_step: [..., 2] the step (from 0) at which it arose, −1 for none.
@@ -32,7 +32,7 @@ class Learning(NamedTuple):
     A player whose step is not finite stays where it is from then on.
     """
 
-    logits: Float[Array, "... 2 5"]
+    logits: Float[Array, "... 2 h"]
     returns: Float[Array, "... times 2"]
     problem: Int[Array, "... 2"]
     problem_step: Int[Array, "... 2"]
@@ -138,7 +138,7 @@ def _learn(
     steps: int,
     every: tuple[int, ...],
 ) -> Learning:
-    """Return `learn` on a view of the game [...] and checked logits [..., 5]; compiled once for each kind of rules.
+    """Return `learn` on a view of the game [...] and checked logits [..., h]; compiled once for each kind of rules.
 
     Two rules that are the same are one argument, so that what both players compute is computed once.
     """
@@ -198,8 +198,8 @@ def learn(
     Args:
         game: the stage game, or a batch of them [...].
         rules: the rules of player 1 and player 2. A rule made anew by the same call is the same rule.
-        logits: [..., 5] player 1's first logits; batch axes broadcast.
-        other_logits: [..., 5] player 2's, in its own view.
+        logits: [..., h] player 1's first logits, of any memory; batch axes broadcast.
+        other_logits: [..., h] player 2's, in its own view, of the same memory.
         discount: [...] γ in [0, 1].
         optimizers: what turns each player's direction into a step, two optax optimizers, e.g. `(optax.sgd(1.0),) * 2`.
         steps: how many steps, 1 or more.
@@ -212,7 +212,9 @@ def learn(
     Raises:
         ValueError: if a shape is wrong, a discount leaves [0, 1], or `steps` or `every` is not positive.
     """
-    x, y = checked_logits(logits=logits, other_logits=other_logits)
+    x, y = checked_logits(any_memory=True, logits=logits, other_logits=other_logits)
+    if x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"other_logits must be of the memory of logits, {x.shape[-1]} long; got shape {y.shape}")
     distinct, which = distinct_rules(checked_rules("rules", rules, 2))
     optimized = checked_optimizers(optimizers, 2)
     turns = turns_of(every, 2)
@@ -239,9 +241,9 @@ def direction(
     *,
     discount: ArrayLike,
     normalized: bool = True,
-) -> Float[Array, "... 5"]:
+) -> Float[Array, "... h"]:
     """Return what a fresh rule ascends at given logits; arguments and errors are those of `learn`."""
-    x, y = checked_logits(logits=logits, other_logits=other_logits)
+    x, y = checked_logits(any_memory=True, logits=logits, other_logits=other_logits)
     (rule,) = checked_rules("rule", (rule,))
     ascended: Array = _direction(repeated_game(game, discount, x.dtype, normalized), x, y, rule=rule)
     return ascended

@@ -31,7 +31,7 @@ from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_op
 from ipd_theory.learning.paths import path_returns, path_returns_of_both
 from ipd_theory.learning.rules.base import Rule, checked_rules
 from ipd_theory.learning.rules.gradients import naive
-from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, repeated_game
+from ipd_theory.learning.views import MEMORY_ONE, PAIR_RANKS, RepeatedGame, checked_logits, repeated_game
 from ipd_theory.returns import hold_sums, stopping_rate
 
 _compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
@@ -52,8 +52,8 @@ def shaping_return(
 
     Args:
         game: the stage game, or a batch of them [...]; the ego is player 1, the learner player 2.
-        logits: [..., 5] of the ego's cooperation probabilities (start, CC, CD, DC, DD).
-        learner_logits: [..., 5] of the learner before its first step, in its own view.
+        logits: [..., h] of the ego's cooperation probabilities (start, CC, CD, DC, DD, …), of any memory.
+        learner_logits: [..., h'] of the learner before its first step, in its own view, of any memory.
         discount: [...] γ in [0, 1] of play within an episode; 1 is the limit of means.
         learning_rate: [...] the learner's step η, 0 or more.
         num_inner_episodes: M, how many steps the learner takes; M + 1 episodes are played.
@@ -69,9 +69,15 @@ def shaping_return(
     Source: Meulemans et al., ICLR 2025, section 3 (the sum of the episodes' returns; here their mean).
     """
     ego, learner, payoffs, delta, step = checked_shaping_arguments(
-        game, logits, learner_logits, discount, learning_rate, num_inner_episodes
+        game, logits, learner_logits, discount, learning_rate, num_inner_episodes, any_memory=True
     )
     hold_sums(discount, normalized)
+    if {ego.shape[-1], learner.shape[-1]} != {MEMORY_ONE}:
+        view = repeated_game(game, discount, ego.dtype, normalized)
+        path: Array = _episode_returns(
+            view, ego, learner, learner=naive(), learning_rate=step, num_steps=num_inner_episodes, shaping_weight=None
+        )
+        return path.mean(-1)
     scale = jnp.ones_like(delta) if normalized else 1 / delta
     arguments = (ego, learner, payoffs, delta, step * scale)
     returns = _compiled_naive_shaping_return(*arguments, num_inner_episodes=num_inner_episodes)
@@ -86,11 +92,12 @@ def checked_shaping_arguments(
     learning_rate: ArrayLike,
     num_inner_episodes: int,
     other_name: str = "learner_logits",
+    any_memory: bool = False,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype."""
     _checks.two_players(game)
     _checks.whole("num_inner_episodes", num_inner_episodes, 0)
-    ego, learner = checked_logits(**{"logits": logits, other_name: learner_logits})
+    ego, learner = checked_logits(any_memory=any_memory, **{"logits": logits, other_name: learner_logits})
     step = checked_step("learning_rate", learning_rate, ego.dtype)
     payoffs, delta = game.outcome_payoffs.astype(ego.dtype), stopping_rate(discount, ego.dtype)
     _checks.batch(
@@ -124,8 +131,8 @@ def weighted_shaping_return(
 
     Args:
         game: the stage game, or a batch of them [...].
-        logits: [..., 5] of the ego.
-        learner_logits: [..., 5] of the learner before its first step, in its own view.
+        logits: [..., h] of the ego, of any memory.
+        learner_logits: [..., h'] of the learner before its first step, in its own view, of any memory.
         weights: [M + 1] of the episodes. Equal ones give `shaping_return`, (0, …, 0, 1) LOLA-DiCE's last step,
             `anticipation.meta_value_weights(γ, M)` the meta-value.
         discount: [...] γ in [0, 1] of play within an episode.
@@ -262,7 +269,7 @@ def _checked_view(
     episodes: int,
     other_name: str = "learner_logits",
 ) -> tuple[RepeatedGame, Array, Array]:
-    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes, other_name)
+    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes, other_name, any_memory=True)
     return repeated_game(game, discount, x.dtype), x, y
 
 

@@ -14,10 +14,12 @@ from jaxtyping import Array, ArrayLike, Float
 from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory._engine import Columns, computed_once, memory_one_return
+from ipd_theory._engine.chains import discounted_returns
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import hold_sums, stopping_rate
-from ipd_theory.strategies import CONTEXT_SWAP, OUTCOME_SWAP
+from ipd_theory.strategies import CONTEXT_SWAP, OUTCOME_SWAP, extend, memory_of
 
+MEMORY_ONE = 5  # contexts
 PAIR_RANKS = (1, 1, 0, 0, 1, 1)  # axes of the arrays of a `RepeatedGame` and of two players' logits, for one pair
 
 
@@ -36,7 +38,7 @@ class View(Protocol):
 
 
 class RepeatedGame(NamedTuple):
-    """A repeated 2×2 game between memory-one players given by logits, from one side.
+    """A repeated 2×2 game between players of any memory given by logits, from one side.
 
     Args:
         own_payoffs: [4] after CC, CD, DC, DD, own action first.
@@ -51,12 +53,16 @@ class RepeatedGame(NamedTuple):
     scale: Float[Array, ""]
 
     def columns(self, x: Array, y: Array) -> tuple[Columns, Columns]:
-        """Return both players' cooperation probabilities as columns, in the owner's order."""
+        """Return both memory-one players' cooperation probabilities as columns, in the owner's order."""
+        for name, logits in (("own logits", x), ("other's logits", y)):
+            _checks.last_axis(name, logits, (MEMORY_ONE,), "memory one, whose values this rule reads")
         # `split` has `concatenate` for its transpose; indexing would pad and add five arrays on the way back.
         p, q = (computed_once(tuple(jax.nn.sigmoid(u[0]) for u in jax.lax.split(v, (1,) * 5))) for v in (x, y))
         return p, tuple(q[i] for i in CONTEXT_SWAP)
 
     def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
+        if {len(x), len(y)} != {MEMORY_ONE}:
+            return self.scale * _longer_return(x, y, payoffs, self.delta)
         p, q = self.columns(x, y)
         return self.scale * memory_one_return(p, q, self.delta, tuple(payoffs[i] for i in range(4)))
 
@@ -76,6 +82,13 @@ class RepeatedGame(NamedTuple):
         """Return the game in which the owner has the other's role."""
         swap = np.array(OUTCOME_SWAP)
         return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)
+
+
+def _longer_return(x: Array, y: Array, payoffs: Array, delta: Array) -> Array:
+    """Return the owner's average return a step where a player may remember more than one outcome, or none."""
+    memory = max(memory_of(x), memory_of(y))
+    tables = [extend(jax.nn.sigmoid(v), memory) for v in (x, y)]
+    return discounted_returns(payoffs[None], tables, delta, memory)[0]
 
 
 class OtherSide(NamedTuple):
@@ -132,15 +145,22 @@ def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normal
     return RepeatedGame(payoffs[..., 0, :], payoffs[..., 1, :], delta, scale)
 
 
-def checked_logits(**named: ArrayLike) -> list[Array]:
-    """Return logits [..., 5] as arrays of one floating dtype; whole numbers take that of the others, or the default.
+def checked_logits(*, any_memory: bool = False, **named: ArrayLike) -> list[Array]:
+    """Return logits [..., h] as arrays of one floating dtype; whole numbers take that of the others, or the default.
+
+    Args:
+        any_memory: h may be that of any memory; otherwise 5, memory one.
+        named: the logits.
 
     Raises:
-        ValueError: if a last axis is not 5 long, an entry is not finite or batch axes do not fit; it names those.
+        ValueError: if a last axis has no valid length, an entry is not finite or batch axes do not fit; it names those.
     """
     arrays = {name: jnp.asarray(x) for name, x in named.items()}
     for name, x in arrays.items():
-        _checks.last_axis(name, x, (5,), "the contexts of memory one")
+        if any_memory:
+            memory_of(x, name=name)
+        else:
+            _checks.last_axis(name, x, (MEMORY_ONE,), "the contexts of memory one")
     floats = [x.dtype for x in arrays.values() if jnp.issubdtype(x.dtype, jnp.floating)] or [jnp.zeros(()).dtype]
     dtype = np.result_type(np.float32, *floats)
     _checks.batch(**{name: x.shape[:-1] for name, x in arrays.items()})
