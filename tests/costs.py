@@ -25,6 +25,7 @@ COMMANDS = (
     ("evolve", "TFT", "ALLC", "ALLD", "--process", "moran", "--error", "0.01"),
     ("tournament", "--strategies", "stewart-plotkin", "--game", "axelrod"),
     ("tournament", "--rules", "naive", "lola", "--seeds", "8", "--steps", "50"),
+    ("bound", "--inner-episodes", "10", "--starts", "4"),
     ("phase", "--x", "p_naive:0:1:3", "--y", "learning_rate:1:100:3:log", "--seeds", "2", "--steps", "100"),
     ("verify",),
     ("train", "ipd-shaping-quick", "--iterations", "10", "--out", "run"),

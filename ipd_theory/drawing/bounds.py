@@ -13,6 +13,7 @@ from ipd_theory.drawing import style
 with needs("figures"):
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
 
 @checked
@@ -54,11 +55,17 @@ def _show_returns(axes: Axes, returns: Mapping[str, Float[ArrayLike, " _"]], sus
         axes.plot(np.asarray(earned), color=color, marker=mark, markersize=3, label=name)
     axes.axhline(sustainable, color=style.DARK, linestyle="--", linewidth=1, label="sustainable")
     axes.set(xlabel="inner episode", ylabel="payoff a step", title="what is earned")
-    axes.legend(fontsize="x-small")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize="x-small", loc="upper left")
 
 
 def _show_policies(axes: Axes, tables: Float[np.ndarray, "episodes h"]) -> None:
     for i, (context, mark) in enumerate(zip(strategies.contexts(1), "xos^D", strict=True)):
         axes.plot(tables[:, i], color=style.CONTEXTS[context], marker=mark, markersize=3, label=context)
-    axes.set(ylim=(-0.03, 1.03), xlabel="inner episode", ylabel="cooperates", title="the best policy in each episode")
-    axes.legend(fontsize="x-small", title="after", ncols=2)
+    axes.set(xlabel="inner episode", ylabel="cooperates", title="the best policy in each episode")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(-0.03, 1.35)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.legend(fontsize="x-small", title="after", title_fontsize="x-small", ncols=5, columnspacing=1, loc="upper left")

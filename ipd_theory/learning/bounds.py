@@ -297,7 +297,7 @@ def ceiling(
     """
     logits, payoffs, step = _checked(game, learner_logits, discount, learning_rate, num_inner_episodes)
     _checks.last_axis("learner_logits", logits, (MEMORY_ONE,), "the contexts of memory one")
-    farthest = float(step) / 4 * float(payoffs[1].max() - payoffs[1].min())
+    farthest = largest_step(payoffs[1], float(step))
     if any_agent:
         farthest = farthest / (1 - discount) if discount < 1 else np.inf
     return float(
@@ -305,6 +305,11 @@ def ceiling(
             [_most_after(game, logits, m * farthest if m else 0.0, discount) for m in range(num_inner_episodes + 1)]
         )
     )
+
+
+def largest_step(payoffs: Float[ArrayLike, " outcomes"], learning_rate: float) -> float:
+    """Return how far one step of a naive learner with these payoffs moves any of its logits, at most."""
+    return learning_rate / 4 * float(np.ptp(np.asarray(payoffs)))
 
 
 def _most_after(game: MatrixGame, logits: Array, moved: float, discount: float) -> float:

@@ -75,7 +75,18 @@ GOOD: dict[str, Thunk] = {
     "view": view,
     "weights": lambda: (0.5, 0.5),
 }
+BEST: dict[str, Thunk] = {
+    "starts": lambda: 1,
+    "seed": lambda: 0,
+    "num_inner_episodes": lambda: 0,
+    "learner": rules.still,
+}
 OWN: dict[str, dict[str, Thunk]] = {
+    "learning.bounds.ceiling": {"num_inner_episodes": lambda: 1},
+    "learning.bounds.earned": {"num_inner_episodes": lambda: 0, "policies": lambda: jnp.full(5, 0.5)},
+    "learning.bounds.efficiency": {"value": lambda: 0.5, "defection": lambda: 0.2, "bound": lambda: 1.0},
+    "learning.bounds.fixed_policy": BEST,
+    "learning.bounds.open_loop": BEST,
     "learning.in_context.bayes_value": {"horizon": lambda: 2},
     "learning.in_context.bayes_player": {"horizon": lambda: 2},
     "learning.in_context.exploitation": {"horizon": lambda: 2},
@@ -126,13 +137,19 @@ CHECK = "the check itself, shared by rooms, of what they were given"
 MADE = "made by the function that checks its fields"
 INSIDE = {
     **_in("batching", "side_by_side batched pairs_first over_pairs", PIECE),
+    **_in("bounds", "largest_step", PIECE),
+    **_in("bounds", "Best", "a result, made by the functions that find it"),
     **_in("in_context", "Exploitation Improvement", "results, made by the functions that compute them"),
     **_in("meta_value", "Dense NormalisedDense MetaValueNetwork begin improve", "made and called by `fit_meta_value`"),
     **_in("meta_value", "both_returns foresight quantile_loss lambda_targets", PIECE),
     **_in("naive_path", "cooperation naive_step naive_shaping_return naive_path_returns", PIECE),
     **_in("optimizers", "checked_optimizer checked_optimizers", CHECK),
     **_in("optimizers", "Optimizer structure_of", "made and called by `checked_optimizer`"),
-    **_in("paths", "checkpointed_scan scale_gradient last_learner path_returns path_returns_of_both", PIECE),
+    **_in(
+        "paths",
+        "checkpointed_scan scale_gradient last_learner path_returns policies_returns path_returns_of_both",
+        PIECE,
+    ),
     **_in("play", "enter advance advance_in_turn", PIECE),
     **_in("play", "turns_of", CHECK),
     **_in("pool", "objective advance episode_mean path_of_learners", PIECE),

@@ -131,6 +131,11 @@ OWN: dict[str, dict[str, Thunk]] = {
         "equilibria": lambda: (Equilibrium(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.0),),
         "remarks": lambda: {"a": "why"},
     },
+    "drawing.bounds.shaping_bounds": {
+        "returns": lambda: {"agent": np.ones(2)},
+        "policies": lambda: np.full((2, 5), 0.5),
+        "sustainable": lambda: 1.5,
+    },
     "drawing.invasion.invasion_graph": {
         "names": lambda: ("a", "b"),
         "fixation": lambda: np.array([[0.5, 0.9], [0.1, 0.5]]),

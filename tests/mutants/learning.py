@@ -5,9 +5,9 @@ from tests.mutants import Mutant
 ANTICIPATION, GRADIENTS, PROXIMAL, Q_AWARE = (
     f"ipd_theory/learning/rules/{name}.py" for name in ("anticipation", "gradients", "proximal", "q_aware")
 )
-VIEWS, PATHS, NAIVE_PATH, PLAY, POOL, TOURNAMENT, META_VALUE, IN_CONTEXT = (
+BOUNDS, VIEWS, PATHS, NAIVE_PATH, PLAY, POOL, TOURNAMENT, META_VALUE, IN_CONTEXT = (
     f"ipd_theory/learning/{name}.py"
-    for name in ("views", "paths", "naive_path", "play", "pool", "tournament", "meta_value", "in_context")
+    for name in ("bounds", "views", "paths", "naive_path", "play", "pool", "tournament", "meta_value", "in_context")
 )
 
 MUTANTS = (
@@ -338,5 +338,45 @@ MUTANTS = (
         "beta * (q[0] - q[1])",
         "test_in_context.py",
         "improvement",
+    ),
+    Mutant(
+        "the ceiling's learner moves half as far",
+        BOUNDS,
+        "return learning_rate / 4 *",
+        "return learning_rate / 32 *",
+        "test_bounds.py",
+        "farther",
+    ),
+    Mutant(
+        "the ceiling forgets that learners may come to cooperate",
+        BOUNDS,
+        "corners = low[:, None] + (high - low)[:, None] * CORNERS",
+        "corners = low[:, None] + 0 * (high - low)[:, None] * CORNERS",
+        "test_bounds.py",
+        "no_policy",
+    ),
+    Mutant(
+        "the best sequence leaves out the last episode's learner",
+        PATHS,
+        "return jnp.append(returns, view.own(x[-1], y))",
+        "return jnp.append(returns, returns[-1:])",
+        "test_bounds.py",
+        "earn_what_is_said",
+    ),
+    Mutant(
+        "efficiency is a share of the bound itself",
+        BOUNDS,
+        "(earned - least) / (most - least)",
+        "earned / most",
+        "test_bounds.py",
+        "efficient",
+    ),
+    Mutant(
+        "a longer memory's return is read at the shorter one's",
+        VIEWS,
+        "memory = max(memory_of(x), memory_of(y))",
+        "memory = max(1, memory_of(y))",
+        "test_learning_memory.py",
+        "memory_one",
     ),
 )
