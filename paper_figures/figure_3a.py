@@ -1,15 +1,19 @@
 """Figure 3A: a meta agent that starts at pure defection learns to extort naive learners.
 
 p_naive = 1 and every probability of cooperation 0.01 at the start. The policy that training finds, about
-(0, 0.9, 0, 0.45, 0), never cooperates first: it earns about 1, what mutual cooperation pays, and leaves 0.3.
+(0, 0.9, 0, 0.45, 0), never cooperates first: it earns about 1, what mutual cooperation pays, and leaves 0.3. No fixed
+policy of memory one earns more: the dashed line is the best of all, found from many starts (`learning.bounds`).
 """
 
 from collections.abc import Callable
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.pyplot import subplots
 
 from ipd_theory.drawing.style import PLAYERS
+from ipd_theory.learning.bounds import fixed_policy
+from ipd_theory.phases.drift import sobol_learners
 from paper_figures import pools
 from paper_figures.about import PAPER, About
 from paper_figures.run import Arrays
@@ -18,8 +22,9 @@ ABOUT = About(
     "3A",
     f"{PAPER}, Figure 3A",
     6,
-    pools.arrays("record seed agent"),
+    pools.arrays("record seed agent") | {"best": ("bound", "payoff a step")},
 )
+LOG2_LEARNERS = 6  # the best policy is the best against 64 of them, evenly spread
 PRESETS = {
     "quick": pools.Settings(steps=1500),
     "paper": pools.Settings(seeds=32, steps=5000, num_learners=64, record_every=100),
@@ -29,7 +34,17 @@ PRESETS = {
 def compute(settings: pools.Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
     """Train one agent a seed against naive learners only."""
     defect = pools.logits_of([[0.01] * 5])
-    return pools.train(pools.pool_of(settings, 1.0, num_agents=1), settings, seed, progress, logits=defect)[1]
+    pool = pools.pool_of(settings, 1.0, num_agents=1)
+    _, arrays = pools.train(pool, settings, seed, pools.part(progress, 0, 0.9), logits=defect)
+    best = fixed_policy(
+        pool.game,
+        sobol_learners(LOG2_LEARNERS),
+        discount=settings.discount,
+        learning_rate=settings.learner_step,
+        num_inner_episodes=settings.num_inner_episodes,
+        starts=8,
+    )
+    return arrays | {"best": np.array([best.value])}
 
 
 def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
@@ -37,6 +52,7 @@ def plot(arrays: Arrays, settings: pools.Settings) -> Figure:
     figure, axes = subplots()
     pools.curve(axes, arrays["steps"], arrays["against_naive"], "meta agent", PLAYERS["agent"])
     pools.curve(axes, arrays["steps"], arrays["of_naive"], "naive learner", PLAYERS["naive learner"])
+    axes.axhline(arrays["best"][0], color="0.4", linestyle="--", linewidth=0.8, label="best policy")
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     pools.label_training(axes)
     pools.note_bands(axes, settings.seeds)

@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import paper_figures
+from ipd_theory._arguments import did_you_mean
 from ipd_theory.drawing import style
 from paper_figures.about import caption, settings_in_words
 
@@ -66,7 +67,8 @@ def check_name(name: str) -> str:
     """Return the figure's name in its own spelling, or raise `ValueError` naming those there are."""
     by_lower = {known.lower(): known for known in FIGURES}
     if name.lower() not in by_lower:
-        raise ValueError(f"figure name {name!r} is unknown; the figures are {', '.join(FIGURES)}")
+        near = did_you_mean(name, FIGURES.keys())
+        raise ValueError(f"figure name {name!r} is unknown; the figures are {', '.join(FIGURES)}{near}")
     return by_lower[name.lower()]
 
 

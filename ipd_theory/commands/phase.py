@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ipd_theory._arguments import did_you_mean
 from ipd_theory.commands.console import folder_to_write, messages, print_json, progress_bar, results
 from ipd_theory.commands.options import Count, OutputFolder
 from ipd_theory.phases.settings import AXES, Axis, Cell, Training
@@ -130,7 +131,7 @@ def axis_of(text: str, points: int) -> Axis:
     """Return the `Axis` that NAME:FROM:TO[:POINTS[:log]] names; POINTS may be left empty."""
     name, *numbers = text.split(":")
     if name not in AXES:
-        raise ValueError(f"axis {text!r} names no setting; there are {', '.join(AXES)}")
+        raise ValueError(f"axis {text!r} names no setting; there are {', '.join(AXES)}{did_you_mean(name, AXES)}")
     log = numbers[-1:] == ["log"]
     low, high, *rest = [*(numbers[:-1] if log else numbers), "", ""][: max(2, len(numbers) - log)]
     whole = rest == [] or (len(rest) == 1 and re.fullmatch(r"[0-9]+" if not log else r"[0-9]*", rest[0]))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from ipd_theory import _places
+from ipd_theory._arguments import did_you_mean
 from ipd_theory.commands.certificate import write_certificate
 from ipd_theory.commands.console import file_to_write, messages, print_json, print_table, progress_bar, results
 from ipd_theory.commands.design import print_design
@@ -18,7 +19,7 @@ LEAST = 1000
 
 
 def verify(
-    estimator: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE:NAME …")] = (),
+    estimator: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME|FILE:NAME …")] = (),
     game: Games | None = None,
     payoffs: tuple[float, ...] = (),
     learner: str | None = None,
@@ -46,7 +47,7 @@ def verify(
       ipd-theory verify --game chicken --batch 3 --length 1 --ego 0.9,0.8,0.3,0.6,0.2
 
     Args:
-        estimator: Your own instead of the built-in four, as FILE:NAME: a function of rewards [..., B, M, T]
+        estimator: Some of the built-in four, or your own as FILE:NAME: a function of rewards [..., B, M, T]
             (trajectory, inner episode, step) that returns weights of the same shape, which is held to being unbiased,
             or an `ipd_theory.estimators.Estimator`, held to what it claims; with `sees_all=True` its weights are a
             function of all that ego knows (contexts, actions, rewards, log-probabilities, values). Array methods only
@@ -140,9 +141,15 @@ def _loaded(option: str, place: str) -> Any:
 
 
 def _estimator(name: str) -> Any:
-    """Return the `Estimator` that FILE:NAME is, or one made of a function of rewards, held to being unbiased."""
-    from ipd_theory.sampling.estimators import Estimator
+    """Return a built-in `Estimator`, what FILE:NAME is, or one of a function of rewards, held to being unbiased."""
+    from ipd_theory.sampling.estimators import ESTIMATORS, Estimator
 
+    by_name = {estimator.name: estimator for estimator in ESTIMATORS}
+    if name in by_name:
+        return by_name[name]
+    if ":" not in name:
+        near = did_you_mean(name, by_name.keys())
+        raise ValueError(f"--estimator must be FILE:NAME or {', '.join(by_name)}; got {name!r}{near}")
     found = _loaded("--estimator", name)
     if isinstance(found, Estimator):
         return found

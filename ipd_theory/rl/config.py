@@ -18,7 +18,7 @@ settings on the devices at hand. What playing takes is bounded by `co_players_at
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ipd_theory._arguments import checked, hold_fields
+from ipd_theory._arguments import checked, did_you_mean, hold_fields
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
 from ipd_theory.rl.networks import HawkSettings, NetworkSettings
 
@@ -172,7 +172,8 @@ def _can_train(method: Method) -> None:
 
     able = {estimator.name: estimator for estimator in estimators.ESTIMATORS if estimator.credit is not None}
     if method not in able and ":" not in method:
-        raise ValueError(f"methods must be among {', '.join(able)}, or FILE.py:NAME; got {method!r}")
+        near = did_you_mean(method, able.keys())
+        raise ValueError(f"methods must be among {', '.join(able)}, or FILE.py:NAME; got {method!r}{near}")
     try:
         estimator = able.get(method) or estimators.named(method)
     except ValueError as error:
