@@ -47,6 +47,7 @@ from ipd_theory.returns import expected_returns
 from ipd_theory.strategies import extend, memory_of, num_contexts
 
 NEAREST = 4  # roundings to 0 and 1, of probabilities that are ascended: their logits stay finite
+ROUNDING = 1e-9  # of payoffs
 CORNERS = np.array(list(itertools.product((0.0, 1.0), repeat=MEMORY_ONE)))
 
 
@@ -344,8 +345,9 @@ def efficiency(value: ArrayLike, defection: ArrayLike, bound: ArrayLike) -> Floa
         bound: [...] the most that can be earned of them.
 
     Returns:
-        [...] 0 for unconditional defection, 1 for the bound; NaN where there is nothing to be gained.
+        [...] 0 for unconditional defection, 1 for the bound; NaN where there is nothing to be gained but rounding.
     """
     earned, least, most = (np.asarray(x, float) for x in (value, defection, bound))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(most > least, (earned - least) / (most - least), np.nan)
+    gain = np.where(most - least > ROUNDING * np.abs(most), most - least, np.nan)
+    shares: np.ndarray = (earned - least) / gain
+    return shares

@@ -366,8 +366,8 @@ MUTANTS = (
     Mutant(
         "efficiency is a share of the bound itself",
         BOUNDS,
-        "(earned - least) / (most - least)",
-        "earned / most",
+        "(earned - least) / gain",
+        "earned / most + 0 * gain",
         "test_bounds.py",
         "efficient",
     ),
