@@ -245,3 +245,19 @@ def test_bad_input_is_named(call: Callable[[inference.Plays], object], message: 
     plays = inference.from_actions(rng.integers(0, 2, (3, 8, 2)))
     with pytest.raises((ValueError, TypeError), match=message):
         call(plays)
+
+
+def test_inner_episodes_are_counted_one_by_one(rng: np.random.Generator) -> None:
+    """By a plain loop over every trajectory, both sides; episodes differ in how often anybody cooperates."""
+    M, T, E, B = 3, 5, 2, 4
+    actions = (rng.random((M, T, E, 2, B)) < np.array([0.2, 0.5, 0.9])[:, None, None, None, None]).astype(int)
+    for player in (0, 1):
+        got = inference.fit_episodes(actions, player=player)
+        for m in range(M):
+            counts = np.zeros((5, 2), int)
+            for e in range(E):
+                for b in range(B):
+                    own, other = actions[m, :, e, player, b], actions[m, :, e, 1 - player, b]
+                    contexts = [0, *(1 + 2 * own[:-1] + other[:-1])]
+                    np.add.at(counts, (contexts, own), 1)
+            np.testing.assert_array_equal(got.counts[m], counts)

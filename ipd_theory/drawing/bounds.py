@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ipd_theory import strategies
+from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.drawing import style
@@ -33,9 +33,12 @@ def shaping_bounds(
         caption: the settings, in small print below.
 
     Raises:
-        ValueError: if shapes do not fit.
+        ValueError: if shapes do not fit, or a number is not finite or no probability.
     """
-    tables = np.asarray(policies, float)
+    tables = np.asarray(_checks.probabilities("policies", policies), float)
+    strategies.memory_of(tables, name="policies")
+    if tables.ndim != 2:
+        raise ValueError(f"policies must be [M + 1, h], one each episode; got shape {tables.shape}")
     for name, earned in returns.items():
         if np.shape(earned) != tables.shape[:1]:
             raise ValueError(f"returns of {name!r} must be ({len(tables)},), one each episode; got {np.shape(earned)}")

@@ -153,8 +153,8 @@ def earned(
         ValueError: as `fixed_policy`, or if the policies are not one or M + 1.
     """
     problem = _Problem.of(game, learner_logits, discount, learning_rate, num_inner_episodes, learner)
+    memory_of(policies, name="policies")
     tables = np.atleast_2d(np.asarray(_checks.probabilities("policies", policies), float))
-    memory_of(tables, name="policies")
     if tables.ndim > 2 or len(tables) not in (1, problem.episodes):
         raise ValueError(f"policies must be one, or {problem.episodes} for as many episodes; got shape {tables.shape}")
     return problem.returns(tables)
@@ -346,8 +346,12 @@ def efficiency(value: ArrayLike, defection: ArrayLike, bound: ArrayLike) -> Floa
 
     Returns:
         [...] 0 for unconditional defection, 1 for the bound; NaN where there is nothing to be gained but rounding.
+
+    Raises:
+        ValueError: if a number is not finite.
     """
-    earned, least, most = (np.asarray(x, float) for x in (value, defection, bound))
+    named = {"value": value, "defection": defection, "bound": bound}
+    earned, least, most = (np.asarray(_checks.finite(k, _checks.to_float(x)), float) for k, x in named.items())
     gain = np.where(most - least > ROUNDING * np.abs(most), most - least, np.nan)
     shares: np.ndarray = (earned - least) / gain
     return shares

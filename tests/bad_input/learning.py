@@ -165,6 +165,7 @@ INSIDE = {
     **_in("views", "checked_logits", CHECK),
 }
 MEANT: dict[str, str] = {
+    "learning.bounds.efficiency defection huge": "then there is nothing to be gained",
     "learning.meta_value.fit_meta_value opponent nothing": "both players then climb the value that is fitted",
     "learning.pool.Pool learn*_* a number": "a number is a setting of all pools",
     "learning.rules.base.ascent name *": "what a rule is called when it is printed",

@@ -113,7 +113,7 @@ def _kind(annotation: Any, good: Any) -> str:
         return "choice"
     if callable(good) and not isinstance(good, type) and not hasattr(good, "__dataclass_fields__"):
         return "function"
-    if isinstance(good, tuple) and good and all(isinstance(x, str) for x in good):
+    if isinstance(good, dict) or (isinstance(good, tuple) and good and all(isinstance(x, str) for x in good)):
         return "record"
     if "Array" in str(text) or "Array" in str(annotation) or isinstance(good, np.ndarray | jax.Array):
         return "array"

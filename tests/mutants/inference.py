@@ -169,7 +169,7 @@ MUTANTS = (
         TABLES,
         "from_rollout(episode, player)",
         "from_rollout(played[0], player)",
-        "test_fit_command.py",
-        "inner_episode",
+        "test_inference_tables.py",
+        "one_by_one",
     ),
 )
