@@ -37,6 +37,8 @@ from scipy.special import expit, logit
 import ipd_theory as ipd
 from ipd_theory import symbolic
 from ipd_theory.drawing import style
+from ipd_theory.drawing.bounds import shaping_bounds
+from ipd_theory.learning import bounds
 from ipd_theory.learning import pool as pools
 from ipd_theory.phases import continuation, mixed_pool, stability, sweep
 from ipd_theory.phases.boundaries import learning_rate_windows
@@ -323,6 +325,35 @@ assert (outcome.sel(p_naive=0.0) == Outcome.DEFECTION).all()
 assert (outcome.sel(learning_rate=0.2) == Outcome.DEFECTION).all()
 assert (outcome.sel(p_naive=1.0, learning_rate=[2.0, 6.0, 20.0]) == Outcome.EXTORTION).all()
 assert (outcome.sel(p_naive=0.25, learning_rate=2.0) == Outcome.COOPERATION).all()
+
+# %% [markdown]
+# ## 7. The best there is
+#
+# Do pools that meet naive learners alone find the best there is? Ascent from many starts finds the best policy of all,
+# and the best *sequence*, one policy for each inner episode. A ceiling on what any sequence earns is proved.
+
+# %% alt="What the best policy and the best sequence of policies earn in each inner episode; both rise."
+few = learners[:16]
+setting = {"discount": 0.95, "learning_rate": 5.0, "num_inner_episodes": 20}
+best = bounds.fixed_policy(game, few, **setting, starts=4)
+each = bounds.sequence_from(best, game, few, **setting)
+defector = bounds.earned(game, np.zeros(5), few, **setting)
+print("ALLD", defector.mean().round(3), "best", round(best.value, 3), "in each episode", round(each.value, 3))
+print("best policy", best.policy.round(2), "ceiling", round(bounds.ceiling(game, few, **setting), 3))
+earned = {"ALLD": defector, "best policy": best.returns, "best in each episode": each.returns}
+shaping_bounds(earned, each.policy, bounds.sustainable(game), caption="16 naive learners; γ 0.95, η 5, M 20")
+
+# %% [markdown]
+# The best policy is the extortioners' own: never cooperate first, nearly always after CC, half of the time after DC.
+# With one for each episode a fifth more can be had: be generous after DC at first, ever less so, and defect in the end.
+# More than 3/2, as is earned then, nobody can have of a player who replies best: it is what learning costs.
+
+# %%
+assert np.abs(best.policy - [0, 0.9, 0, 0.45, 0]).max() < 0.05
+assert 1.15 < each.value / best.value < 1.25
+assert each.returns[0] < best.returns[0] < defector[0]
+assert each.returns.max() > bounds.sustainable(game) == 1.5
+assert (np.diff(each.policy[:18, 3]) < 1e-6).all()
 
 # %% [markdown]
 # ## Exercises

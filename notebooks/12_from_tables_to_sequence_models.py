@@ -241,9 +241,11 @@ for name, first in (("early", 0), ("late", 15)):
     table = over_five(hers, first).estimate
     line = zero_determinant.relation(game, table)
     best = replies.best_responses(game, table, horizon=5)
+    parallel = abs(float(line.slope) - 1) < 1e-3  # to equal payoffs, which it meets nowhere
+    through = "" if parallel else f" through {float(line.baseline):+.2f}"
     print(
-        f"{name:6s} line of slope {float(line.slope):+.2f} through {float(line.baseline):+.2f} (residual "
-        f"{float(line.residual):.2f}); a best reply earns {float(best.value):.2f} a round"
+        f"{name:6s} line of slope {float(line.slope):+.2f}{through} (residual {float(line.residual):.2f}); "
+        f"a best reply earns {float(best.value):.2f} a round"
     )
 
 predicted, measured = [], []

@@ -37,8 +37,8 @@ def test_in_words_and_as_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture
     picture = tmp_path / "bound.png"
     cli.main(["bound", *SMALL, "--plot", str(picture)])
     said = capsys.readouterr().out
-    assert "nobody earns more than" in said
-    assert "sustainable with one that has learnt: 1.5000" in said
+    assert "no agent of memory one exceeds" in said
+    assert "sustainable with one who replies best: 1.5000 at most" in said
     assert "CC " in said
     assert max(map(len, said.splitlines())) <= 80
     assert picture.stat().st_size > 20_000

@@ -40,7 +40,7 @@ def test_where_nobody_learns_every_bound_is_the_best_reply(game):
 def test_no_policy_is_above_the_bounds(fixed, controlled):
     """A thousand random ones, all pure ones and the named, by the shaping return that pools and maps train with."""
     rng = np.random.default_rng(0)
-    pure = np.where(bounds.CORNERS > 0, 30.0, -30.0)
+    pure = np.where(np.asarray(ipd.strategies.all_pure(1)) > 0, 30.0, -30.0)
     policies = np.concatenate([rng.normal(size=(1000, 5)) * rng.choice([1, 3, 10], (1000, 1)), pure])
     earned = np.asarray(shaping.shaping_return(GAME, policies[:, None], LEARNERS, **SETTINGS)).mean(1)
     ceiling = bounds.ceiling(GAME, LEARNERS, **SETTINGS)

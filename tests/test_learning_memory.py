@@ -78,6 +78,18 @@ def test_two_players_of_memory_two_learn_by_the_gradients_of_their_returns():
         play.learn(GAME, (rules.naive(),) * 2, x, jnp.zeros(5), discount=0.9, optimizers=(sgd, sgd), steps=2)
 
 
+def test_players_who_remember_nothing_are_tables_whose_contexts_are_alike():
+    x, y = jnp.array([0.3]), jnp.array([0.7])
+    want = shaping.shaping_return(GAME, jnp.full(5, 0.3), y, **SETTINGS)
+    np.testing.assert_allclose(shaping.shaping_return(GAME, x, y, **SETTINGS), want, rtol=1e-12)
+    both = play.learn(GAME, (rules.naive(),) * 2, x, y, discount=0.9, optimizers=(optax.sgd(1.0),) * 2, steps=2)
+    assert both.logits.shape == (2, 1)
+    with pytest.raises(ValueError, match="logits has shape"):
+        shaping.meta_mapg_return(
+            GAME, x, y, (rules.naive(),) * 2, discount=0.9, learning_rates=(1.0, 1.0), num_inner_episodes=1
+        )
+
+
 def test_rules_that_read_values_say_that_they_read_memory_one():
     x, y = pair(4, 2)
     with pytest.raises(ValueError, match="memory one, whose values"):

@@ -22,11 +22,12 @@ def bound(
     plot: Annotated[Path, FileToWrite(PICTURES)] | None = None,
     json: bool = False,
 ) -> None:
-    """How much could be earned by shaping naive learners: the best policies, and what nobody exceeds.
+    """How much could be earned by shaping naive learners: the best policies, and what no agent exceeds.
 
-    A learning-aware agent plays M + 1 inner episodes with a learner that takes M gradient steps in between. What it
-    could earn a step is found exactly: with one policy, and with another in each episode; below them unconditional
-    defection, above them a ceiling that is proved. What is above "sustainable" lasts only while the learner learns.
+    A learning-aware agent plays M + 1 inner episodes with a learner that takes M gradient steps in between. The best
+    that it could do, with one policy and with another in each episode, is found by ascent from many starts with exact
+    gradients. Below stands unconditional defection, above a ceiling that is proved. Who replies best lets no agent
+    have more than "sustainable", which one comes near as γ → 1.
 
       ipd-theory bound --inner-episodes 20 --learning-rate 20 --plot bound.png
 
@@ -63,10 +64,15 @@ def bound(
     }
     found = _found(game, settings)
     if plot is not None:
+        import numpy as np
+
         from ipd_theory.drawing import bounds, style
 
         figure = bounds.shaping_bounds(
-            found["by_episode"], found["policies"], found["sustainable"], caption=f"Naive learners; {_words(settings)}."
+            {name: np.array(earned) for name, earned in found["by_episode"].items()},
+            np.array(found["policies"]),
+            found["sustainable"],
+            caption=f"Naive learners; {_words(settings)}.",
         )
         style.save(figure, plot)
     if json:
@@ -94,7 +100,7 @@ def _found(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
         progress(0.1)
         fixed = bounds.fixed_policy(game, spread, **of_learners, **how)
         progress(0.4)
-        controlled = bounds.open_loop(game, spread, **of_learners, **how)
+        controlled = bounds.sequence_from(fixed, game, spread, **of_learners)
     ceiling = bounds.ceiling(game, spread, **of_learners, any_agent=settings["memory"] > 1)
     return {
         "defection": float(defection.mean()),
@@ -104,7 +110,7 @@ def _found(game: Any, settings: dict[str, Any]) -> dict[str, Any]:
         "sustainable": bounds.sustainable(game),
         "policy": fixed.policy.tolist(),
         "policies": controlled.policy.tolist(),
-        "starts_that_agree": [int((x.values > x.value - 1e-6).sum()) for x in (fixed, controlled)],
+        "starts_that_agree": [fixed.agree, controlled.agree],
         "by_episode": {
             "unconditional defection": defection.tolist(),
             "best policy": fixed.returns.tolist(),
@@ -122,23 +128,25 @@ def _print(settings: dict[str, Any], found: dict[str, Any]) -> None:
         ("unconditional defection", "defection"),
         ("the best policy", "fixed_policy"),
         ("the best in each episode", "open_loop"),
-        ("nobody earns more than", "ceiling"),
+        ("no agent of memory one exceeds" if settings["memory"] == 1 else "no agent exceeds", "ceiling"),
     ):
         share = float(efficiency(found[key], found["defection"], found["ceiling"]))
         rows.append((words, f"{found[key]:.4f}", f"{share:.0%}" if share == share else "–"))
     title = f"against naive learners, {mean_in_words(settings['discount'])}"
     print_table(("", "earns a step", "of the ceiling's gain"), rows, title=title)
-    results.print(f"sustainable with one that has learnt: {found['sustainable']:.4f}", soft_wrap=True)
+    results.print(f"sustainable with one who replies best: {found['sustainable']:.4f} at most", soft_wrap=True)
     if settings["memory"] == 1:
         parts = [f"{c} {x:.2f}" for c, x in zip(strategies.contexts(1), found["policy"], strict=True)]
         results.print(f"the best policy cooperates after: {', '.join(parts)}", soft_wrap=True)
+    else:
+        results.print("--json has the policies", soft_wrap=True)
     agree, of = found["starts_that_agree"], settings["starts"]
-    results.print(f"found from {agree[0]} and {agree[1]} of {of} starts", soft_wrap=True)
+    results.print(f"found from {agree[0]} of {of} starts, in each episode from {agree[1]}", soft_wrap=True)
     results.print(_words(settings), soft_wrap=True)
 
 
 def _words(settings: dict[str, Any]) -> str:
     return (
         f"payoffs {payoffs_in_words(settings['payoffs'])}; discount {settings['discount']:g}, "
-        f"M {settings['inner_episodes']}, η {settings['learning_rate']:g}, {settings['learners']} learners"
+        f"M {settings['inner_episodes']}, η {settings['learning_rate']:g}, learners: {settings['learners']}"
     )

@@ -4,10 +4,11 @@ While a learner takes M steps against an agent, the agent earns J̄ = 1/(M + 1) 
 
 - `fixed_policy` is the most with one policy, x_m = x,
 - `open_loop` the most with another policy in each episode, chosen beforehand,
-- `ceiling` is a bound on everything, whatever the agent remembers or sees,
-- `sustainable` is what remains when a learner has learnt: the most a leader can promise itself.
+- `ceiling` what no agent exceeds that plays a policy of memory one in each episode, or no agent at all,
+- `sustainable` what no agent exceeds where the other has learnt to reply best.
 
-The first two are found by ascent from many starts, with exact gradients, in probabilities; the ceiling is proved. As a
+The first two are the best that ascent finds from many starts, with exact gradients in probabilities; the others are
+proved. As a
 function of one probability q of the learner the return J² is (a + bq)/(c + dq), so in the logit of q its slope is
 (J²|_{q=1} − J²|_{q=0}) u(1 − u) with u = q(c + d)/(c + dq) between 0 and 1. A step η on J² therefore moves no logit of
 a naive learner by more than
@@ -20,12 +21,11 @@ steps every probability is within an interval. J¹ in its turn is such a fractio
 players, monotone in each, so its maximum over those intervals and all policies of memory one is at a corner; and to a
 memory-one player nothing replies better than memory one (Press & Dyson 2012).
 
-What a learner that is still learning loses may exceed what one that has learnt will: the gain above `sustainable` is
-transient. No learner that replies best, whatever the agent commits to, is held below its minimax payoff, so the agent's
-return in the long run is at most the largest feasible payoff that leaves the other that much (Stackelberg's leader).
+From a player that replies best, whatever the agent commits to, no agent takes more than leaves the other its minimax
+payoff (Stackelberg's leader); as γ → 1 one comes near that. What an agent earns above it, it owes to a learner that
+does not reply best yet; where gradients are flat, as at unconditional cooperation, that may last.
 """
 
-import itertools
 from typing import NamedTuple
 
 import jax
@@ -44,27 +44,33 @@ from ipd_theory.learning.rules.gradients import naive
 from ipd_theory.learning.shaping import checked_shaping_arguments
 from ipd_theory.learning.views import MEMORY_ONE, RepeatedGame, repeated_game
 from ipd_theory.returns import expected_returns
-from ipd_theory.strategies import extend, memory_of, num_contexts
+from ipd_theory.strategies import all_pure, extend, memory_of, num_contexts
 
 NEAREST = 4  # roundings to 0 and 1, of probabilities that are ascended: their logits stay finite
 ROUNDING = 1e-9  # of payoffs
-CORNERS = np.array(list(itertools.product((0.0, 1.0), repeat=MEMORY_ONE)))
 
 
 class Best(NamedTuple):
-    """The best that was found, by ascent from many starts: what it earns, how, and from how many starts it was found.
+    """The best that ascent found from many starts.
 
     Args:
         value: J̄, the mean over learners and episodes, an average a step.
         policy: [h] cooperation probabilities, or [M + 1, h], one for each episode.
         returns: [M + 1] what the agent earns in each episode, the mean over learners.
         values: [starts] what every start came to, the best first.
+        ends: [starts, 1 or M + 1, h] the policies that every start came to, in the same order.
     """
 
     value: float
     policy: Float[np.ndarray, "*episodes h"]
     returns: Float[np.ndarray, " episodes"]
     values: Float[np.ndarray, " starts"]
+    ends: Float[np.ndarray, "starts episodes h"]
+
+    @property
+    def agree(self) -> int:
+        """How many starts came to the same value, but for a millionth of it."""
+        return int((self.values > self.value - 1e-6 * abs(self.value)).sum())
 
 
 @checked
@@ -100,8 +106,8 @@ def fixed_policy(
     """
     problem = _Problem.of(game, learner_logits, discount, learning_rate, num_inner_episodes, learner)
     first = problem.promising(_checks.whole("memory", memory, 1, 2), _checks.whole("starts", starts, 1), seed)
-    found = [problem.ascend(x[None]) for x in first]
-    return problem.best(found, one=True)
+    best = problem.best([problem.ascend(x[None]) for x in first])
+    return best._replace(policy=best.policy[0])
 
 
 @checked
@@ -119,16 +125,49 @@ def open_loop(
 ) -> Best:
     """Return the best sequence of policies, one for each inner episode, the same against each of a set of learners.
 
-    Arguments and errors are those of `fixed_policy`. Each start of it is ascended as one policy first, then as many;
-    at last the best reply to what the learner has become follows what comes before.
+    Arguments and errors are those of `fixed_policy`, from whose ends for every start this ascends.
+    """
+    fixed = fixed_policy(
+        game,
+        learner_logits,
+        discount=discount,
+        learning_rate=learning_rate,
+        num_inner_episodes=num_inner_episodes,
+        learner=learner,
+        memory=memory,
+        starts=starts,
+        seed=seed,
+    )
+    return sequence_from(
+        fixed,
+        game,
+        learner_logits,
+        discount=discount,
+        learning_rate=learning_rate,
+        num_inner_episodes=num_inner_episodes,
+        learner=learner,
+    )
+
+
+@checked
+def sequence_from(
+    fixed: Best,
+    game: MatrixGame,
+    learner_logits: Float[ArrayLike, "... _"],
+    *,
+    discount: float,
+    learning_rate: float,
+    num_inner_episodes: int,
+    learner: Rule | None = None,
+) -> Best:
+    """Return `open_loop` where the best fixed policy is at hand.
+
+    Args:
+        fixed: of `fixed_policy`, of the same settings.
+        game, learner_logits, discount, learning_rate, num_inner_episodes, learner: of the same.
     """
     problem = _Problem.of(game, learner_logits, discount, learning_rate, num_inner_episodes, learner)
-    first = problem.promising(_checks.whole("memory", memory, 1, 2), _checks.whole("starts", starts, 1), seed)
-    found = []
-    for x in first:
-        one, _ = problem.ascend(x[None])
-        found.append(problem.ascend(np.repeat(one, problem.episodes, 0)))
-    return problem.best(found, one=False)
+    return problem.best([problem.ascend(np.repeat(x[None], problem.episodes, 0)) for x in fixed.ends[:, 0]])
 
 
 @checked
@@ -182,6 +221,11 @@ class _Problem(NamedTuple):
         return cls(repeated_game(game, discount, logits.dtype), logits, step, rule, num_inner_episodes + 1)
 
     @property
+    def unit(self) -> float:
+        """The range of the agent's payoffs: tolerances of ascent are shares of it."""
+        return float(jnp.ptp(self.view.own_payoffs)) or 1.0
+
+    @property
     def nearest(self) -> float:
         return NEAREST * float(jnp.finfo(self.learners.dtype).eps)
 
@@ -201,7 +245,7 @@ class _Problem(NamedTuple):
         """Return the best [starts, h] of all pure policies of memory one and of as many random ones, half of each."""
         rng = np.random.default_rng(_checks.whole("seed", seed, 0))
         drawn = rng.beta(0.5, 0.5, (max(32, 4 * starts), num_contexts(memory)))
-        pure = np.asarray(extend(CORNERS, memory))
+        pure = np.asarray(extend(all_pure(1), memory), float)
         pure = pure + self.nearest * (1 - 2 * pure)
         kinds = []
         for some, number in ((pure, starts - starts // 2), (drawn, starts // 2)):
@@ -212,11 +256,13 @@ class _Problem(NamedTuple):
     def ascend(self, first: np.ndarray) -> tuple[np.ndarray, float]:
         """Return where ascent from policies [1 or episodes, h] ends, and J̄ there."""
 
+        unit = self.unit
+
         def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
             value, slope = _value_and_slope(
                 self.view, jnp.asarray(x.reshape(first.shape)), *self[1:4], episodes=self.episodes
             )
-            return -float(value), -np.asarray(slope, float).reshape(-1)
+            return -float(value) / unit, -np.asarray(slope, float).reshape(-1) / unit
 
         inside = [(self.nearest, 1 - self.nearest)] * first.size
         options = {"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9, "maxcor": 20}
@@ -226,13 +272,15 @@ class _Problem(NamedTuple):
             for x in (first, 0.02 + 0.96 * first)
         ]
         end = min(ends, key=lambda end: float(end.fun))
-        return end.x.reshape(first.shape), -float(end.fun)
+        return end.x.reshape(first.shape), -float(end.fun) * unit
 
-    def best(self, found: list[tuple[np.ndarray, float]], *, one: bool) -> Best:
-        """Return the best of what was found."""
-        policy, value = max(found, key=lambda x: x[1])
-        values = np.sort([v for _, v in found])[::-1]
-        return Best(value, policy[0] if one else policy, self.returns(policy), values)
+    def best(self, found: list[tuple[np.ndarray, float]]) -> Best:
+        """Return the best of what was found, with the rest behind it."""
+        ranked = sorted(found, key=lambda x: -x[1])
+        policy, value = ranked[0]
+        return Best(
+            value, policy, self.returns(policy), np.array([v for _, v in ranked]), np.stack([x for x, _ in ranked])
+        )
 
 
 def _checked(
@@ -243,7 +291,8 @@ def _checked(
     _, learners, payoffs, _, step = checked_shaping_arguments(
         game, jnp.zeros(MEMORY_ONE), learner_logits, discount, learning_rate, num_inner_episodes, any_memory=True
     )
-    if learners.ndim > 2 or payoffs.ndim > 2 or step.ndim or not learners.size:
+    _checks.two_players(game, batch=False)
+    if learners.ndim > 2 or step.ndim or not learners.size:
         raise ValueError(f"learner_logits must be [learners, h] or [h], all else one; got shape {learners.shape}")
     return jnp.atleast_2d(learners), payoffs, step
 
@@ -282,7 +331,7 @@ def ceiling(
     num_inner_episodes: int,
     any_agent: bool = False,
 ) -> float:
-    """Return a bound that no agent exceeds against naive learners of memory one.
+    """Return a bound against naive learners of memory one that no agent of memory one exceeds, or no agent at all.
 
     Args:
         game: the stage game; the agent is player 1.
@@ -300,7 +349,7 @@ def ceiling(
     _checks.last_axis("learner_logits", logits, (MEMORY_ONE,), "the contexts of memory one")
     farthest = largest_step(payoffs[1], float(step))
     if any_agent:
-        farthest = farthest / (1 - discount) if discount < 1 else np.inf
+        farthest = 0.0 if farthest == 0 else np.inf if discount == 1 else farthest / (1 - discount)
     return float(
         np.mean(
             [_most_after(game, logits, m * farthest if m else 0.0, discount) for m in range(num_inner_episodes + 1)]
@@ -316,14 +365,15 @@ def largest_step(payoffs: Float[ArrayLike, " outcomes"], learning_rate: float) -
 def _most_after(game: MatrixGame, logits: Array, moved: float, discount: float) -> float:
     """Return the most that anyone earns from learners whose logits [n, 5] moved so far at most, the mean over them."""
     low, high = (np.asarray(jax.nn.sigmoid(logits + sign * moved), float) for sign in (-1, 1))
-    corners = low[:, None] + (high - low)[:, None] * CORNERS
-    earned = expected_returns(game, CORNERS, corners[:, :, None], discount=discount)[..., 0]
-    return float(earned.max((1, 2)).mean())
+    pure = np.asarray(all_pure(1), float)
+    corners = low[:, None] + (high - low)[:, None] * pure
+    payoffs = expected_returns(game, pure, corners[:, :, None], discount=discount)[..., 0]
+    return float(payoffs.max((1, 2)).mean())
 
 
 @checked
 def sustainable(game: MatrixGame) -> float:
-    """Return the most that player 1 can earn of a player 2 that has learnt to reply best, in the long run.
+    """Return what player 1 cannot exceed where player 2 replies best, and comes near as γ → 1.
 
     That is the largest feasible payoff that gives player 2 at least its minimax payoff.
 
@@ -353,5 +403,4 @@ def efficiency(value: ArrayLike, defection: ArrayLike, bound: ArrayLike) -> Floa
     named = {"value": value, "defection": defection, "bound": bound}
     earned, least, most = (np.asarray(_checks.finite(k, _checks.to_float(x)), float) for k, x in named.items())
     gain = np.where(most - least > ROUNDING * np.abs(most), most - least, np.nan)
-    shares: np.ndarray = (earned - least) / gain
-    return shares
+    return np.asarray((earned - least) / gain)

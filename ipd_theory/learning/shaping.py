@@ -148,7 +148,7 @@ def weighted_shaping_return(
     w = _checks.finite("weights", _checks.to_float(weights))
     if w.ndim != 1 or w.size == 0:
         raise ValueError(f"weights must be a list of one or more; got shape {w.shape}")
-    view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, w.size - 1)
+    view, x, y = _checked_view(game, logits, learner_logits, discount, learning_rate, w.size - 1, any_memory=True)
     (rule,) = checked_rules("learner", (naive() if learner is None else learner,))
     rate = jnp.asarray(learning_rate, x.dtype)
     weight = None if shaping_weight is None else jnp.asarray(shaping_weight, x.dtype)
@@ -268,8 +268,9 @@ def _checked_view(
     rate: ArrayLike,
     episodes: int,
     other_name: str = "learner_logits",
+    any_memory: bool = False,
 ) -> tuple[RepeatedGame, Array, Array]:
-    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes, other_name, any_memory=True)
+    x, y, *_ = checked_shaping_arguments(game, logits, other, discount, rate, episodes, other_name, any_memory)
     return repeated_game(game, discount, x.dtype), x, y
 
 

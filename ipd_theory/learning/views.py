@@ -86,7 +86,7 @@ class RepeatedGame(NamedTuple):
 
 def _longer_return(x: Array, y: Array, payoffs: Array, delta: Array) -> Array:
     """Return the owner's average return a step where a player may remember more than one outcome, or none."""
-    memory = max(memory_of(x), memory_of(y))
+    memory = max(1, memory_of(x), memory_of(y))
     tables = [extend(jax.nn.sigmoid(v), memory) for v in (x, y)]
     return discounted_returns(payoffs[None], tables, delta, memory)[0]
 

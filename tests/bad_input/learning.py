@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
-from ipd_theory.learning import meta_value, play, pool, rules, tournament, views
+from ipd_theory.learning import bounds, meta_value, play, pool, rules, tournament, views
 from tests.bad_input.sampling import Thunk
 
 ZEROS = jnp.zeros(5)
@@ -87,6 +87,11 @@ OWN: dict[str, dict[str, Thunk]] = {
     "learning.bounds.efficiency": {"value": lambda: 0.5, "defection": lambda: 0.2, "bound": lambda: 1.0},
     "learning.bounds.fixed_policy": BEST,
     "learning.bounds.open_loop": BEST,
+    "learning.bounds.sequence_from": {
+        "fixed": lambda: bounds.Best(0.5, np.full(5, 0.5), np.zeros(1), np.zeros(1), np.full((1, 1, 5), 0.5)),
+        "num_inner_episodes": lambda: 0,
+        "learner": rules.still,
+    },
     "learning.in_context.bayes_value": {"horizon": lambda: 2},
     "learning.in_context.bayes_player": {"horizon": lambda: 2},
     "learning.in_context.exploitation": {"horizon": lambda: 2},

@@ -350,8 +350,8 @@ MUTANTS = (
     Mutant(
         "the ceiling forgets that learners may come to cooperate",
         BOUNDS,
-        "corners = low[:, None] + (high - low)[:, None] * CORNERS",
-        "corners = low[:, None] + 0 * (high - low)[:, None] * CORNERS",
+        "corners = low[:, None] + (high - low)[:, None] * pure",
+        "corners = low[:, None] + 0 * (high - low)[:, None] * pure",
         "test_bounds.py",
         "no_policy",
     ),
@@ -374,7 +374,7 @@ MUTANTS = (
     Mutant(
         "a longer memory's return is read at the shorter one's",
         VIEWS,
-        "memory = max(memory_of(x), memory_of(y))",
+        "memory = max(1, memory_of(x), memory_of(y))",
         "memory = max(1, memory_of(y))",
         "test_learning_memory.py",
         "memory_one",
