@@ -1,6 +1,7 @@
 """Exact returns, gradients and the training loop of Figure 3C against the usual linear solve."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,8 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
+from ipd_theory import strategies
+from ipd_theory._engine import chains
 from ipd_theory.learning import pool as pools
 from tests.benchmarks import Row, compare
 
@@ -24,6 +27,7 @@ def run() -> list[Row]:
         for dtype, target in ((np.float32, 10.0), (np.float64, 5.0)):
             rows += _returns(np.dtype(dtype), target)
             rows += _gradients(np.dtype(dtype))
+        rows += [_longer(memory, pairs, target) for memory, pairs, target in ((2, 2**14, 5.0), (3, 2**10, 2.0))]
     rows += [_memory(), _training("quick", 8, 16, 20), _training("paper", 32, 64, 2)]
     return rows
 
@@ -59,15 +63,33 @@ def jax_return(p: jax.Array, q: jax.Array, delta: jax.Array, payoffs: jax.Array)
 def _returns(dtype: np.dtype, target: float) -> list[Row]:
     p, q = _pairs(dtype)
     on_device = jnp.asarray(p), jnp.asarray(q)
-    name = f"returns of 2^20 pairs, {dtype.name}"
+
+    def ours(p: jax.Array, q: jax.Array) -> jax.Array:
+        return ipd.expected_returns(GAME, p, q, discount=0.95)
+
     return [
         compare(
-            f"{name}, numpy.linalg.solve",
-            lambda: ipd.expected_returns(GAME, *on_device, discount=0.95),
+            f"returns of 2^20 pairs, {dtype.name}, {where}numpy.linalg.solve",
+            functools.partial(called, *on_device),
             lambda: numpy_returns(p, q),
             target,
         )
+        for where, called in (("", ours), ("inside jax.jit; ", jax.jit(ours)))
     ]
+
+
+def _longer(memory: int, pairs: int, target: float) -> Row:
+    """Longer memories in float64, against numpy's solve of chains that it is given."""
+    p, q = (jnp.asarray(x) for x in np.random.default_rng(0).random((2, pairs, strategies.num_contexts(memory))))
+    transitions = np.asarray(chains.transition_matrix(chains.outcome_probabilities([p, q], memory), memory))
+    system = np.eye(4**memory) - 0.95 * transitions
+    payoffs = np.tile(np.asarray(GAME.outcome_payoffs).T, (4 ** (memory - 1), 1))
+    return compare(
+        f"returns of {pairs} pairs of memory {memory}, float64, numpy.linalg.solve",
+        lambda: ipd.expected_returns(GAME, p, q, discount=0.95),
+        lambda: np.linalg.solve(system, np.broadcast_to(payoffs, (pairs, *payoffs.shape))),
+        target,
+    )
 
 
 def _gradients(dtype: np.dtype) -> list[Row]:
@@ -75,17 +97,21 @@ def _gradients(dtype: np.dtype) -> list[Row]:
     delta, payoffs = jnp.asarray(0.05, dtype), GAME.outcome_payoffs[0].astype(dtype)
     peer = jax.jit(jax.vmap(jax.grad(jax_return), (0, 0, None, None)))
 
-    def row(log_pairs: int) -> Row:
+    def ours(p: jax.Array, q: jax.Array) -> jax.Array:
+        return ipd.return_gradient(GAME, p, q, discount=0.95)
+
+    def row(log_pairs: int, where: str, called: Callable[[jax.Array, jax.Array], jax.Array]) -> Row:
         p, q = (jnp.asarray(x) for x in _pairs(dtype, 2**log_pairs))
         blocks = [(p[i : i + PEER_BLOCK], q[i : i + PEER_BLOCK]) for i in range(0, len(p), PEER_BLOCK)]
         return compare(
-            f"gradients of 2^{log_pairs} pairs, {dtype.name}, vmap(grad) of jax's solve",
-            lambda: ipd.return_gradient(GAME, p, q, discount=0.95),
+            f"gradients of 2^{log_pairs} pairs, {dtype.name}, {where}vmap(grad) of jax's solve",
+            lambda: called(p, q),
             lambda: [peer(*block, delta, payoffs) for block in blocks],
             10.0,
         )
 
-    return [row(12), row(17)]
+    calls = (("", ours), ("inside jax.jit; ", jax.jit(ours)))
+    return [row(size, where, called) for size in (12, 17) for where, called in calls]
 
 
 def _memory() -> Row:
