@@ -10,6 +10,7 @@ import pytest
 
 import ipd_theory as ipd
 from ipd_theory.learning import in_context
+from paper_figures import figure_in_context
 
 AXELROD = ipd.prisoners_dilemma(R=3.0, S=0.0, T=5.0, P=1.0)
 LEFTOVER = ipd.games.bimatrix([[2.0, -1.0], [3.0, 0.0]], [[1.0, 4.0], [-2.0, 0.0]])
@@ -164,3 +165,17 @@ def test_thirty_rounds():
         known = in_context.informed_value(AXELROD, horizon, opponents) / horizon
         assert before < value < known.mean() - 5 * known.std() / len(opponents) ** 0.5
         before = value
+
+
+def test_learning_makes_exploitable_from_some_length_on() -> None:
+    """In fractions: just below it the exploiter gets what mutual defection pays, there it gets more."""
+    arrays = figure_in_context.compute(
+        figure_in_context.Settings(rounds=6, shown=(1.2,), temptations=(1.1, 1.2, 2.0)), 0, lambda done: None
+    )
+    np.testing.assert_array_equal(arrays["onset"], [4, 5, np.nan])
+    five_times = ipd.games.symmetric_game(R=5.0, S=-1.0, T=6.0, P=0.0)  # T = 1.2, S = −0.2 in whole numbers
+    led = [in_context.exploitation(five_times, rounds) for rounds in (4, 5, 6)]
+    assert [(one.exploiter, one.agent) for one in led] == [(0, 0), (6, -1), (6, -1)]
+    np.testing.assert_allclose(arrays["exploiter"][0, 3:] * [20, 25, 30], [0, 6, 6], atol=1e-9)
+    np.testing.assert_allclose(arrays["agent"][0, 3:] * [20, 25, 30], [0, -1, -1], atol=1e-9)
+    assert len(figure_in_context.plot(arrays, figure_in_context.Settings(rounds=6, shown=(1.2,))).axes) == 2
