@@ -15,9 +15,11 @@ from typing import Any
 
 import tyro
 
+from ipd_theory._arguments import did_you_mean
 from ipd_theory.commands import options
 
 PARSING = re.compile(r"^Error parsing ([a-z_]+: |([a-z_]+\.)+)?")  # options follow, or the group of settings
+UNKNOWN = re.compile(r"Unrecognized options: ([^\s,.]+).*Available subcommands: (.*)")
 MARKERS = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)
 
 
@@ -106,4 +108,6 @@ def _in_one_line(box: str) -> str:
     groups = itertools.groupby(inside, key=lambda row: set(row) in ({"─"}, {"-"}))
     said = [" ".join(row.strip() for row in rows if not row.startswith(" " * 8)) for rule, rows in groups if not rule]
     proposed = [words for words in said[1:] if words.startswith(("Available", "Perhaps"))]
-    return ". ".join([PARSING.sub("", said[0]), *proposed[-1:]])
+    line = ". ".join([PARSING.sub("", said[0]), *proposed[-1:]])
+    unknown = UNKNOWN.match(line)
+    return line + (did_you_mean(unknown[1], unknown[2].split(", ")) if unknown else "")
