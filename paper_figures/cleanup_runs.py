@@ -7,7 +7,7 @@ batch-unaware and M-FOS: 0.081, 0.088 and 0.090 against naive learners, who with
 among meta agents. All rewards rise. Against naive learners only, all methods come to leave the cleaning to them and to
 zap no one.
 
-The runs are recorded in `runs/` beside this file (settings and metrics of every seed); one that is not there, or has
+The runs are recorded in `paper_figures/runs/` (settings and metrics of every seed); one that is not there, or has
 too few iterations, is trained, which takes minutes a seed for `quick` and a GPU for `paper`.
 """
 

@@ -21,7 +21,7 @@ method each: at 0.75 all methods cooperate (COALA-PG 0.98 and M-FOS 0.99 by 200 
 and 0.63 by 400); at 0.25 COALA-PG and M-FOS had both fallen to defection by 60 and were followed no further. Of these
 only the runs at 0.5 are recorded.
 
-The runs are recorded in `runs/` beside this file (settings and metrics of every seed); a run that is not there, or
+The runs are recorded in `paper_figures/runs/` (settings and metrics of every seed); a run that is not there, or
 has too few iterations, is trained, which takes minutes a seed for `quick` and a GPU for `paper`.
 """
 

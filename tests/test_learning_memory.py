@@ -8,6 +8,8 @@ import pytest
 
 import ipd_theory as ipd
 from ipd_theory.learning import play, rules, shaping, views
+from ipd_theory.learning import pool as pools
+from ipd_theory.phases import outcomes
 from ipd_theory.strategies import extend
 
 GAME = ipd.games.axelrod()
@@ -88,6 +90,54 @@ def test_players_who_remember_nothing_are_tables_whose_contexts_are_alike():
         shaping.meta_mapg_return(
             GAME, x, y, (rules.naive(),) * 2, discount=0.9, learning_rates=(1.0, 1.0), num_inner_episodes=1
         )
+
+
+SHORTER = {"inner_episodes": jnp.asarray(1), "shaping_weight": jnp.asarray(0.25), "num_agents": 1, "self_play": True}
+TREMBLING = {"tremble": jnp.asarray(0.05), "sum_episodes": True, "num_agents": 3}
+ROLES = {"roles": True, "normalized": False, "game": ipd.games.bimatrix([[3.0, 0], [5, 1]], [[2.0, 4], [-1, 0]])}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [SHORTER, *(pytest.param(x, marks=pytest.mark.slow) for x in ({}, TREMBLING, ROLES))],
+    ids=["shorter", "plain", "trembling", "roles"],
+)
+def test_a_pool_written_longer_is_the_same_pool(settings):
+    """What agents ascend and earn, and the slopes folded into the contexts of memory one."""
+    pool, longer = (
+        pools.Pool(0.4, discount=0.9, num_inner_episodes=2, num_learners=2, memory=memory, **settings)
+        for memory in (1, 2)
+    )
+    logits = jax.random.normal(jax.random.key(5), (pool.num_agents, 5))
+    learners, delta = pools.draw_learners(pool, jax.random.key(6)), jnp.asarray(0.1)
+
+    def ascended(pool, x):
+        return pools.objective(pool, delta, x, jax.lax.stop_gradient(x), learners)
+
+    wide = extend(logits, 2)
+    np.testing.assert_allclose(ascended(longer, wide), ascended(pool, logits), rtol=1e-12)
+    slopes = [jax.jit(jax.grad(lambda x, p=p: ascended(p, x).sum()))(x) for p, x in ((pool, logits), (longer, wide))]
+    np.testing.assert_allclose(folded(slopes[1]), slopes[0], rtol=1e-9, atol=1e-12)
+    for a, b in zip(
+        *(pools.evaluate(p, x, jax.random.key(7)) for p, x in ((pool, logits), (longer, wide))), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    path = [pools.naive_path(p, x, learners) for p, x in ((pool, logits), (longer, wide))]
+    np.testing.assert_allclose(path[1], path[0], rtol=1e-12)
+
+
+def test_a_pool_of_memory_two_learns_to_earn_more():
+    pool = pools.Pool(1.0, discount=0.9, num_inner_episodes=3, num_learners=4, num_agents=1, self_play=True, memory=2)
+    state = pools.init(pool, jax.random.key(0))
+    assert state.logits.shape == (1, 21)
+    end, history = pools.train(pool, state, 60, 30)
+    assert history.logits.shape == (3, 1, 21)
+    judged = [float(pools.evaluate(pool, x.logits, jax.random.key(1)).against_naive[0]) for x in (state, end)]
+    assert judged[0] + 0.05 < judged[1]
+    with pytest.raises(ValueError, match=r"last axes must be \(1, 21\)"):
+        pools.init(pool, jax.random.key(0), jnp.zeros((1, 5)))
+    with pytest.raises(ValueError, match=r"pool\.memory must be 1"):
+        outcomes.measure(pool, jnp.asarray(0.1), state.logits, jax.random.key(0))
 
 
 def test_rules_that_read_values_say_that_they_read_memory_one():

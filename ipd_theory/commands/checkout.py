@@ -21,5 +21,5 @@ def module_of_checkout(name: str) -> Any:
             return importlib.import_module(name)
     raise ValueError(
         "the figures are no part of the installed package: run this in a checkout of the repository, in the folder "
-        " that holds paper_figures"
+        "that holds paper_figures"
     )

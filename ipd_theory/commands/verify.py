@@ -49,9 +49,9 @@ def verify(
     Args:
         estimator: Some of the built-in four, or your own as FILE:NAME: a function of rewards [..., B, M, T]
             (trajectory, inner episode, step) that returns weights of the same shape, which is held to being unbiased,
-            or an `ipd_theory.estimators.Estimator`, held to what it claims; with `sees_all=True` its weights are a
-            function of all that ego knows (contexts, actions, rewards, log-probabilities, values). Array methods only
-            (sum, cumsum, mean) let the check in fractions run as well.
+            or an `ipd_theory.sampling.estimators.Estimator`, held to what it claims; with `sees_all=True` its weights
+            are a function of all that ego knows (contexts, actions, rewards, log-probabilities, values). Array methods
+            only (sum, cumsum, mean) let the check in fractions run as well.
         game: The stage game of one problem of your own, instead of the built-in problems; any of the next six options
             asks for one, too.
         payoffs: The stage game by its payoffs: R S T P, or eight numbers, the first player's in CC CD DC DD first.

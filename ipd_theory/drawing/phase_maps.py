@@ -16,10 +16,12 @@ with needs("phases"):
 with needs("figures"):
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.colors import is_color_like, to_rgb
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
+    from matplotlib.ticker import NullLocator
 
 PREDICTED = Line2D([], [], color="black", label="defection unstable (theory)")
 
@@ -158,6 +160,8 @@ def phase_diagram(
         figure.colorbar(drawn, ax=right, label="payoff a step")
         for axes in (left, right):
             axes.set_xlabel(grid[x_name].attrs["long_name"])
+            _name_few(axes.xaxis, x)
+            _name_few(axes.yaxis, y)
         left.set_ylabel(grid[y_name].attrs["long_name"])
         if unstable is not None:
             outline(left, x, y, unstable)
@@ -165,6 +169,13 @@ def phase_diagram(
         remark = "the line is where pools leave defection, which need not end in another phase"
         style.put_below(figure, *([] if unstable is None else [remark]), settings_in_words(grid))
     return figure
+
+
+def _name_few(axis: Axis, values: Float[np.ndarray, " n"]) -> None:
+    """Put the ticks at the cells' own values where there are few; else they would fall beyond what a setting can be."""
+    if len(values) <= 6:
+        axis.set_ticks(values, [f"{x:.3g}" for x in values])
+        axis.set_minor_locator(NullLocator())
 
 
 @checked

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ipd_theory._engine import Columns, memory_one_return
+from ipd_theory.learning.longer_path import longer_path_returns, longer_shaping_return
 from ipd_theory.learning.paths import checkpointed_scan, scale_gradient
+from ipd_theory.learning.views import MEMORY_ONE
 from ipd_theory.strategies import CONTEXT_SWAP
 
 
@@ -122,8 +124,8 @@ def _path(
 
 
 def naive_shaping_return(
-    logits: Float[Array, "... 5"],
-    learner_logits: Float[Array, "... 5"],
+    logits: Float[Array, "... h"],
+    learner_logits: Float[Array, "... h2"],
     payoffs: Float[Array, "... 2 4"],
     delta: Float[Array, "..."],
     learning_rate: Float[Array, "..."],
@@ -136,8 +138,8 @@ def naive_shaping_return(
     """Return J̄ [...] without checking the input; arguments as `shaping_return`, for hot loops.
 
     Args:
-        logits: [..., 5], the ego's.
-        learner_logits: [..., 5], the learner's before its first step, in its own view.
+        logits: [..., h], the ego's, of any memory (`longer_path` where it is not one).
+        learner_logits: [..., h'], the learner's before its first step, in its own view.
         payoffs: [..., 2, 4] payoffs of both players after CC, CD, DC, DD as player 1 sees them.
         delta: [...] stopping rates 1 − γ.
         learning_rate: [...] the learner's step on its normalised return.
@@ -146,6 +148,18 @@ def naive_shaping_return(
         shaping_weight: [...] λ, a factor on the part of the derivative that passes through the learner's steps.
         tremble: [...] probability with which any action is flipped.
     """
+    if {logits.shape[-1], learner_logits.shape[-1]} != {MEMORY_ONE}:
+        return longer_shaping_return(
+            logits,
+            learner_logits,
+            payoffs,
+            delta,
+            learning_rate,
+            num_inner_episodes,
+            steps_taken=steps_taken,
+            shaping_weight=shaping_weight,
+            tremble=tremble,
+        )
     arrays = (logits, learner_logits, payoffs, delta, learning_rate, steps_taken, tremble)
     path, weight, batch = _path(*arrays, shaping_weight)
     zero = jnp.zeros(path.learner[0].shape, logits.dtype)
@@ -166,8 +180,8 @@ def naive_shaping_return(
 
 
 def naive_path_returns(
-    logits: Float[Array, "... 5"],
-    learner_logits: Float[Array, "... 5"],
+    logits: Float[Array, "... h"],
+    learner_logits: Float[Array, "... h2"],
     payoffs: Float[Array, "... 2 4"],
     delta: Float[Array, "..."],
     learning_rate: Float[Array, "..."],
@@ -180,7 +194,10 @@ def naive_path_returns(
 
     Where a pair's own M is smaller, its last episode is repeated.
     """
-    path, _, batch = _path(logits, learner_logits, payoffs, delta, learning_rate, steps_taken, tremble)
+    arrays = (logits, learner_logits, payoffs, delta, learning_rate)
+    if {logits.shape[-1], learner_logits.shape[-1]} != {MEMORY_ONE}:
+        return longer_path_returns(*arrays, num_inner_episodes, steps_taken=steps_taken, tremble=tremble)
+    path, _, batch = _path(*arrays, steps_taken, tremble)
 
     def episode(learner: Columns, m: Array) -> tuple[Columns, Array]:
         return path.step(learner, m), jnp.stack([path.earned(learner, player) for player in (0, 1)], -1)

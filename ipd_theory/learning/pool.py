@@ -1,6 +1,6 @@
 r"""Pools of learning-aware agents, trained exactly on a mixture of naive learners and each other.
 
-Agent i of a pool has the logits φ_i of a memory-one policy. In the paper's analytic setting it ascends
+Agent i of a pool has the logits φ_i of a policy of memory one, two or three. In the paper's analytic setting it ascends
 
     p_naive · E_ψ[ J̄(φ_i, ψ) ]  +  (1 − p_naive) · mean_j J(φ_i, φ_j),
 
@@ -30,8 +30,9 @@ from ipd_theory.games import MatrixGame, prisoners_dilemma
 from ipd_theory.learning.naive_path import cooperation, naive_path_returns, naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
 from ipd_theory.learning.roles import against_copy, against_others, agents_payoffs
+from ipd_theory.learning.views import returns_of_both
 from ipd_theory.returns import hold_sums, stopping_rate
-from ipd_theory.strategies import CONTEXT_SWAP
+from ipd_theory.strategies import CONTEXT_SWAP, num_contexts
 
 
 def _numbers(name: str) -> Callable[[Any], Array]:
@@ -50,6 +51,7 @@ class Pool(eqx.Module):
         shaping_weight: [...] λ, a factor on the part of the gradient that passes through the learners' steps; what the
             batch-unaware and M-FOS estimators follow on average with a batch of 1/λ trajectories. 1 if None.
         tremble: [...] probability, 0 to ½, with which any agent's intended action is flipped; 0 if None.
+        memory: of the agents, 1 to 3 outcomes; naive learners remember one.
         num_agents: meta agents in the pool.
         num_learners: naive learners drawn for each agent at each step.
         learner_std: [...] standard deviation of the naive learners' first logits.
@@ -71,6 +73,7 @@ class Pool(eqx.Module):
     inner_episodes: Int[Array, "..."] | None = None
     shaping_weight: Float[Array, "..."] | None = None
     tremble: Float[Array, "..."] | None = None
+    memory: int = eqx.field(static=True, default=1)
     num_agents: int = eqx.field(static=True, default=2)
     num_learners: int = eqx.field(static=True, default=16)
     learner_std: Float[Array, "..."] = eqx.field(converter=_numbers("learner_std"), default=1.0)
@@ -90,6 +93,7 @@ class Pool(eqx.Module):
         ):
             if _checks.whole(name, value, 0) < least:
                 raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
+        _checks.whole("memory", self.memory, 1, 3)
         if self.self_play and self.roles:
             raise ValueError("self_play must be False with roles=True, where no agent has its copy for an opponent")
         _checks.two_players(self.game)
@@ -106,6 +110,11 @@ class Pool(eqx.Module):
         self.batch_shape  # noqa: B018 (raises where batch axes do not fit)
 
     @property
+    def contexts(self) -> int:
+        """How many probabilities an agent has, h."""
+        return num_contexts(self.memory)
+
+    @property
     def batch_shape(self) -> tuple[int, ...]:
         """The batch axes of the settings together."""
         names = ("p_naive", "discount", "learning_rate", "learner_std", "inner_episodes", "shaping_weight", "tremble")
@@ -114,9 +123,9 @@ class Pool(eqx.Module):
 
 
 class PoolState(NamedTuple):
-    """A pool in training: logits [..., agents, 5], the optimizer's state and one key [...] a pool."""
+    """A pool in training: logits [..., agents, h], the optimizer's state and one key [...] a pool."""
 
-    logits: Float[Array, "*batch agents 5"]
+    logits: Float[Array, "*batch agents h"]
     optimizer_state: optax.OptState
     key: Key[Array, "*batch"]
 
@@ -136,27 +145,27 @@ class PoolReturns(NamedTuple):
 
 
 @checked
-def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... agents 5"] | None = None) -> PoolState:
+def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... agents h"] | None = None) -> PoolState:
     """Return the state before training.
 
     Args:
         pool: the settings.
         key: [...] a random key for each pool; the batch axes broadcast with those of the settings.
-        logits: [..., agents, 5] to start from; standard normal if not given.
+        logits: [..., agents, h] to start from; standard normal if not given.
 
     Raises:
-        ValueError: if `logits` does not end in (agents, 5), or is not finite.
+        ValueError: if `logits` does not end in (agents, h), or is not finite.
     """
     batch = jnp.broadcast_shapes(key.shape, pool.batch_shape)
-    agents, dtype = pool.num_agents, pool.p_naive.dtype
+    agents, contexts, dtype = pool.num_agents, pool.contexts, pool.p_naive.dtype
     split = jax.vmap(jax.random.split)(key.reshape(-1))
     first, rest = (split[:, i].reshape(key.shape) for i in range(2))
     if logits is None:
-        drawn = jax.vmap(lambda k: jax.random.normal(k, (agents, 5), dtype))(first.reshape(-1))
-        logits = drawn.reshape(*key.shape, agents, 5)
-    logits = _checked_logits("logits", jnp.asarray(logits, dtype), agents, 5)
-    logits = jnp.broadcast_to(logits, (*batch, agents, 5))
-    optimizer_state = jax.vmap(pool.optimizer.init)(logits.reshape(-1, 5))
+        drawn = jax.vmap(lambda k: jax.random.normal(k, (agents, contexts), dtype))(first.reshape(-1))
+        logits = drawn.reshape(*key.shape, agents, contexts)
+    logits = _checked_logits("logits", jnp.asarray(logits, dtype), agents, contexts)
+    logits = jnp.broadcast_to(logits, (*batch, agents, contexts))
+    optimizer_state = jax.vmap(pool.optimizer.init)(logits.reshape(-1, contexts))
     return PoolState(logits, optimizer_state, jnp.broadcast_to(rest, batch))
 
 
@@ -216,6 +225,10 @@ def _against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Arra
 def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Array:
     """Return J [..., agents, agents] of each row's agent against each column's opponent."""
     error = None if pool.tremble is None else pool.tremble[..., None, None]
+    if pool.memory != 1:
+        sides = logits[..., :, None, :], opponents[..., None, :, :]
+        of_both = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., None, :, :]
+        return returns_of_both(*sides, of_both, delta[..., None, None], error)[..., 0]
     p = cooperation(_columns(logits[..., :, None, :]), error)
     q = cooperation(_columns(opponents[..., None, :, :], CONTEXT_SWAP), error)
     payoffs = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., 0, :]
@@ -230,8 +243,8 @@ def objective(
     Args:
         pool: the settings.
         delta: [...] stopping rates 1 − γ.
-        logits: [..., agents, 5].
-        opponents: [..., agents, 5], the same logits held fixed.
+        logits: [..., agents, h].
+        opponents: [..., agents, h], the same logits held fixed.
         learner_logits: [..., agents, learners, 5], each agent's naive learners before their first step.
     """
     scale = _scale(pool, delta)[..., None]
@@ -248,7 +261,7 @@ def objective(
 @checked
 def update(pool: Pool, state: PoolState) -> PoolState:
     """Take one step with every agent of every pool."""
-    _checked_logits("logits of state", state.logits, pool.num_agents, 5)
+    _checked_logits("logits of state", state.logits, pool.num_agents, pool.contexts)
     return advance(pool, _delta(pool, state.logits), state, 1)
 
 
@@ -261,25 +274,25 @@ def _update(pool: Pool, delta: Array, state: PoolState) -> PoolState:
     def loss(logits: Array) -> Array:
         return -objective(pool, delta, logits, state.logits, learner_logits).sum()
 
-    gradient, flat = jax.grad(loss)(state.logits).reshape(-1, 5), state.logits.reshape(-1, 5)
+    gradient, flat = (x.reshape(-1, pool.contexts) for x in (jax.grad(loss)(state.logits), state.logits))
     with jax.numpy_dtype_promotion("standard"):  # optax mixes dtypes, whatever the caller's setting
         step, optimizer_state = jax.vmap(pool.optimizer.update)(gradient, state.optimizer_state, flat)
     return PoolState(optax.apply_updates(flat, step).reshape(state.logits.shape), optimizer_state, rest)
 
 
 @checked
-def evaluate(pool: Pool, logits: Float[Array, "*batch agents 5"], key: Key[Array, "*batch"]) -> PoolReturns:
+def evaluate(pool: Pool, logits: Float[Array, "*batch agents h"], key: Key[Array, "*batch"]) -> PoolReturns:
     """Return exact returns of every agent against freshly drawn naive learners, the other agents and itself.
 
     Args:
         pool: the settings.
-        logits: [..., agents, 5].
+        logits: [..., agents, h].
         key: [...] for drawing the learners.
 
     Raises:
-        ValueError: if `logits` does not end in (agents, 5), or is not finite.
+        ValueError: if `logits` does not end in (agents, h), or is not finite.
     """
-    logits = _checked_logits("logits", logits, pool.num_agents, 5)
+    logits = _checked_logits("logits", logits, pool.num_agents, pool.contexts)
     _checks.batch(logits=logits.shape[:-2], key=key.shape, pool=pool.batch_shape)
     return _evaluate(pool, _delta(pool, logits), logits, key)
 
@@ -305,14 +318,14 @@ def episode_mean(
 @checked
 def naive_path(
     pool: Pool,
-    logits: Float[Array, "*batch agents 5"],
+    logits: Float[Array, "*batch agents h"],
     learner_logits: Float[Array, "*batch agents learners 5"],
 ) -> Float[Array, "episodes *batch agents learners 2"]:
     """Return both players' exact returns in each episode while naive learners learn against fixed agents.
 
     Args:
         pool: the settings; a learner takes `num_inner_episodes` steps.
-        logits: [..., agents, 5].
+        logits: [..., agents, h].
         learner_logits: [..., agents, learners, 5] before the first step.
 
     Returns:
@@ -320,9 +333,9 @@ def naive_path(
         M is smaller, its last episode is repeated.
 
     Raises:
-        ValueError: if logits do not end in (agents, 5) and (agents, learners, 5), or are not finite.
+        ValueError: if logits do not end in (agents, h) and (agents, learners, 5), or are not finite.
     """
-    logits = _checked_logits("logits", logits, pool.num_agents, 5)
+    logits = _checked_logits("logits", logits, pool.num_agents, pool.contexts)
     learner_logits = _checked_logits("learner_logits", learner_logits, pool.num_agents, None, 5)
     _checks.batch(logits=logits.shape[:-2], learner_logits=learner_logits.shape[:-3], pool=pool.batch_shape)
     return path_of_learners(pool, _delta(pool, logits), logits, learner_logits)
@@ -350,11 +363,11 @@ def advance(pool: Pool, delta: Float[Array, "*batch"], state: PoolState, num_ste
 
 
 class History(NamedTuple):
-    """What training recorded: `steps` [records], returns [records, ..., agents], logits [records, ..., agents, 5]."""
+    """What training recorded: `steps` [records], returns [records, ..., agents], logits [records, ..., agents, h]."""
 
     steps: Float[Array, " records"]
     returns: PoolReturns
-    logits: Float[Array, "records *batch agents 5"]
+    logits: Float[Array, "records *batch agents h"]
 
 
 @checked

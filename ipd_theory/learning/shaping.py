@@ -31,7 +31,7 @@ from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_op
 from ipd_theory.learning.paths import path_returns, path_returns_of_both
 from ipd_theory.learning.rules.base import Rule, checked_rules
 from ipd_theory.learning.rules.gradients import naive
-from ipd_theory.learning.views import MEMORY_ONE, PAIR_RANKS, RepeatedGame, checked_logits, repeated_game
+from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, repeated_game
 from ipd_theory.returns import hold_sums, stopping_rate
 
 _compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
@@ -72,12 +72,6 @@ def shaping_return(
         game, logits, learner_logits, discount, learning_rate, num_inner_episodes, any_memory=True
     )
     hold_sums(discount, normalized)
-    if {ego.shape[-1], learner.shape[-1]} != {MEMORY_ONE}:
-        view = repeated_game(game, discount, ego.dtype, normalized)
-        path: Array = _episode_returns(
-            view, ego, learner, learner=naive(), learning_rate=step, num_steps=num_inner_episodes, shaping_weight=None
-        )
-        return path.mean(-1)
     scale = jnp.ones_like(delta) if normalized else 1 / delta
     arguments = (ego, learner, payoffs, delta, step * scale)
     returns = _compiled_naive_shaping_return(*arguments, num_inner_episodes=num_inner_episodes)

@@ -62,7 +62,7 @@ class RepeatedGame(NamedTuple):
 
     def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
         if {len(x), len(y)} != {MEMORY_ONE}:
-            return self.scale * _longer_return(x, y, payoffs, self.delta)
+            return self.scale * returns_of_both(x, y, payoffs[None], self.delta)[0]
         p, q = self.columns(x, y)
         return self.scale * memory_one_return(p, q, self.delta, tuple(payoffs[i] for i in range(4)))
 
@@ -84,11 +84,19 @@ class RepeatedGame(NamedTuple):
         return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)
 
 
-def _longer_return(x: Array, y: Array, payoffs: Array, delta: Array) -> Array:
-    """Return the owner's average return a step where a player may remember more than one outcome, or none."""
-    memory = max(1, memory_of(x), memory_of(y))
-    tables = [extend(jax.nn.sigmoid(v), memory) for v in (x, y)]
-    return discounted_returns(payoffs[None], tables, delta, memory)[0]
+def returns_of_both(
+    logits: Float[Array, "... h"],
+    other_logits: Float[Array, "... h2"],
+    payoffs: Float[Array, "... k 4"],
+    delta: Float[Array, "..."],
+    tremble: Array | None = None,
+) -> Float[Array, "... k"]:
+    """Return what players of any memory earn a step, each with its own logits; all actions may be flipped."""
+    memory = max(1, memory_of(logits), memory_of(other_logits))
+    tables = [jax.nn.sigmoid(x) for x in (logits, other_logits)]
+    if tremble is not None:
+        tables = [tremble[..., None] + (1 - 2 * tremble[..., None]) * x for x in tables]
+    return discounted_returns(payoffs, [extend(x, memory) for x in tables], delta, memory)
 
 
 class OtherSide(NamedTuple):

@@ -123,7 +123,12 @@ def measure(
         delta: [...] stopping rates 1 − γ.
         logits: [..., agents, 5].
         key: [...] for drawing the learners.
+
+    Raises:
+        ValueError: if the agents remember more than one outcome, to whom no best reply is known here.
     """
+    if pool.memory != 1:
+        raise ValueError(f"pool.memory must be 1; got {pool.memory}")
     learners = pools.draw_learners(pool, key)
     path = pools.path_of_learners(pool, delta, logits, learners)
     defector = pools.path_of_learners(pool, delta, jnp.full_like(logits, ALWAYS_DEFECT), learners)

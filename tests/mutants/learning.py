@@ -374,8 +374,8 @@ MUTANTS = (
     Mutant(
         "a longer memory's return is read at the shorter one's",
         VIEWS,
-        "memory = max(1, memory_of(x), memory_of(y))",
-        "memory = max(1, memory_of(y))",
+        "memory = max(1, memory_of(logits), memory_of(other_logits))",
+        "memory = max(1, memory_of(other_logits))",
         "test_learning_memory.py",
         "memory_one",
     ),
