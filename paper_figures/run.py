@@ -5,6 +5,7 @@ A figure is a module with `ABOUT`, `PRESETS`, `compute` and `plot`; nothing else
 
 import ast
 import dataclasses
+import difflib
 import importlib
 import json
 import os
@@ -21,7 +22,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import paper_figures
-from ipd_theory._arguments import did_you_mean
 from ipd_theory.drawing import style
 from paper_figures.about import caption, settings_in_words
 
@@ -67,8 +67,8 @@ def check_name(name: str) -> str:
     """Return the figure's name in its own spelling, or raise `ValueError` naming those there are."""
     by_lower = {known.lower(): known for known in FIGURES}
     if name.lower() not in by_lower:
-        near = did_you_mean(name, FIGURES.keys())
-        raise ValueError(f"figure name {name!r} is unknown; the figures are {', '.join(FIGURES)}{near}")
+        near = [f"; did you mean {by_lower[x]}?" for x in difflib.get_close_matches(name.lower(), by_lower, 1)]
+        raise ValueError(f"figure name {name!r} is unknown; the figures are {', '.join(FIGURES)}{''.join(near)}")
     return by_lower[name.lower()]
 
 

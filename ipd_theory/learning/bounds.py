@@ -26,7 +26,7 @@ payoff (Stackelberg's leader); as γ → 1 one comes near that. What an agent ea
 does not reply best yet; where gradients are flat, as at unconditional cooperation, that may last.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -127,26 +127,10 @@ def open_loop(
 
     Arguments and errors are those of `fixed_policy`, from whose ends for every start this ascends.
     """
-    fixed = fixed_policy(
-        game,
-        learner_logits,
-        discount=discount,
-        learning_rate=learning_rate,
-        num_inner_episodes=num_inner_episodes,
-        learner=learner,
-        memory=memory,
-        starts=starts,
-        seed=seed,
-    )
-    return sequence_from(
-        fixed,
-        game,
-        learner_logits,
-        discount=discount,
-        learning_rate=learning_rate,
-        num_inner_episodes=num_inner_episodes,
-        learner=learner,
-    )
+    settings: Any = {"discount": discount, "learning_rate": learning_rate, "num_inner_episodes": num_inner_episodes}
+    settings |= {"learner": learner}
+    fixed = fixed_policy(game, learner_logits, **settings, memory=memory, starts=starts, seed=seed)
+    return sequence_from(fixed, game, learner_logits, **settings)
 
 
 @checked

@@ -226,8 +226,8 @@ def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Arra
     """Return J [..., agents, agents] of each row's agent against each column's opponent."""
     error = None if pool.tremble is None else pool.tremble[..., None, None]
     if pool.memory != 1:
-        sides = logits[..., :, None, :], opponents[..., None, :, :]
         of_both = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., None, :, :]
+        sides = logits[..., :, None, :], opponents[..., None, :, :]
         return returns_of_both(*sides, of_both, delta[..., None, None], error)[..., 0]
     p = cooperation(_columns(logits[..., :, None, :]), error)
     q = cooperation(_columns(opponents[..., None, :, :], CONTEXT_SWAP), error)
@@ -266,9 +266,8 @@ def update(pool: Pool, state: PoolState) -> PoolState:
 
 
 def _update(pool: Pool, delta: Array, state: PoolState) -> PoolState:
-    batch = state.key.shape
     split = jax.vmap(jax.random.split)(state.key.reshape(-1))
-    draw, rest = (split[:, i].reshape(batch) for i in range(2))
+    draw, rest = (split[:, i].reshape(state.key.shape) for i in range(2))
     learner_logits = draw_learners(pool, draw)
 
     def loss(logits: Array) -> Array:
@@ -351,14 +350,7 @@ def path_of_learners(
 
 @compiled()
 def advance(pool: Pool, delta: Float[Array, "*batch"], state: PoolState, num_steps: Int[ArrayLike, ""]) -> PoolState:
-    """Take `num_steps` steps with every agent of every pool, as one compiled loop.
-
-    Args:
-        pool: the settings; its `discount` is not read.
-        delta: [...] stopping rates 1 − γ.
-        state: where to start.
-        num_steps: how many steps.
-    """
+    """Take `num_steps` steps with every agent of every pool at stopping rates [...]; its `discount` is not read."""
     return jax.lax.fori_loop(0, num_steps, lambda _, s: _update(pool, delta, s), state)
 
 
@@ -399,9 +391,8 @@ def train(
         if done:
             state = advance(pool, _delta(pool, state.logits), state, record_every)
         if not bool(jnp.isfinite(state.logits).all()):
-            raise FloatingPointError(
-                f"the pool's logits stopped being finite between step {done - record_every} and {done}"
-            )
+            when = f"between step {done - record_every} and {done}"
+            raise FloatingPointError(f"the pool's logits stopped being finite {when}")
         key = jax.vmap(lambda k: jax.random.fold_in(k, 1))(state.key.reshape(-1)).reshape(state.key.shape)
         records.append((evaluate(pool, state.logits, key), jnp.copy(state.logits)))
         progress(done / num_steps if num_steps else 1.0)

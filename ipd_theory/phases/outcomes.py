@@ -114,7 +114,7 @@ def _shares(mine: Array, theirs: Array, delta: Array, error: Array | None) -> Ar
 
 @compiled()
 def measure(
-    pool: pools.Pool, delta: Float[Array, "*batch"], logits: Float[Array, "*batch agents 5"], key: Key[Array, "*batch"]
+    pool: pools.Pool, delta: Float[Array, "*batch"], logits: Float[Array, "*batch agents h"], key: Key[Array, "*batch"]
 ) -> Measures:
     """Return exact measures of every agent of a pool.
 
