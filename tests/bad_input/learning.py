@@ -148,6 +148,8 @@ INSIDE = {
     **_in("meta_value", "Dense NormalisedDense MetaValueNetwork begin improve", "made and called by `fit_meta_value`"),
     **_in("meta_value", "both_returns foresight quantile_loss lambda_targets", PIECE),
     **_in("naive_path", "cooperation naive_step naive_shaping_return naive_path_returns", PIECE),
+    **_in("longer_path", "longer_shaping_return longer_path_returns", PIECE),
+    **_in("views", "returns_of_both", PIECE),
     **_in("optimizers", "checked_optimizer checked_optimizers", CHECK),
     **_in("optimizers", "Optimizer structure_of", "made and called by `checked_optimizer`"),
     **_in(
