@@ -329,8 +329,8 @@ assert (outcome.sel(p_naive=0.25, learning_rate=2.0) == Outcome.COOPERATION).all
 # %% [markdown]
 # ## 7. The best there is
 #
-# Do pools that meet naive learners alone find the best there is? Ascent from many starts finds the best policy of all,
-# and the best *sequence*, one policy for each inner episode. A ceiling on what any sequence earns is proved.
+# Do pools that meet naive learners alone find the best there is? Ascent from several starts finds a best policy,
+# and a best *sequence*, one policy for each inner episode. A ceiling on what any sequence earns is proved.
 
 # %% alt="What the best policy and the best sequence of policies earn in each inner episode; both rise."
 few = learners[:16]

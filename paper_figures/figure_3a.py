@@ -1,8 +1,9 @@
 """Figure 3A: a meta agent that starts at pure defection learns to extort naive learners.
 
 p_naive = 1 and every probability of cooperation 0.01 at the start. The policy that training finds, about
-(0, 0.9, 0, 0.45, 0), never cooperates first: it earns about 1, what mutual cooperation pays, and leaves 0.3. No fixed
-policy of memory one earns more: the dashed line is the best of all, found from many starts (`learning.bounds`).
+(0, 0.9, 0, 0.45, 0), never cooperates first: it earns about 1, what mutual cooperation pays, and leaves 0.3. The dashed
+line is the best fixed policy that ascent from many starts finds (`learning.bounds`), the mean over 64 learners; each
+point of the curve is against fresh ones, so it scatters about it.
 """
 
 from collections.abc import Callable

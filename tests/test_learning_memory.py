@@ -130,10 +130,10 @@ def test_a_pool_of_memory_two_learns_to_earn_more():
     pool = pools.Pool(1.0, discount=0.9, num_inner_episodes=3, num_learners=4, num_agents=1, self_play=True, memory=2)
     state = pools.init(pool, jax.random.key(0))
     assert state.logits.shape == (1, 21)
-    end, history = pools.train(pool, state, 60, 30)
+    end, history = pools.train(pool, state, 200, 100)
     assert history.logits.shape == (3, 1, 21)
     judged = [float(pools.evaluate(pool, x.logits, jax.random.key(1)).against_naive[0]) for x in (state, end)]
-    assert judged[0] + 0.05 < judged[1]
+    assert judged[0] + 0.1 < judged[1]
     with pytest.raises(ValueError, match=r"last axes must be \(1, 21\)"):
         pools.init(pool, jax.random.key(0), jnp.zeros((1, 5)))
     with pytest.raises(ValueError, match=r"pool\.memory must be 1"):
