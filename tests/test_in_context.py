@@ -5,6 +5,7 @@ import itertools
 from fractions import Fraction
 from math import factorial
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -178,4 +179,6 @@ def test_learning_makes_exploitable_from_some_length_on() -> None:
     assert [(one.exploiter, one.agent) for one in led] == [(0, 0), (6, -1), (6, -1)]
     np.testing.assert_allclose(arrays["exploiter"][0, 3:] * [20, 25, 30], [0, 6, 6], atol=1e-9)
     np.testing.assert_allclose(arrays["agent"][0, 3:] * [20, 25, 30], [0, -1, -1], atol=1e-9)
-    assert len(figure_in_context.plot(arrays, figure_in_context.Settings(rounds=6, shown=(1.2,))).axes) == 2
+    figure = figure_in_context.plot(arrays, figure_in_context.Settings(rounds=6, shown=(1.2,)))
+    assert len(figure.axes) == 2
+    plt.close(figure)

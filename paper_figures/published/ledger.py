@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.pyplot import subplots
 
 import ipd_theory
 from ipd_theory.drawing import style
@@ -195,7 +194,8 @@ def plot(entries: Mapping[str, Measured]) -> Figure:
         entries: rows by name.
     """
     sources = by_source(row for row in ROWS if row.name in entries)
-    figure, axes = subplots(figsize=(6.8, 0.9 + 0.24 * len(sources)))
+    figure = Figure(figsize=(6.8, 0.9 + 0.24 * len(sources)))
+    axes = figure.subplots()
     for y, rows in enumerate(sources.values()):
         for verdict in VERDICTS:
             x = [i for i, row in enumerate(rows, 1) if entries[row.name].verdict == verdict]
