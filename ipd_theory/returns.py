@@ -339,7 +339,8 @@ def _gradient_of_game(
         if len(tables) == 2 and memory == 1:
             p, q = (full, tables[1]) if wrt == 0 else (tables[0], full)
             return memory_one_gradients(p, q, delta, payoffs[..., None, :], (wrt,))[0][..., 0, :]
-        return _chain_gradient(full, payoffs[..., None, :], tables, delta, memory, wrt)
+        changed = [full if i == wrt else x for i, x in enumerate(tables)]
+        return chains.table_gradients(payoffs[..., None, :], changed, delta, memory, (wrt,))[0][..., 0, :]
 
     gradient = of(payoffs[..., player, :])
     if unit is not None:
@@ -347,11 +348,3 @@ def _gradient_of_game(
         gradient = slopes * unit[..., None]
     (gradient,) = shorten(gradient)
     return gradient if normalized else gradient / delta[..., None]
-
-
-def _chain_gradient(table: Array, payoffs: Array, tables: list[Array], delta: Array, memory: int, wrt: int) -> Array:
-    def total(x: Array) -> Array:
-        changed = [x if i == wrt else t for i, t in enumerate(tables)]
-        return _discounted_returns(payoffs, changed, delta, memory).sum()
-
-    return jax.grad(total)(table)

@@ -2,7 +2,7 @@
 
 from ipd_theory._engine import chains
 from ipd_theory._engine.compilation import compiled, computed_once
-from ipd_theory._engine.elimination import eliminate, occupancy
+from ipd_theory._engine.elimination import censored
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.jumps import (
     argument_of_jumps,
@@ -26,18 +26,17 @@ __all__ = [
     "Columns",
     "argument_of_jumps",
     "batch_first",
+    "censored",
     "chains",
     "columns",
     "compiled",
     "computed_once",
-    "eliminate",
     "jump_scale",
     "memory_one_gradients",
     "memory_one_occupancy",
     "memory_one_return",
     "memory_one_returns",
     "memory_one_value_gaps",
-    "occupancy",
     "once_differentiable",
     "result_of_jumps",
     "slopes_or_jumps",

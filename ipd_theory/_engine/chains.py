@@ -1,19 +1,41 @@
-"""The Markov chain that a set of strategies spans over the contexts of player 1.
+"""Returns, occupancies and values of strategies of any memory and any number of players, and their derivatives.
 
-Its states are the non-empty contexts. Those shorter than the memory are passed through once, as play opens;
-the chain proper runs over the K^n histories of full length. Each state pays for its most recent outcome.
+`histories` says what the chain of play is, `solutions` solves it. Where only strategies move, the derivative of a
+return is the policy gradient theorem in its closed form: how often a context is visited, times what cooperating gains
+there. Where more moves, and for derivatives of higher order, the same steps are differentiated one by one.
 """
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from ipd_theory import strategies
-from ipd_theory._engine.elimination import eliminate, eliminate_to_root, occupancy, relative_values
+from ipd_theory._engine import histories
+from ipd_theory._engine.solutions import (
+    Rooted,
+    chain_occupancy,
+    chain_returns,
+    entered,
+    in_parts,
+    occupied,
+    over_batch,
+    solution,
+)
+
+
+def _last(x: Array, own_axes: int) -> Array:
+    """Return an array whose own axes come last with its batch last."""
+    return jnp.moveaxis(x, range(x.ndim - own_axes, x.ndim), range(own_axes))
+
+
+def _first(x: Array, own_axes: int) -> Array:
+    """Return an array whose batch comes last with its batch first."""
+    return jnp.moveaxis(x, range(own_axes), range(x.ndim - own_axes, x.ndim))
 
 
 def outcome_probabilities(tables: Sequence[Array], memory: int) -> Float[Array, "... h K"]:
@@ -23,35 +45,8 @@ def outcome_probabilities(tables: Sequence[Array], memory: int) -> Float[Array, 
         tables: each player's strategy [..., h], in its own view, all of memory `memory`.
         memory: outcomes remembered.
     """
-    probabilities = jnp.ones((1, 1), tables[0].dtype)
-    for player, table in enumerate(tables):
-        own_view = table[..., strategies.view(memory, player, len(tables))]
-        both = jnp.stack([own_view, 1 - own_view], -1)
-        joint = probabilities[..., :, None] * both[..., None, :]
-        probabilities = joint.reshape(*joint.shape[:-2], -1)
-    return probabilities
-
-
-def opening_levels(probabilities: Array, memory: int) -> list[Array]:
-    """Return the distributions [..., K], [..., K²], … over histories of length 1 … memory, as play opens."""
-    K, offset = probabilities.shape[-1], 0
-    level = jnp.ones((1,), probabilities.dtype)
-    levels = []
-    for length in range(memory):
-        here = level[..., None] * probabilities[..., offset : offset + K**length, :]
-        level = here.reshape(*here.shape[:-2], -1)
-        levels.append(level)
-        offset += K**length
-    return levels
-
-
-def transition_matrix(probabilities: Array, memory: int) -> Array:
-    """Return M [..., K^n, K^n]: a full history drops its oldest outcome and gains the new one."""
-    K = probabilities.shape[-1]
-    kept = K ** (memory - 1)
-    full = probabilities[..., -(K**memory) :, :].reshape(*probabilities.shape[:-2], K, kept, 1, K)
-    moves = full * jnp.eye(kept, dtype=full.dtype)[:, :, None]
-    return moves.reshape(*moves.shape[:-4], K**memory, K**memory)
+    shape = jnp.broadcast_shapes(*(x.shape for x in tables))
+    return _first(histories.outcome_probabilities([_last(jnp.broadcast_to(x, shape), 1) for x in tables], memory), 2)
 
 
 def by_context(payoffs: Float[Array, "... K"], memory: int) -> Float[Array, "... h_less_one"]:
@@ -60,183 +55,230 @@ def by_context(payoffs: Float[Array, "... K"], memory: int) -> Float[Array, "...
     return jnp.concatenate([payoffs[..., np.arange(K**length) % K] for length in range(1, memory + 1)], -1)
 
 
-@jax.custom_jvp
-def chain_occupancy(start: Array, transitions: Array, delta: Array) -> Array:
-    """Return d [..., n] for start [..., n], transitions [..., n, n] and stopping rates delta [...]."""
-    return occupancy(eliminate(transitions, delta), start)
-
-
-@chain_occupancy.defjvp
-def _chain_occupancy_jvp(
-    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
-) -> tuple[Array, Array]:
-    """ḋ = bᵀ(I − γM)^{-1} with b = δ ṡ_0 + γ Ṁᵀd + δ̇ (s_0 − Mᵀd), whose entries add up to zero."""
-    start, transitions, delta = primals
-    start_dot, transitions_dot, delta_dot = tangents
-    chain = eliminate(transitions, delta)
-    d, delta = occupancy(chain, start), delta[..., None]
-    source = (
-        delta * start_dot
-        + (1 - delta) * jnp.einsum("...i,...ij->...j", d, transitions_dot)
-        + (start - jnp.einsum("...i,...ij->...j", d, transitions)) * delta_dot[..., None]
-    )
-    # For a source that adds up to zero, this solve is the transpose of the one for relative values.
-    rooted = eliminate_to_root(start, transitions, delta[..., 0])
-    _, solve = jax.vjp(functools.partial(relative_values, rooted), d)
-    return d, solve(source)[0]
-
-
-@jax.custom_jvp
-def chain_values(start: Array, transitions: Array, delta: Array, payoffs: Array) -> Array:
+def chain_values(start: Array, moves: Array, delta: Array, payoffs: Array) -> Array:
     """Return w [..., n], payoff of the state included, less the value of the state visited most from the start."""
-    return relative_values(eliminate_to_root(start, transitions, delta), payoffs)
+    return solution(*with_common_batch(start, moves, delta, payoffs[..., None, :]))[1][..., 0, :]
 
 
-@chain_values.defjvp
-def _chain_values_jvp(
-    primals: tuple[Array, Array, Array, Array], tangents: tuple[Array, Array, Array, Array]
-) -> tuple[Array, Array]:
-    """ẇ are the values for the payoffs γ Ṁw − δ̇ Mw + ṙ."""
-    start, transitions, delta, payoffs = primals
-    _, transitions_dot, delta_dot, payoffs_dot = tangents
-    rooted = eliminate_to_root(start, transitions, delta)
-    w = relative_values(rooted, payoffs)
-    source = (1 - delta)[..., None] * jnp.einsum("...ij,...j->...i", transitions_dot, w) + payoffs_dot
-    source = source - delta_dot[..., None] * jnp.einsum("...ij,...j->...i", transitions, w)
-    return w, relative_values(rooted, source)
+def chain_return(start: Array, moves: Array, delta: Array, payoffs: Array) -> Array:
+    """Return J [...] of the chain for payoffs [..., n]."""
+    return chain_returns(*with_common_batch(start, moves, delta, payoffs[..., None, :]))[..., 0]
 
 
-@jax.custom_jvp
-def chain_return(start: Array, transitions: Array, delta: Array, payoffs: Array) -> Array:
-    """Return J [...] of the chain for payoffs [..., n]; the other arguments as `chain_occupancy`."""
-    return (chain_occupancy(start, transitions, delta) * payoffs).sum(-1)
-
-
-@chain_return.defjvp
-def _chain_return_jvp(
-    primals: tuple[Array, Array, Array, Array], tangents: tuple[Array, Array, Array, Array]
-) -> tuple[Array, Array]:
-    """The policy gradient theorem: J̇ = d·ṙ + γ dᵀṀw + δ ṡ_0·w + δ̇ (s_0 − Mᵀd)·w."""
-    start, transitions, delta, payoffs = primals
-    start_dot, transitions_dot, delta_dot, payoffs_dot = tangents
-    d, w = chain_occupancy(start, transitions, delta), chain_values(start, transitions, delta, payoffs)
-    moves = jnp.einsum("...i,...ij,...j->...", d, transitions_dot, w)
-    restarts = ((start - jnp.einsum("...i,...ij->...j", d, transitions)) * w).sum(-1)
-    tangent = (d * payoffs_dot).sum(-1) + (1 - delta) * moves + delta * (start_dot * w).sum(-1) + restarts * delta_dot
-    return (d * payoffs).sum(-1), tangent
-
-
-def chain_returns(start: Array, transitions: Array, delta: Array, payoffs: Array) -> Float[Array, "... k"]:
-    """Return J [..., k] of the chain for each of k players' payoffs [..., k, n]; the others as `chain_occupancy`."""
-    each = [chain_return(start, transitions, delta, payoffs[..., i, :]) for i in range(payoffs.shape[-2])]
-    return jnp.stack(each, -1)
-
-
-def chain_visits(start: Array, transitions: Array, gamma: Array, weight: Array, num_steps: int) -> Array:
+def chain_visits(start: Array, moves: Array, gamma: Array, weight: Array, num_steps: int) -> Array:
     """Return how often each state [..., n] is visited in `num_steps` steps, the t-th counted `weight` γ^t [..., 1]."""
 
     def step(carry: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
         distribution, weight, total = carry
-        moved = jnp.einsum("...i,...ij->...j", distribution, transitions)
-        return (moved, weight * gamma, total + weight * distribution), None
+        return (entered(moves, distribution), weight * gamma, total + weight * distribution), None
 
     (_, _, visits), _ = jax.lax.scan(step, (start, weight, jnp.zeros_like(start)), length=num_steps)
     return visits
 
 
-def with_common_batch(
-    start: Array, transitions: Array, delta: Array, payoffs: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Broadcast start [..., n], transitions, stopping rates and payoffs [..., k, n] to their common batch axes."""
-    shape = jnp.broadcast_shapes(start.shape[:-1], transitions.shape[:-2], delta.shape, payoffs.shape[:-2])
+def with_common_batch(start: Array, moves: Array, delta: Array, payoffs: Array) -> tuple[Array, Array, Array, Array]:
+    """Broadcast start [..., n], moves [..., n, K], stopping rates and payoffs [..., k, n] to common batch axes."""
+    shape = jnp.broadcast_shapes(start.shape[:-1], moves.shape[:-2], delta.shape, payoffs.shape[:-2])
     return (
         jnp.broadcast_to(start, (*shape, *start.shape[-1:])),
-        jnp.broadcast_to(transitions, (*shape, *transitions.shape[-2:])),
+        jnp.broadcast_to(moves, (*shape, *moves.shape[-2:])),
         jnp.broadcast_to(delta, shape),
         jnp.broadcast_to(payoffs, (*shape, *payoffs.shape[-2:])),
     )
 
 
+class _Play:
+    """Strategies at play, the batch last: everything that is asked of them, from the parts of a chain's solution."""
+
+    def __init__(self, payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> None:
+        self.payoffs, self.tables, self.delta, self.memory = payoffs, tables, delta, memory
+        self.probabilities = histories.outcome_probabilities(tables, memory)
+        *self.opening, self.start = histories.opening_levels(self.probabilities, memory)
+        self.moves = self.probabilities[-len(self.start) :]
+
+    @property
+    def settled_payoffs(self) -> Array:
+        """The payoffs [k, n, …] after the histories of full length."""
+        repeats = len(self.start) // self.payoffs.shape[1]
+        return jnp.tile(self.payoffs, (1, repeats, *(1,) * (self.payoffs.ndim - 2)))
+
+    def returns(self, settled: Array) -> Array:
+        """Return J [k, …] from the returns of the chain proper."""
+        return histories.with_opening(self.opening, settled, self.payoffs, self.delta)
+
+    def after(self, d: Array, w: Array, k: int) -> tuple[Array, Array]:
+        """Return values [h, K, …] after each context and outcome relative to the root, and what is earned there."""
+        earned = (d * self.settled_payoffs[k]).sum(0) - self.delta * (self.start * w[k]).sum(0)
+        rest = (self.payoffs[k], earned, self.probabilities, self.delta, self.memory)
+        return histories.values_after(w[k], *rest), earned
+
+    def gradients(self, d: Array, w: Array, wrts: tuple[int, ...]) -> list[Array]:
+        """Return the gradients [k, h, …] in the tables of `wrts`, each in its owner's order."""
+        visits = histories.visits(self.opening, d, self.delta)
+        after = [self.after(d, w, k)[0] for k in range(len(w))]
+
+        def slope(k: int, wrt: int) -> Array:
+            gains = histories.gains(after[k], self.tables, self.memory, wrt)
+            return histories.in_own_order(visits * gains, self.memory, wrt, len(self.tables))
+
+        return [jnp.stack([slope(k, wrt) for k in range(len(w))]) for wrt in wrts]
+
+
+def _batch(payoffs: Array, tables: Sequence[Array], delta: Array) -> tuple[int, ...]:
+    return jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in tables))
+
+
+def _play(payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> _Play:
+    """Return strategies at play from arrays with the batch first."""
+    axes = _batch(payoffs, tables, delta)
+    tables = [_last(jnp.broadcast_to(x, (*axes, x.shape[-1])), 1) for x in tables]
+    payoffs = _last(jnp.broadcast_to(payoffs, (*axes, *payoffs.shape[-2:])), 2)
+    return _Play(payoffs, tables, jnp.broadcast_to(delta, axes), memory)
+
+
+def _chain(play: _Play) -> tuple[Array, Array, Array, Array]:
+    """Return start, moves, δ and payoffs of the chain proper, the batch first."""
+    return _first(play.start, 1), _first(play.moves, 2), play.delta, _first(play.settled_payoffs, 2)
+
+
+def _stepwise_returns(payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> Array:
+    play = _play(payoffs, tables, delta, memory)
+    return _first(play.returns(_last(chain_returns(*_chain(play)), 1)), 1)
+
+
+def _stepwise_gradients(
+    payoffs: Array, tables: Sequence[Array], delta: Array, memory: int, wrts: tuple[int, ...]
+) -> list[Array]:
+    play = _play(payoffs, tables, delta, memory)
+    d, w = solution(*_chain(play))
+    return [_first(x, 2) for x in play.gradients(_last(d, 1), _last(w, 2), wrts)]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
 def discounted_returns(payoffs: Array, tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the normalised returns [..., k] for k players' outcome payoffs [..., k, K]."""
-    probabilities = outcome_probabilities(tables, memory)
-    *opening, start = opening_levels(probabilities, memory)
-    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
-    last = payoffs.shape[-1] ** memory
-    recent = by_context(payoffs, memory)[..., -last:]
-    total = chain_returns(start, transitions, delta, recent)
-    for t, level in reversed(list(enumerate(opening, 1))):
-        now = by_context(payoffs, t)[..., -level.shape[-1] :]
-        total = delta[..., None] * (level[..., None, :] * now).sum(-1) + (1 - delta)[..., None] * total
-    return total
+
+    def part(payoffs: Array, delta: Array, *tables: Array) -> Array:
+        play = _Play(payoffs, tables, delta, memory)
+        settled = (occupied(play.start, play.moves, delta) * play.settled_payoffs).sum(1)
+        return play.returns(settled)
+
+    returns: Array = _in_lanes(part, payoffs, tables, delta, memory)
+    return returns
 
 
-def _with_batch(transitions: Array, delta: Array, *others: Array) -> tuple[Array, Array]:
-    """Broadcast a chain and its stopping rate to the common batch shape."""
-    shape = jnp.broadcast_shapes(delta.shape, transitions.shape[:-2], *(x.shape for x in others))
-    return jnp.broadcast_to(transitions, (*shape, *transitions.shape[-2:])), jnp.broadcast_to(delta, shape)
+def _in_lanes(part: Any, payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> Any:
+    """Return what a function of payoffs [k, K, lanes], δ and tables makes of a batch, in parts that stay in cache."""
+    K = payoffs.shape[-1]
+
+    @over_batch((2, 0, *(1,) * len(tables)))
+    def whole(payoffs: Array, delta: Array, *tables: Array) -> Any:
+        return in_parts(part, (K**memory, K), payoffs, delta, *tables)
+
+    return whole(payoffs, delta, *tables)
+
+
+def _moves(x: Any) -> bool:
+    return any(not isinstance(leaf, SymbolicZero) for leaf in jax.tree.leaves(x, is_leaf=_is_zero))
+
+
+def _is_zero(x: Any) -> bool:
+    return isinstance(x, SymbolicZero)
+
+
+def _returns_jvp(
+    memory: int, primals: tuple[Array, list[Array], Array], tangents: tuple[Any, Any, Any]
+) -> tuple[Array, Array]:
+    payoffs_dot, tables_dot, delta_dot = tangents
+    if _moves((payoffs_dot, delta_dot)):
+        return _stepwise_jvp(functools.partial(_stepwise_returns, memory=memory), primals, tangents)
+    moving = tuple(i for i, x in enumerate(tables_dot) if _moves(x))
+    slopes = table_gradients(*primals, memory, moving)
+    moved = [(slope * tables_dot[i][..., None, :]).sum(-1) for i, slope in zip(moving, slopes, strict=True)]
+    return discounted_returns(*primals, memory), functools.reduce(jnp.add, moved)
+
+
+def _stepwise_jvp(function: Any, primals: Any, tangents: Any) -> Any:
+    """Return a function's result and its derivative; what does not move costs nothing."""
+    leaves, tree = jax.tree.flatten(primals)
+    dots = jax.tree.leaves(tangents, is_leaf=_is_zero)
+    moving = [i for i, x in enumerate(dots) if not _is_zero(x)]
+
+    def of(*moved: Array) -> Any:
+        placed = dict(zip(moving, moved, strict=True))
+        return function(*jax.tree.unflatten(tree, [placed.get(i, x) for i, x in enumerate(leaves)]))
+
+    return jax.jvp(of, [leaves[i] for i in moving], [dots[i] for i in moving])
+
+
+discounted_returns.defjvp(_returns_jvp, symbolic_zeros=True)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(3, 4))
+def table_gradients(
+    payoffs: Array, tables: list[Array], delta: Array, memory: int, wrts: tuple[int, ...]
+) -> list[Array]:
+    """Return the gradients [..., k, h] of k returns in the tables of `wrts`, by the policy gradient theorem.
+
+    Args:
+        payoffs: [..., k, K] of those whose returns they are, after each outcome.
+        tables: each player's strategy [..., h], in its own view, all of memory `memory`.
+        delta: [...] stopping rates.
+        memory: outcomes remembered.
+        wrts: whose probabilities; each gradient is in its owner's order.
+    """
+
+    def part(payoffs: Array, delta: Array, *tables: Array) -> list[Array]:
+        play = _Play(payoffs, tables, delta, memory)
+        d = occupied(play.start, play.moves, delta)
+        w = Rooted(play.moves, delta, jnp.argmax(d, 0)).values(play.settled_payoffs)
+        return play.gradients(d, w, wrts)
+
+    slopes: list[Array] = _in_lanes(part, payoffs, tables, delta, memory)
+    return slopes
+
+
+def _gradients_jvp(
+    memory: int, wrts: tuple[int, ...], primals: tuple[Array, list[Array], Array], tangents: tuple[Any, Any, Any]
+) -> Any:
+    return _stepwise_jvp(functools.partial(_stepwise_gradients, memory=memory, wrts=wrts), primals, tangents)
+
+
+table_gradients.defjvp(_gradients_jvp, symbolic_zeros=True)
 
 
 def discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
-    probabilities = outcome_probabilities(tables, memory)
-    *opening, start = opening_levels(probabilities, memory)
-    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta)
-    weight = delta[..., None]
-    shares = [weight * (1 - weight) ** t * level for t, level in enumerate(opening)]
-    settled = (1 - weight) ** len(opening) * chain_occupancy(start, transitions, delta)
-    return _join(shares, settled)
+    play = _play(jnp.zeros((0, 2 ** len(tables)), delta.dtype), tables, delta, memory)
+    settled = _last(chain_occupancy(*_chain(play)[:3]), 1)
+    gamma = 1 - play.delta
+    shares = [play.delta * gamma**t * level for t, level in enumerate(play.opening)]
+    return _first(jnp.concatenate([*shares, gamma ** len(play.opening) * settled]), 1)
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "horizon"))
 def finite_occupancy(tables: list[Array], delta: Array, memory: int, horizon: int) -> Array:
     """Return the occupancy [..., h − 1] of the non-empty contexts over `horizon` steps of weight γ^t."""
-    probabilities = outcome_probabilities(tables, memory)
-    *opening, start = opening_levels(probabilities, memory)
-    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta)
-    gamma = 1 - delta[..., None]
-    shares = [gamma**t * level if t < horizon else jnp.zeros_like(level) for t, level in enumerate(opening)]
-
-    start = jnp.broadcast_to(start, transitions.shape[:-1])
-    settled = chain_visits(start, transitions, gamma, gamma ** len(opening), max(0, horizon - len(opening)))
-    visits = _join(shares, settled)
+    play = _play(jnp.zeros((0, 2 ** len(tables)), delta.dtype), tables, delta, memory)
+    start, moves, _, _ = _chain(play)
+    gamma = (1 - play.delta)[..., None]
+    shares = [gamma**t * _first(x, 1) * float(t < horizon) for t, x in enumerate(play.opening)]
+    steps = max(0, horizon - len(play.opening))
+    visits = jnp.concatenate([*shares, chain_visits(start, moves, gamma, gamma ** len(play.opening), steps)], -1)
     return visits / visits.sum(-1, keepdims=True)
-
-
-def _join(shares: Sequence[Array], settled: Array) -> Array:
-    batch = settled.shape[:-1]
-    return jnp.concatenate([*(jnp.broadcast_to(x, (*batch, x.shape[-1])) for x in shares), settled], -1)
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "player"))
 def values(payoffs: Array, tables: list[Array], delta: Array, memory: int, player: int) -> tuple[Array, Array]:
     """Return normalised values [..., h] and un-normalised Q − V [..., h, 2], both in the player's own view."""
-    n, K = len(tables), payoffs.shape[-1]
-    probabilities = outcome_probabilities(tables, memory)
-    start = opening_levels(probabilities, memory)[-1]
-    transitions, delta = _with_batch(transition_matrix(probabilities, memory), delta, payoffs[..., 0, 0])
-    gamma = (1 - delta)[..., None]
-    rewards = by_context(payoffs[..., player, :], memory)
-    settled = rewards[..., -(K**memory) :]
-    w = chain_values(start, transitions, delta, settled)
-    last_state = (jnp.arange(K**memory) == K**memory - 1).astype(w.dtype)
-    # The return from the state that w is relative to: there w is 0.
-    root_return = chain_return(last_state, transitions, delta, settled) - delta * w[..., -1]
-
-    levels = [w]  # values of the contexts of length memory, …, 1, reward of the context included
-    for length in reversed(range(1, memory)):
-        first, end = strategies.num_contexts(length - 1, n), strategies.num_contexts(length, n)
-        onward = (probabilities[..., first:end, :] * levels[0].reshape(*w.shape[:-1], -1, K)).sum(-1)
-        levels.insert(0, rewards[..., first - 1 : end - 1] - root_return[..., None] + gamma * onward)
-    # A full history and an outcome lead to the history that drops its oldest outcome.
-    shifted = jnp.concatenate([w] * K, -1)
-    after = jnp.concatenate([*levels, shifted], -1).reshape(*w.shape[:-1], -1, K)
-
-    def given(action: float) -> Array:
-        forced = [jnp.full_like(x, action) if i == player else x for i, x in enumerate(tables)]
-        return (outcome_probabilities(forced, memory) * after).sum(-1)
-
-    value = (probabilities * after).sum(-1)
-    gains = jnp.stack([given(1.0) - value, given(0.0) - value], -1)
-    own = np.argsort(strategies.view(memory, player, n))
-    return (root_return[..., None] + delta[..., None] * value)[..., own], gains[..., own, :]
+    play = _play(payoffs[..., player : player + 1, :], tables, delta, memory)
+    d, w = solution(*_chain(play))
+    after, root_return = play.after(_last(d, 1), _last(w, 2), 0)
+    value = (play.probabilities * after).sum(1)
+    gain = histories.gains(after, play.tables, memory, player)
+    n = len(tables)
+    own = play.tables[player]
+    value, gain = (_first(histories.in_own_order(x, memory, player, n), 1) for x in (value, gain))
+    p = _first(own, 1)
+    advantages = jnp.stack([(1 - p) * gain, -p * gain], -1)
+    return _first(root_return, 0)[..., None] + play.delta[..., None] * value, advantages

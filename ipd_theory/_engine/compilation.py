@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from equinox.internal import unvmap_any
+from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 P = ParamSpec("P")
@@ -45,6 +46,19 @@ def computed_once(values: T) -> T:
     if jax.default_backend() != "cpu":
         return values
     stored: T = jax.lax.optimization_barrier(values)
+    return stored
+
+
+def stored_apart(function: Callable[..., T], *operands: Array) -> T:
+    """Return the function's results, computed once and stored on a CPU, whichever options the caller compiles with.
+
+    A call that is not to be inlined is a barrier that no pass takes out. It costs some time to compile, so that it is
+    for functions of many operations.
+    """
+    if jax.default_backend() != "cpu":
+        return function(*operands)
+    with set_xla_metadata(inlineable="false"):
+        stored: T = jax.jit(function)(*operands)
     return stored
 
 

@@ -16,14 +16,15 @@ be a state that the chain keeps coming back to. From a transient one, rounding i
 in float32 and for δ = 1e-10 that loses everything. So a first elimination finds where the time is spent, and a
 second one, with that state last, is used for values.
 
-A loop over the states, for chains of any length; `folding` has the same for the four states of memory one.
+A loop over the states, for any chain: it compiles fast. `folding` has the same for the four states of memory one, and
+`panels` for many chains of longer histories at once.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 
 @jax.custom_jvp
@@ -42,101 +43,78 @@ def _at(x: Array, k: Array, axis: int) -> Array:
     return jax.lax.dynamic_index_in_dim(x, k, axis, keepdims=False)
 
 
-class Elimination(NamedTuple):
-    """A chain of n states after elimination.
+def _chosen(which: Array, x: Array) -> Array:
+    """Return x [*which.shape, ...] where `which` holds, else 0."""
+    return jnp.where(which.reshape(*which.shape, *(1,) * (x.ndim - which.ndim)), x, 0)
 
-    `factors[..., i, k]` is, for i > k, the rate from i into k when k was censored and, for i < k, the probability
-    that the chain leaves i for k; `per_pivot[k]` = 1 / pivot_k.
+
+class Elimination(NamedTuple):
+    """A chain of n states after elimination, the batch last.
+
+    `factors[i, k]` is, for i > k, the rate from i into k when k was censored and, for i < k, the probability that the
+    chain leaves i for k; `per_pivot[k]` = 1 / pivot_k.
     """
 
-    factors: Float[Array, "*batch n n"]
-    per_pivot: Float[Array, "*batch n"]
-    delta: Float[Array, "*#batch"]
+    factors: Float[Array, "n n *batch"]
+    per_pivot: Float[Array, "n *batch"]
+
+    def flows(self, sources: Float[Array, "k n *batch"]) -> Float[Array, "k n *batch"]:
+        """Return f with f(I − γM) = s for each source s: time in each state of what starts there."""
+        n = len(self.per_pivot)
+        state = jnp.arange(n)
+
+        def forward(k: Array, entering: Array) -> Array:
+            return entering + _at(entering, k, 1)[:, None] * _chosen(state > k, _at(self.factors, k, 0))
+
+        def backward(i: Array, flow: Array) -> Array:
+            k = n - 1 - i
+            f_k = (_at(flow, k, 1) * _at(self.per_pivot, k, 0))[:, None]
+            further = flow + f_k * _chosen(state < k, _at(self.factors, k, 0))  # the rates out of k, into j < k
+            return jax.lax.dynamic_update_slice_in_dim(further, f_k, k, 1)
+
+        return jax.lax.fori_loop(0, n, backward, jax.lax.fori_loop(0, n, forward, sources))
+
+    def values(self, rewards: Float[Array, "k n *batch"]) -> Float[Array, "k n *batch"]:
+        """Return w with (I − γM)w = r for each r: what is earned from each state on until the chain stops."""
+        n = len(self.per_pivot)
+        state = jnp.arange(n)
+
+        def forward(k: Array, earned: Array) -> Array:
+            scaled = (_at(earned, k, 1) * _at(self.per_pivot, k, 0))[:, None]
+            return earned + _chosen(state > k, _at(self.factors, k, 1)) * scaled
+
+        def backward(i: Array, values: Array) -> Array:
+            k = n - 1 - i
+            out = _chosen(state < k, _at(self.factors, k, 1))  # the probabilities to leave j < k for k
+            return values + out * _at(values, k, 1)[:, None]
+
+        earned = jax.lax.fori_loop(0, n, forward, rewards)
+        return jax.lax.fori_loop(0, n, backward, earned * self.per_pivot)
 
 
-def eliminate(transitions: Float[Array, "*batch n n"], delta: Float[Array, "*#batch"]) -> Elimination:
-    """Censor the states one by one in a loop; `per_pivot[..., -1]` is 1 / the last state's stopping rate."""
-    n = transitions.shape[-1]
+def censored(rates: Float[Array, "n n *batch"], stop: Float[Array, "n *batch"]) -> Elimination:
+    """Censor the states of a chain one by one.
+
+    Args:
+        rates: from each state to each other; the diagonal is not read.
+        stop: the rate at which the chain stops in each.
+    """
+    n = len(stop)
     state = jnp.arange(n)
-    off_diagonal = state[:, None] != state[None, :]
-    rate = jnp.where(off_diagonal, (1 - delta)[..., None, None] * transitions, 0)
-    stop = jnp.broadcast_to(delta[..., None], rate.shape[:-1])
+    off_diagonal = state[:, None] != state
 
     def censor(k: Array, carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         rate, stop, per_pivot = carry
-        row = jnp.where(state > k, _at(rate, k, -2), 0)
-        into = jnp.where(state > k, _at(rate, k, -1), 0)
-        stop_k = _at(stop, k, -1)
-        inverse = reciprocal(row.sum(-1) + stop_k)
-        out = row * inverse[..., None]
-        rate = rate + jnp.where(off_diagonal, into[..., :, None] * out[..., None, :], 0)
-        rate = jnp.where((state[:, None] == k) & (state[None, :] > k), out[..., None, :], rate)
-        stop = stop + into * (stop_k * inverse)[..., None]
-        return rate, stop, jnp.where(state == k, inverse[..., None], per_pivot)
+        row, into = (_chosen(state > k, _at(rate, k, axis)) for axis in (0, 1))
+        stop_k = _at(stop, k, 0)
+        inverse = reciprocal(row.sum(0) + stop_k)
+        out = row * inverse
+        rate = rate + _chosen(off_diagonal, into[:, None] * out)
+        kept = _at(rate, k, 0)  # left of the diagonal are the rates into states censored before
+        upper = jnp.where((state > k).reshape(-1, *(1,) * (kept.ndim - 1)), out, kept)
+        rate = jax.lax.dynamic_update_slice_in_dim(rate, upper[None], k, 0)
+        per_pivot = jax.lax.dynamic_update_slice_in_dim(per_pivot, inverse[None], k, 0)
+        return rate, stop + into * (stop_k * inverse), per_pivot
 
-    rate, _, per_pivot = jax.lax.fori_loop(0, n, censor, (rate, stop, jnp.zeros_like(stop)))
-    return Elimination(rate, per_pivot, delta)
-
-
-def occupancy(chain: Elimination, start: Float[Array, "*#batch n"]) -> Float[Array, "*batch n"]:
-    """Return the normalised discounted occupancy [..., n] from the start distribution [..., n]."""
-    n = chain.factors.shape[-1]
-    state = jnp.arange(n)
-
-    def forward(k: Array, entering: Array) -> Array:
-        out = jnp.where(state > k, _at(chain.factors, k, -2), 0)
-        return entering + _at(entering, k, -1)[..., None] * out
-
-    def backward(i: Array, flow: Array) -> Array:
-        k = n - 1 - i
-        d_k = _at(flow, k, -1) * _at(chain.per_pivot, k, -1)
-        into = jnp.where(state < k, _at(chain.factors, k, -2), 0)  # the rates out of k, into j < k
-        return jnp.where(state == k, d_k[..., None], flow + d_k[..., None] * into)
-
-    start = jnp.broadcast_to(start, chain.per_pivot.shape)
-    entering = jax.lax.fori_loop(0, n, forward, start)
-    return jax.lax.fori_loop(0, n, backward, chain.delta[..., None] * entering)
-
-
-class Rooted(NamedTuple):
-    """A chain eliminated down to the state it visits most; `order` [..., n] exchanges that one and the last."""
-
-    chain: Elimination
-    order: Int[Array, "*batch n"]
-
-
-def eliminate_to_root(
-    start: Float[Array, "*#batch n"], transitions: Float[Array, "*batch n n"], delta: Float[Array, "*#batch"]
-) -> Rooted:
-    """Censor all states but the one visited most: values relative to a transient one would lose 1/δ digits."""
-    state = jnp.arange(transitions.shape[-1])
-    last = state[-1]
-    visits = occupancy(eliminate(transitions, delta), start)
-    root = jnp.argmax(visits, -1, keepdims=True)
-    order = jnp.where(state == root, last, jnp.where(state == last, root, state))
-    rows = jnp.take_along_axis(transitions, order[..., :, None], -2)
-    return Rooted(eliminate(jnp.take_along_axis(rows, order[..., None, :], -1), delta), order)
-
-
-def relative_values(rooted: Rooted, rewards: Float[Array, "*#batch n"]) -> Float[Array, "*batch n"]:
-    """Return each state's un-normalised value [..., n] minus that of the root."""
-    chain, order = rooted
-    n = chain.factors.shape[-1]
-    rewards = jnp.take_along_axis(jnp.broadcast_to(rewards, order.shape), order, -1)
-    state = jnp.arange(n)
-    from_last = occupancy(chain, (state == n - 1).astype(chain.factors.dtype))
-    last_return = (from_last * rewards).sum(-1)
-
-    def forward(k: Array, surplus: Array) -> Array:
-        scaled = _at(surplus, k, -1) * _at(chain.per_pivot, k, -1)
-        return surplus + jnp.where(state > k, _at(chain.factors, k, -1), 0) * scaled[..., None]
-
-    def backward(i: Array, values: Array) -> Array:
-        k = n - 2 - i
-        w_k = _at(values, k, -1)
-        out = jnp.where(state < k, _at(chain.factors, k, -1), 0)  # the probabilities to leave j < k for k
-        return values + out * w_k[..., None]
-
-    surplus = jax.lax.fori_loop(0, n - 1, forward, rewards - last_return[..., None])
-    values = surplus * jnp.where(state < n - 1, chain.per_pivot, 0)
-    return jnp.take_along_axis(jax.lax.fori_loop(0, n - 1, backward, values), order, -1)
+    rate, _, per_pivot = jax.lax.fori_loop(0, n, censor, (_chosen(off_diagonal, rates), stop, jnp.zeros_like(stop)))
+    return Elimination(rate, per_pivot)

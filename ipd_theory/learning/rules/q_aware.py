@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array
 
-from ipd_theory._engine import eliminate, memory_one_occupancy, memory_one_value_gaps, occupancy
+from ipd_theory._engine import censored, memory_one_occupancy, memory_one_value_gaps
 from ipd_theory.learning.rules.base import Number, Published, Rule, ascent, number
 from ipd_theory.learning.views import RepeatedGame, View, as_repeated_game
 from ipd_theory.strategies import CONTEXT_SWAP
@@ -83,7 +83,7 @@ def alignment_term(view: RepeatedGame, x: Array, y: Array, same_step: bool, as_p
     kappa = gamma if as_published else jnp.ones_like(gamma)
     inflow = gamma * kappa * (visits[:, None] * joint * A1).sum(0)
     slower = 1 - gamma * kappa
-    trace = occupancy(eliminate(joint[1:], slower), inflow) / slower
+    trace = censored((1 - slower) * joint[1:], jnp.full(4, slower)).flows(inflow[None])[0]
     trace = jnp.concatenate([jnp.zeros_like(trace[:1]), trace])
 
     others = jnp.stack([q, 1 - q], -1)
