@@ -178,8 +178,7 @@ def meta_mapg_return(
         ValueError: if a shape is wrong, a discount leaves [0, 1], M is not a whole number ≥ 0, or the players' steps
             leave the finite numbers.
 
-    Source: Kim et al. 2021. Trained as M-MAML in Cooijmans et al. 2023 (both naive, γ 0.96, M = 300, Adam on φ_0 and
-    the ego's step), 20 initialisations earn −1.235 ± 0.069 against each other; published −1.224, on 10 and 10.
+    Source: Kim et al. 2021. `learned_start.learn_start` ascends it.
     """
     pair = checked_rules("rules", rules, 2)
     num_inner_episodes = _checks.whole("num_inner_episodes", num_inner_episodes, 0)
@@ -187,7 +186,7 @@ def meta_mapg_return(
         raise ValueError(f"learning_rates must be two, the ego's and the other's; got {learning_rates!r}")
     view, x, y = _checked_view(game, logits, other_logits, discount, 0.0, num_inner_episodes, "other_logits")
     step, other_step = (checked_step(f"learning_rates[{i}]", rate, x.dtype) for i, rate in enumerate(learning_rates))
-    return _finite(_both_returns(view, x, y, step, other_step, pair, num_inner_episodes)).mean(-1)
+    return _finite(returns_while_both_learn(view, x, y, step, other_step, pair, num_inner_episodes)).mean(-1)
 
 
 @checked
@@ -290,9 +289,27 @@ def _episode_returns(
 
 
 @compiled("num_steps")
-def _both_returns(
-    view: RepeatedGame, x: Array, y: Array, step: Array, other_step: Array, rules: tuple[Rule, ...], num_steps: int
-) -> Array:
+def returns_while_both_learn(
+    view: RepeatedGame,
+    x: Float[Array, "... 5"],
+    y: Float[Array, "... 5"],
+    step: Float[Array, "..."],
+    other_step: Float[Array, "..."],
+    rules: tuple[Rule, ...],
+    num_steps: int,
+) -> Float[Array, "... episodes"]:
+    """Return J_own(x_m, y_m), m = 0 … M, while both players learn; all leading axes broadcast.
+
+    Args:
+        view: the game from the ego's side.
+        x: the ego's first logits.
+        y: the other's.
+        step: the ego's.
+        other_step: the other's.
+        rules: the ego's and the other's.
+        num_steps: M.
+    """
+
     def of_pair(view: RepeatedGame, x: Array, y: Array) -> Array:
         return path_returns_of_both(view, x[1:], y[1:], rules, (x[0], y[0]), num_steps)
 

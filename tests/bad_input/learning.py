@@ -97,6 +97,13 @@ OWN: dict[str, dict[str, Thunk]] = {
     "learning.in_context.exploitation": {"horizon": lambda: 2},
     "learning.in_context.informed_value": {"horizon": lambda: 2, "opponents": lambda: jnp.full(5, 0.5)},
     "learning.in_context.policy_improvement": {"horizon": lambda: 2, "inverse_temperature": lambda: 1.0},
+    "learning.learned_start.learn_start": {
+        "learning_rates": lambda: (1.0, 1.0),
+        "updates": lambda: 1,
+        "num_opponents": lambda: 1,
+        "opponents_mean": lambda: jnp.zeros(5),
+        "opponents_spread": lambda: 1.0,
+    },
     "learning.meta_value.fit_meta_value": {
         "opponent": rules.still,
         "settings": lambda: meta_value.FitSettings(rounds=1, steps=1, stride=1, pairs=1, width=2, quantiles=2),
@@ -168,11 +175,13 @@ INSIDE = {
     **_in("rules.proximal", "bernoulli_kl", PIECE),
     **_in("rules.q_aware", "others_value_gaps alignment_term", FIELD),
     **_in("roles", "agents_payoffs opponents over_opponents against_copy against_others", PIECE),
+    **_in("shaping", "returns_while_both_learn", PIECE),
     **_in("shaping", "checked_shaping_arguments checked_step", CHECK),
     **_in("views", "checked_logits", CHECK),
 }
 MEANT: dict[str, str] = {
     "learning.bounds.efficiency defection huge": "then there is nothing to be gained",
+    "learning.learned_start.learn_start opponents_mean a number": "the mean of all five logits",
     "learning.meta_value.fit_meta_value opponent nothing": "both players then climb the value that is fitted",
     "learning.pool.Pool learn*_* a number": "a number is a setting of all pools",
     "learning.rules.base.ascent name *": "what a rule is called when it is printed",
