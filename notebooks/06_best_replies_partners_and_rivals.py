@@ -4,7 +4,7 @@
 # *Goals:* list all best replies to a strategy, in fractions where ties matter; tell Nash from perfect, partners from
 # rivals, and from which discount on; find who beats a strategy that is none of these; see from which length of a match
 # on learning within it makes exploitable. *Needs:* [notebook
-# 2](02_repetition.ipynb) and [notebook 5](05_zero_determinant_strategies.ipynb). *Reading:* 35 minutes; exercises 45.
+# 2](02_repetition.ipynb) and [notebook 5](05_zero_determinant_strategies.ipynb). *Reading:* 40 minutes; exercises 45.
 #
 # *Play first*, in the explorer: [tit for tat meets
 # itself](../ipd_theory/explorer/index.html#1/pair?p=TFT&q=TFT&discount=0.4&R=3&S=0&T=5&P=1);
