@@ -90,7 +90,7 @@ def test_the_map_of_a_measure(grid):
     mean = found.efficiency.mean(("seed", "agent")).values
     np.testing.assert_allclose(np.ma.filled(drawn.get_array(), np.nan), mean.T)
     plt.close(figure)
-    with pytest.raises(ValueError, match=r"name must be a measure of the grid, .*efficiency; got 'outcome'"):
+    with pytest.raises(ValueError, match=r"name must be a measure of the grid, .*efficiency, .*; got 'outcome'"):
         phase_maps.measure_map(found, "outcome", "T", "learning_rate")
 
 

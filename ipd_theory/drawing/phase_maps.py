@@ -187,7 +187,7 @@ def measure_map(grid: xr.Dataset, name: str, x_name: str, y_name: str) -> Figure
         ValueError: if the grid has no such measure or axes, or more than these two axes.
     """
     check_axes(grid, x_name, y_name)
-    known = [str(key) for key, x in grid.items() if x.dims[2:] == ("seed", "agent")]
+    known = sorted(str(key) for key, x in grid.items() if x.dims[2:] == ("seed", "agent"))
     if name not in known:
         raise ValueError(f"name must be a measure of the grid, {', '.join(known)}; got {name!r}")
     x, y = grid[x_name].values, grid[y_name].values
