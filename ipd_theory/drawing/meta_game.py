@@ -37,7 +37,7 @@ def payoff_table(
         equilibria: what is framed, from `equilibria.nash_equilibria`.
         remarks: for a rule whose payoffs are not to be taken at their face, why; its name is marked and the words
             stand below.
-        efficiency: [n] of the rules against the naive learner, written behind the names of rows.
+        efficiency: [n] of the rules against the naive learner, written behind the names of rows; NaN if unknown.
 
     Raises:
         ValueError: if the table or the efficiencies are not those of these rules.
@@ -54,8 +54,8 @@ def payoff_table(
         ]
     remarks = remarks or {}
     shown = [f"{name} *" if name in remarks else name for name in names]
-    if efficiency is not None and np.shape(efficiency) != (n,):
-        raise ValueError(f"efficiency has shape {np.shape(efficiency)}; for {n} names it must be ({n},)")
+    if efficiency is not None and (np.shape(efficiency) != (n,) or np.isinf(efficiency).any()):
+        raise ValueError(f"efficiency must be {n} numbers for {n} names, none of them infinite; got {efficiency}")
     shares = [np.nan] * n if efficiency is None else np.asarray(efficiency).tolist()
     rows = [name if share != share else f"{name}  {share:z.0%}" for name, share in zip(shown, shares, strict=True)]
     note = "" if efficiency is None else "\nbehind names: efficiency against the naive learner, at least"

@@ -60,13 +60,14 @@ def measure(
         ValueError: if the store holds another sweep or lacks some of its runs, or a number is out of range.
     """
     learners = sobol_learners(_checks.whole("log2_learners", log2_learners, 0, 12))
+    how = {"log2_learners": log2_learners, "starts": _checks.whole("starts", starts, 2, 64)}
+    how |= {"steps": _checks.whole("steps", steps, 0)}
     if not path.exists():
         raise ValueError(f"path must be a store, which sweep.run makes; there is no {path}")
     group = store.open_same(sweep, path)
     if store.missing_blocks(group):
         raise ValueError(f"path must be a store that is finished; {path} lacks runs, which sweep.run computes")
     place, logits = (np.asarray(group[name]) for name in ("place", "logits"))
-    how = {"log2_learners": log2_learners, "starts": starts, "steps": steps}
     kept = {name: _array(group, name, logits, how) for name in ABOUT}
     found = {name: np.asarray(array) for name, array in kept.items()}
     owed = np.flatnonzero(np.isnan(found["best_even"][place]).any((1, 2)))

@@ -177,6 +177,7 @@ INSIDE = {
 }
 MEANT: dict[str, str] = {
     "drawing.payoffs.portrait name another word*": "a title may be any word",
+    "drawing.meta_game.payoff_table efficiency nan": "unknown of every rule",
     "drawing.*.* caption another word": "any words",
     "drawing.payoffs.payoff_polygon name another word": "what the picture calls the strategy",
     "drawing.phase_maps.edges values another last axis": "three values have four borders",
