@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rl.lola_dice": {"rl", "sampling"},
     "rl.scripted": {"rl", "games", "strategies", "zero_determinant"},
     "rl.evaluation": {"rl", "rl.scripted", "_checks", "games", "strategies"},
+    "rl.efficiency": {"rl", "rl.evaluation", "learning"},
     "drawing": EXACT
     | {
         "_words",

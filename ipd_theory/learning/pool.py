@@ -163,13 +163,13 @@ def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... ag
     if logits is None:
         drawn = jax.vmap(lambda k: jax.random.normal(k, (agents, contexts), dtype))(first.reshape(-1))
         logits = drawn.reshape(*key.shape, agents, contexts)
-    logits = _checked_logits("logits", jnp.asarray(logits, dtype), agents, contexts)
+    logits = checked_pool_logits("logits", jnp.asarray(logits, dtype), agents, contexts)
     logits = jnp.broadcast_to(logits, (*batch, agents, contexts))
     optimizer_state = jax.vmap(pool.optimizer.init)(logits.reshape(-1, contexts))
     return PoolState(logits, optimizer_state, jnp.broadcast_to(rest, batch))
 
 
-def _checked_logits(name: str, x: Array, *last: int | None) -> Array:
+def checked_pool_logits(name: str, x: Array, *last: int | None) -> Array:
     """Return logits, or raise `ValueError` unless they are finite and have these last axes; None is any length."""
     ends = jnp.shape(x)[-len(last) :]
     if [want or length for want, length in zip(last, ends, strict=False)] != list(ends) or len(ends) < len(last):
@@ -215,7 +215,7 @@ def _with_learners(pool: Pool, logits: Array, delta: Array) -> dict[str, Any]:
     }
 
 
-def _against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Array) -> Array:
+def against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Array) -> Array:
     """Return J̄ [..., agents], the mean over the agent's learners."""
     weight = None if pool.shaping_weight is None else pool.shaping_weight[..., None, None]
     settings = _with_learners(pool, logits, delta)
@@ -248,7 +248,7 @@ def objective(
         learner_logits: [..., agents, learners, 5], each agent's naive learners before their first step.
     """
     scale = _scale(pool, delta)[..., None]
-    naive = _against_naive(pool, logits, learner_logits, delta) * scale
+    naive = against_naive(pool, logits, learner_logits, delta) * scale
     if pool.sum_episodes:
         steps = pool.num_inner_episodes if pool.inner_episodes is None else pool.inner_episodes[..., None]
         naive = naive * jnp.asarray(steps + 1, naive.dtype)
@@ -261,7 +261,7 @@ def objective(
 @checked
 def update(pool: Pool, state: PoolState) -> PoolState:
     """Take one step with every agent of every pool."""
-    _checked_logits("logits of state", state.logits, pool.num_agents, pool.contexts)
+    checked_pool_logits("logits of state", state.logits, pool.num_agents, pool.contexts)
     return advance(pool, _delta(pool, state.logits), state, 1)
 
 
@@ -291,7 +291,7 @@ def evaluate(pool: Pool, logits: Float[Array, "*batch agents h"], key: Key[Array
     Raises:
         ValueError: if `logits` does not end in (agents, h), or is not finite.
     """
-    logits = _checked_logits("logits", logits, pool.num_agents, pool.contexts)
+    logits = checked_pool_logits("logits", logits, pool.num_agents, pool.contexts)
     _checks.batch(logits=logits.shape[:-2], key=key.shape, pool=pool.batch_shape)
     return _evaluate(pool, _delta(pool, logits), logits, key)
 
@@ -334,8 +334,8 @@ def naive_path(
     Raises:
         ValueError: if logits do not end in (agents, h) and (agents, learners, 5), or are not finite.
     """
-    logits = _checked_logits("logits", logits, pool.num_agents, pool.contexts)
-    learner_logits = _checked_logits("learner_logits", learner_logits, pool.num_agents, None, 5)
+    logits = checked_pool_logits("logits", logits, pool.num_agents, pool.contexts)
+    learner_logits = checked_pool_logits("learner_logits", learner_logits, pool.num_agents, None, 5)
     _checks.batch(logits=logits.shape[:-2], learner_logits=learner_logits.shape[:-3], pool=pool.batch_shape)
     return path_of_learners(pool, _delta(pool, logits), logits, learner_logits)
 

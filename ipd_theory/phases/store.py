@@ -214,7 +214,7 @@ def load(path: Path) -> xr.Dataset:
     shape = tuple(len(values) for values in axes.values())
     place = long["place"].values
     data = {
-        name: ((*axes, "seed", *x.dims[1:]), x.values[place].reshape(*shape, place.shape[1], *x.shape[1:]))
+        name: ((*axes, "seed", *x.dims[1:]), x.values[place].reshape(*shape, place.shape[1], *x.shape[1:]), x.attrs)
         for name, x in long.items()
         if x.dims[0] == "position"
     }

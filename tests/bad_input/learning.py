@@ -47,6 +47,12 @@ def table() -> tournament.MetaGame:
 
 
 @functools.cache
+def solved() -> tournament.SolvedTournament:
+    """A tournament of two rules and one step."""
+    return tournament.tournament(GAME, ("naive", "lola"), discount=0.9, seeds=2, steps=1, tail=1)
+
+
+@functools.cache
 def learned() -> play.Learning:
     """One step of a pair."""
     pair, optimizers = (rules.naive(), rules.naive()), (optax.sgd(1.0), optax.sgd(1.0))
@@ -83,6 +89,7 @@ BEST: dict[str, Thunk] = {
 }
 OWN: dict[str, dict[str, Thunk]] = {
     "learning.bounds.ceiling": {"num_inner_episodes": lambda: 1},
+    "learning.bounds.ceilings": {"num_inner_episodes": lambda: 1},
     "learning.bounds.earned": {"num_inner_episodes": lambda: 0, "policies": lambda: jnp.full(5, 0.5)},
     "learning.bounds.efficiency": {"value": lambda: 0.5, "defection": lambda: 0.2, "bound": lambda: 1.0},
     "learning.bounds.fixed_policy": BEST,
@@ -121,8 +128,16 @@ OWN: dict[str, dict[str, Thunk]] = {
         "learner_logits": lambda: jnp.zeros((2, 1, 5)),
     },
     "learning.pool.train": {"num_steps": lambda: 1, "record_every": lambda: 1},
+    "learning.pool_efficiency.shares_of": {
+        **{"logits": lambda: jnp.zeros((2, 5)), "learners": lambda: jnp.zeros((2, 5))},
+        **{"starts": lambda: 2, "steps": lambda: 1, "seed": lambda: 0},
+    },
     "learning.rules.anticipation.path_gradient": {"learner": rules.naive},
     "learning.rules.base.ascent": {"name": lambda: "mine", "field": lambda: rules.gradients.naive_field},
+    "learning.tournament_efficiency.against_naive": {
+        **{"played": solved, "step": lambda: 5.0, "steps": lambda: 1, "tail": lambda: 1, "seed": lambda: 0},
+        "every": lambda: (1, 1),
+    },
     "learning.shaping.good_shepherd": {"learner_logits": lambda: jnp.zeros((2, 5)), "steps": lambda: 1},
     "learning.shaping.meta_mapg_return": {"learning_rates": lambda: (1.0, 1.0)},
     "learning.shaping.weighted_shaping_return": {"weights": lambda: jnp.ones(2), "learner": rules.naive},
@@ -166,7 +181,9 @@ INSIDE = {
     ),
     **_in("play", "enter advance advance_in_turn", PIECE),
     **_in("play", "turns_of", CHECK),
-    **_in("pool", "objective advance episode_mean path_of_learners", PIECE),
+    **_in("pool", "objective advance against_naive episode_mean path_of_learners", PIECE),
+    **_in("pool", "checked_pool_logits", CHECK),
+    **_in("pool_efficiency", "ascended", PIECE),
     **_in("rules.anticipation", "hola_step hola_residual cola_solution", FIELD),
     **_in("rules.base", "Ascent Mixture OnSums Published", MADE),
     **_in("rules.base", "number checked_rule checked_rules distinct_rules", CHECK),
