@@ -60,6 +60,11 @@ class Info(NamedTuple):
 class Rule(eqx.Module):
     """A learning rule; see the head of this module for how its fields decide what is compiled."""
 
+    @property
+    def among_many(self) -> bool:
+        """Whether it is one for more than two players as well: of others it reads how they climb (`groups`)."""
+        return False
+
     def init(self, x: Array, y: Array) -> Any:
         """Return what the rule remembers before its first update, any tree of arrays; nothing unless it says so.
 
@@ -116,6 +121,12 @@ class Ascent(Rule):
     field: Field = eqx.field(static=True)
     choices: tuple[tuple[str, Any], ...] = eqx.field(static=True)
     numbers: dict[str, Any]
+    many: bool = eqx.field(static=True, default=False)
+
+    @property
+    def among_many(self) -> bool:
+        """Whether it is one for more than two players as well."""
+        return self.many
 
     def update(self, view: View, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
         """Return the field's direction at (x, y), in their precision."""
@@ -132,19 +143,22 @@ def _is_number_array(x: Any) -> bool:
     return isinstance(x, jax.Array) and x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.floating)
 
 
-def ascent(name: str, field: Field, **settings: Any) -> Ascent:
+def ascent(name: str, field: Field, *, among_many: bool = False, **settings: Any) -> Ascent:
     """Return the rule that ascends `field(view, x, y, **settings)`.
 
     Args:
         name: what the rule is called when it is printed.
         field: a function of a module: one defined inside another function is another rule each time.
+        among_many: it is one for more than two players as well (`learning.groups` says what the other is then).
         **settings: floats, arrays, rules and other trees of arrays are the rule's numbers; whole numbers, switches
             and None are compiled in.
     """
     if not callable(field):
         raise TypeError(f"field must be a function; got {field!r}")
     choices = {k: v for k, v in settings.items() if v is None or isinstance(v, int)}
-    return Ascent(name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices})
+    return Ascent(
+        name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices}, bool(among_many)
+    )
 
 
 def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> Number:
@@ -174,7 +188,7 @@ def _nowhere(view: View, x: Array, y: Array) -> Array:
 
 def still() -> Rule:
     """Return the rule that never moves: a fixed policy."""
-    return ascent("still", _nowhere)
+    return ascent("still", _nowhere, among_many=True)
 
 
 class Mixture(Rule):
@@ -182,6 +196,11 @@ class Mixture(Rule):
 
     rules: tuple[Rule, ...]
     weights: tuple[Number, ...]
+
+    @property
+    def among_many(self) -> bool:
+        """Whether all of the rules are for more than two players as well."""
+        return all(rule.among_many for rule in self.rules)
 
     def init(self, x: Array, y: Array) -> Any:
         """Return what each of the rules remembers."""
