@@ -2,8 +2,8 @@
 
 An agent remembers who contributed in the last round. Each of the two other seats of its group is a naive learner's with
 probability p_naive, else its own copy's (`learning.pool`). What became of it is told as in the maps for two players
-(`phases.outcomes`): R is the return when all contribute, P when nobody does, CC the share of time in which all
-contribute, and the gap what a best reply to two copies earns beyond them. On the left these outcomes, in the middle
+(`phases.outcomes`): R is the return when all contribute, P when nobody does, CC and DD how often an agent contributes
+and does not, and the gap what a best reply to two copies earns beyond them. On the left these outcomes, in the middle
 how often copies contribute among each other (their return on the scale from P to R, which is the same in this game), on
 the right what an agent gets from two naive learners in their last inner episode beyond what unconditional defection
 would have got from them, on the same scale.
@@ -121,13 +121,14 @@ def measures(settings: Settings, pool: pools.Pool, logits: Any, key: Any) -> Mea
     paths = [pools.naive_path(judge, x, learners).mean(-2) for x in (logits, jnp.full_like(logits, ALWAYS_DEFECT))]
     table = jax.nn.sigmoid(logits[..., 0, :].astype(float))
     game = MatrixGame(pool.game.payoffs.astype(float), num_players=n)
-    met = state_occupancy(*(table,) * n, discount=discount)
+
+    def contributes(*others: Any) -> Any:
+        return state_occupancy(table, *others, discount=discount)[..., : 2 ** (n - 1)].sum(-1)
+
     always = [jnp.full(table.shape[-1], p) for p in (1.0, 0.0)]
-    rates = [
-        state_occupancy(table, *(other,) * (n - 1), discount=discount)[..., : 2 ** (n - 1)].sum(-1) for other in always
-    ]
+    rate, *rates = (contributes(*(other,) * (n - 1)) for other in (table, *always))
     among = expected_returns(game, *(table,) * n, discount=discount)[..., 0]
-    of_agents = (among, met[..., 0], met[..., -1], gap(game, *(table,) * n, discount=discount), among, met[..., 0])
+    of_agents = (among, rate, 1 - rate, gap(game, *(table,) * n, discount=discount), among, rate)
     whole, last, defector = paths[0].mean(0), paths[0][-1], paths[1][-1]
     learned = (last[..., 0], last[..., 1:].mean(-1), defector[..., 0])
     naive = (whole[..., 0], whole[..., 1:].mean(-1), *learned)
