@@ -52,7 +52,7 @@ class Settings:
 ABOUT = About(
     "public-goods",
     OURS,
-    300,
+    150,
     {
         "x": ("x", "multiplication factor"),
         "y": ("y", "p_naive"),
@@ -61,6 +61,9 @@ ABOUT = About(
         "shaped": ("x y seed", "share of R − P"),
         "gap": ("x y seed", "share of R − P"),
     },
+    remark="at r of 2 and more agents contribute among each other wherever p_naive is 0.2 or more (in 0.61 to 1 of all "
+    "rounds, the mean over seeds, with a gap of 0.01 or less but for one cell), at r = 1.2 nowhere, at r = 1.6 in one "
+    "run of 24, though learners are shaped there; at p_naive 0.05 in a quarter to a half of the rounds. None extorts.",
 )
 PRESETS = {
     "quick": Settings(),
@@ -143,10 +146,10 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     grid[0].set_title("outcome (paler: seeds disagree)", fontsize=8)
     grid[0].set_ylabel("p_naive, share of naive seats")
     borders = [phase_maps.edges(values, log=False) for values in (x, y)]
-    reach = max(0.5, float(np.abs(arrays["shaped"].mean(-1)).max()))
+    shaped = arrays["shaped"].mean(-1)
     for axes, name, title, limits, colors in (
         (grid[1], "contributing", "contributing among copies", (0.0, 1.0), "cividis"),
-        (grid[2], "shaped", "gained by shaping", (-reach, reach), "PuOr"),
+        (grid[2], "shaped", "gained by shaping", (min(0.0, shaped.min()), max(0.5, shaped.max())), "viridis"),
     ):
         low, high = limits
         drawn = axes.pcolormesh(*borders, arrays[name].mean(-1).T, cmap=colors, vmin=low, vmax=high)

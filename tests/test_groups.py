@@ -155,7 +155,7 @@ def test_rules_for_two_and_wrong_numbers_of_players_are_refused():
     with pytest.raises(ValueError, match=r"more_learners\[0\] has shape \(5,\)"):
         shaping.shaping_return(GAME, *logits[:2], jnp.zeros(5), **SETTINGS)
     with pytest.raises(TypeError, match="view must be of a game for two"):
-        groups.group_game(GAME, 0.9, np.dtype(float)).swapped().swapped()
+        groups.group_game(GAME, 0.9, np.dtype(float)).seats()[1].swapped().swapped()
     with pytest.raises(ValueError, match="num_agents must be 3 or more"):
         pools.Pool(0.5, game=GAME)
     for bad in ({"game": UNEVEN}, {"game": GAME, "roles": True}):

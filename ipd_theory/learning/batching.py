@@ -10,7 +10,7 @@ from jaxtyping import Array
 from ipd_theory.learning.groups import GroupGame
 from ipd_theory.learning.views import RepeatedGame
 
-Game = TypeVar("Game", RepeatedGame, GroupGame)
+Game = TypeVar("Game", bound=RepeatedGame | GroupGame)
 
 
 def side_by_side(view: Game, *players: Array) -> tuple[tuple[int, ...], Game, list[Array]]:

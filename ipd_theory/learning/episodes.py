@@ -1,5 +1,6 @@
 """The inner episodes of naive learners, however their logits are laid out."""
 
+import math
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -34,6 +35,14 @@ class Episodes(Protocol):
 
     def step(self, learner: Any, rate_of: Array) -> Any:
         """Return the learners' logits after a step, `rate_of` times as large; 0 stands still."""
+
+
+def flat(x: Array, rank: int, batch: tuple[int, ...]) -> Array:
+    """Return an array with its batch axes as one; what is one for all pairs stays one, and is cheap to use again."""
+    own = x.shape[x.ndim - rank :]
+    if x.size == math.prod(own):
+        return x.reshape(own)
+    return jnp.broadcast_to(x, (*batch, *own)).reshape(-1, *own)
 
 
 def _step(path: Episodes, learner: Any, m: Array) -> Any:

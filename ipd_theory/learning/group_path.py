@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ipd_theory.learning.episodes import every_return, mean_return
+from ipd_theory.learning.episodes import every_return, flat, mean_return
 from ipd_theory.learning.views import returns_of_all
 
 Players = tuple[Float[Array, "... _"], ...]  # logits [..., h] of each, in its own view, of any memory
@@ -31,7 +31,7 @@ class _Path(NamedTuple):
 
     @property
     def pairs(self) -> tuple[int, ...]:
-        """The batch axes."""
+        """The one axis of groups."""
         return self.learner[0].shape[:-1]
 
     def earned(self, learner: Players, player: int = 0) -> Array:
@@ -61,13 +61,25 @@ def _path(
     steps_taken: Array | None,
     tremble: Array | None,
     weight: Array | None = None,
-) -> _Path:
-    """Return the path, whose learners have all batch axes."""
+) -> tuple[_Path, tuple[int, ...]]:
+    """Return the path over one axis of groups, and the batch axes that were made one."""
     shapes = [x.shape[:-1] for x in (*still, *learners)] + [payoffs.shape[:-2], delta.shape, learning_rate.shape]
-    shape = jnp.broadcast_shapes(*shapes, *(x.shape for x in (steps_taken, tremble, weight) if x is not None))
-    first = tuple(jnp.broadcast_to(y, (*shape, y.shape[-1])) for y in learners)
-    weight = None if weight is None else weight[..., None]
-    return _Path(still, first, payoffs, delta, learning_rate, steps_taken, tremble, weight)
+    batch = jnp.broadcast_shapes(*shapes, *(x.shape for x in (steps_taken, tremble, weight) if x is not None))
+
+    def each(x: Array | None) -> Array | None:
+        return None if x is None else flat(x, 0, batch)
+
+    path = _Path(
+        tuple(flat(x, 1, batch) for x in still),
+        tuple(jnp.broadcast_to(y, (*batch, y.shape[-1])).reshape(-1, y.shape[-1]) for y in learners),
+        flat(payoffs, 2, batch),
+        flat(delta, 0, batch),
+        flat(learning_rate, 0, batch),
+        each(steps_taken),
+        each(tremble),
+        None if weight is None else flat(weight, 0, batch)[..., None],
+    )
+    return path, batch
 
 
 def group_shaping_return(
@@ -90,8 +102,8 @@ def group_shaping_return(
         payoffs: [..., n, 2^n] of all players by outcome.
         delta, learning_rate, num_inner_episodes, steps_taken, shaping_weight, tremble: as there.
     """
-    path = _path(still, learners, payoffs, delta, learning_rate, steps_taken, tremble, shaping_weight)
-    return mean_return(path, num_inner_episodes, still[0].dtype)
+    path, batch = _path(still, learners, payoffs, delta, learning_rate, steps_taken, tremble, shaping_weight)
+    return mean_return(path, num_inner_episodes, still[0].dtype).reshape(batch)
 
 
 def group_path_returns(
@@ -106,5 +118,6 @@ def group_path_returns(
     tremble: Array | None = None,
 ) -> Float[Array, "episodes ... n"]:
     """Return what all players earn in each of the M + 1 episodes; arguments as `group_shaping_return`."""
-    path = _path(still, learners, payoffs, delta, learning_rate, steps_taken, tremble)
-    return every_return(path, num_inner_episodes, len(still) + len(learners), still[0].dtype)
+    path, batch = _path(still, learners, payoffs, delta, learning_rate, steps_taken, tremble)
+    players = len(still) + len(learners)
+    return every_return(path, num_inner_episodes, players, still[0].dtype).reshape(-1, *batch, players)

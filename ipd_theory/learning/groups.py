@@ -12,7 +12,8 @@ naive gradient, LOLA with Σ_j (∂²J_j/∂x∂y_j)ᵀ ∂J_1/∂y_j, everythin
 that see the game with the others' eyes ask for more, and are for two (`Rule.among_many`).
 """
 
-from typing import Any, NamedTuple, NoReturn
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,12 +26,14 @@ from ipd_theory.games import MatrixGame
 from ipd_theory.learning.views import View, returns_of_all
 from ipd_theory.returns import hold_sums, stopping_rate
 
+FOR_TWO = "view must be of a game for two, which this rule sees with the other's eyes"
+
 
 class GroupGame(NamedTuple):
-    """A repeated game among n players who remember equally much, from one side; a `View`.
+    """A repeated game among n players who remember equally much.
 
     Args:
-        payoffs: [n, 2^n] of all players by outcome, the owner and its action first.
+        payoffs: [n, 2^n] of all players by outcome.
         delta: the stopping rate 1 − γ.
         scale: 1 for averages a step, 1/(1 − γ) for sums.
     """
@@ -44,84 +47,92 @@ class GroupGame(NamedTuple):
         """How many axes each field has in one group."""
         return 2, 0, 0
 
-    def _return(self, seat: int, x: Array, others: list[Array]) -> Array:
-        return self.scale * returns_of_all((x, *others), self.payoffs[seat : seat + 1], self.delta)[0]
+    def seats(self) -> list[View]:
+        """Return the game from the side of every player."""
+        return [Seat(self, i) for i in range(len(self.payoffs))]
 
-    def _each(self, y: Array) -> list[Array]:
-        return list(jnp.split(y, len(self.payoffs) - 1))
+    def earned(self, player: int, players: list[Array]) -> Array:
+        """Return what one of all players earns."""
+        return self.scale * returns_of_all(players, self.payoffs[player : player + 1], self.delta)[0]
+
+
+class Seat(NamedTuple):
+    """A game among n players from one side, a `View`.
+
+    Args:
+        game: the game.
+        player: whose side, from 0.
+    """
+
+    game: GroupGame
+    player: int
+
+    def all_of(self, x: Array, y: Array) -> list[Array]:
+        """Return the parameters of all players in their order."""
+        others = jnp.split(y, len(self.game.payoffs) - 1)
+        return [*others[: self.player], x, *others[self.player :]]
 
     def own(self, x: Array, y: Array) -> Array:
         """Return J_own."""
-        return self._return(0, x, self._each(y))
+        return self.game.earned(self.player, self.all_of(x, y))
 
     def other(self, x: Array, y: Array) -> Array:
         """Return the sum of the others' returns, with the derivatives that the head of this module tells."""
-        return _climbed(self, x, y)
+        return _climbed(self.game, self.player, x, y)
 
-    def swapped(self) -> "Others":
+    def swapped(self) -> View:
         """Return the game as the others see it, as far as it is one."""
         return Others(self)
 
-    def seats(self) -> list[View]:
-        """Return the game from every side, the owner's first."""
-        n = len(self.payoffs)
-        views: list[View] = []
-        for i in range(n):
-            order = [i, *(j for j in range(n) if j != i)]
-            outcomes = np.arange(2**n).reshape((2,) * n).transpose(order).reshape(-1)
-            views.append(self._replace(payoffs=self.payoffs[np.array(order)][:, outcomes]))
-        return views
 
-
-@jax.custom_jvp
-def _climbed(game: GroupGame, x: Array, y: Array) -> Array:
-    others = game._each(y)
-    returns = [game._return(j, x, others) for j in range(1, len(others) + 1)]
-    return jnp.stack(returns).sum()
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _climbed(game: GroupGame, player: int, x: Array, y: Array) -> Array:
+    players = Seat(game, player).all_of(x, y)
+    return jnp.stack([game.earned(j, players) for j in range(len(players)) if j != player]).sum()
 
 
 @_climbed.defjvp
-def _climbed_jvp(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
+def _climbed_jvp(player: int, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Array, Array]:
     """Σ_j (∂J_j/∂x ẋ, of which y_k with k ≠ j is held fixed ever after, and ∂J_j/∂y_j ẏ_j)."""
     (game, x, y), (game_dot, x_dot, y_dot) = primals, tangents
-    others, moved = game._each(y), game._each(y_dot)
-    total = _climbed(game, x, y)
+    players, moved = (Seat(game, player).all_of(*both) for both in ((x, y), (x_dot, y_dot)))
+    total = _climbed(game, player, x, y)
     tangent = jnp.zeros_like(total)
-    for j, (other, its) in enumerate(zip(others, moved, strict=True)):
-        fixed = [stop_gradient(z) if k != j else z for k, z in enumerate(others)]
+    for j in (j for j in range(len(players)) if j != player):
+        fixed = [z if k == j else stop_gradient(z) for k, z in enumerate(players)]
 
         def by_owner(game: GroupGame, x: Array, j: int = j, fixed: list[Array] = fixed) -> Array:
-            return game._return(j + 1, x, fixed)
+            return game.earned(j, [*fixed[:player], x, *fixed[player + 1 :]])
 
         def by_itself(z: Array, j: int = j) -> Array:
-            return game._return(j + 1, x, [*others[:j], z, *others[j + 1 :]])
+            return game.earned(j, [*players[:j], z, *players[j + 1 :]])
 
         tangent = tangent + jax.jvp(by_owner, (game, x), (game_dot, x_dot))[1]
-        tangent = tangent + jax.jvp(by_itself, (other,), (its,))[1]
+        tangent = tangent + jax.jvp(by_itself, (players[j],), (moved[j],))[1]
     return total, tangent
 
 
 class Others(NamedTuple):
     """The game as an owner's others see it: what they climb, and no more."""
 
-    view: GroupGame
+    seat: Seat
 
-    def own(self, y: Array, x: Array) -> Array:
-        """Return `GroupGame.other`."""
-        return self.view.other(x, y)
+    def own(self, x: Array, y: Array) -> Array:
+        """Return `Seat.other`."""
+        return self.seat.other(y, x)
 
-    def other(self, y: Array, x: Array) -> NoReturn:
+    def other(self, x: Array, y: Array) -> Array:
         """Raise `TypeError`: what is the other of one of several others depends on which."""
-        raise TypeError("view must be of a game for two, which this rule sees with the other's eyes")
+        raise TypeError(FOR_TWO)
 
-    def swapped(self) -> NoReturn:
+    def swapped(self) -> View:
         """Raise `TypeError`, as `other`."""
-        self.other(jnp.zeros(0), jnp.zeros(0))
+        raise TypeError(FOR_TWO)
 
 
 @checked
 def group_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normalized: bool = True) -> GroupGame:
-    """Return player 1's view of a game among any number of players, its fields with the batch axes first.
+    """Return a repeated game among any number of players, its fields with the batch axes first.
 
     Args:
         game: the stage game, or a batch of them [...].

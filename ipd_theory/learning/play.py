@@ -241,7 +241,7 @@ def learn(
     players = checked_players(n, logits, other_logits, more_logits)
     chosen = checked_rules("rules", rules, n)
     distinct, which = distinct_rules(chosen)
-    settings = {
+    settings: dict[str, Any] = {
         "which": which,
         "optimizers": checked_optimizers(optimizers, n),
         "steps": _checks.whole("steps", steps, 1),
@@ -250,7 +250,8 @@ def learn(
     dtype = players[0].dtype
     learning: Learning
     if n == 2:
-        learning = _learn(repeated_game(game, discount, dtype, normalized), *players, distinct=distinct, **settings)
+        x, y = players
+        learning = _learn(repeated_game(game, discount, dtype, normalized), x, y, distinct=distinct, **settings)
         return learning
     held_among_many("rules", chosen)
     view = group_game(game, discount, dtype, normalized)
@@ -258,15 +259,17 @@ def learn(
     return learning
 
 
-def checked_players(count: int, logits: ArrayLike, other_logits: ArrayLike, more: Sequence[ArrayLike]) -> list[Array]:
-    """Return the players' logits as arrays of one dtype, or raise unless they are `count`, all of one memory."""
+def checked_players(
+    count: int, logits: ArrayLike, other_logits: ArrayLike, more: Sequence[ArrayLike], alike: bool = True
+) -> list[Array]:
+    """Return the players' logits as arrays of one dtype, or raise unless they are `count`, `alike` in their memory."""
     if len(more) != count - 2:
         raise ValueError(f"more_logits must be {count - 2}, for there are {count} players; got {len(more)}")
     named = {"logits": logits, "other_logits": other_logits} | {f"more_logits[{i}]": x for i, x in enumerate(more)}
     arrays = checked_logits(any_memory=True, num_players=count, **named)
     length = arrays[0].shape[-1]
     for name, x in zip(named, arrays, strict=True):
-        if x.shape[-1] != length:
+        if alike and x.shape[-1] != length:
             raise ValueError(f"{name} must be of the memory of logits, {length} long; got shape {x.shape}")
     return arrays
 
@@ -291,11 +294,12 @@ def direction(
     normalized: bool = True,
 ) -> Float[Array, "... h"]:
     """Return what player 1 ascends by a fresh rule at given logits; arguments and errors are those of `learn`."""
-    players = checked_players(game.num_players, logits, other_logits, more_logits)
+    players = checked_players(game.num_players, logits, other_logits, more_logits, alike=game.num_players > 2)
     (rule,) = checked_rules("rule", (rule,))
     ascended: Array
     if game.num_players == 2:
-        ascended = _direction(repeated_game(game, discount, players[0].dtype, normalized), *players, rule=rule)
+        x, y = players
+        ascended = _direction(repeated_game(game, discount, x.dtype, normalized), x, y, rule=rule)
         return ascended
     held_among_many("rule", (rule,))
     ascended = _direction_in_group(group_game(game, discount, players[0].dtype, normalized), tuple(players), rule=rule)
@@ -312,6 +316,6 @@ def _direction_in_group(view: GroupGame, players: tuple[Array, ...], rule: Rule)
     return over_pairs(functools.partial(_ascended, rule), view, *players)
 
 
-def _ascended(rule: Rule, view: View, *players: Array) -> Array:
+def _ascended(rule: Rule, game: RepeatedGame | GroupGame, *players: Array) -> Array:
     x, y = players[0], facing(players, 0)
-    return rule.update(view, x, y, rule.init(x, y))[0]
+    return rule.update(game.seats()[0], x, y, rule.init(x, y))[0]

@@ -78,9 +78,8 @@ def shaping_return(
     n = game.num_players
     if len(more_learners) != n - 2:
         raise ValueError(f"more_learners must be {n - 2}, for the game has {n} players; got {len(more_learners)}")
-    several = {"any_memory": True, "more": more_learners}
     ego, learner, payoffs, delta, step = checked_shaping_arguments(
-        game, logits, learner_logits, discount, learning_rate, num_inner_episodes, **several
+        game, logits, learner_logits, discount, learning_rate, num_inner_episodes, any_memory=True, more=more_learners
     )
     hold_sums(discount, normalized)
     scale = jnp.ones_like(delta) if normalized else 1 / delta

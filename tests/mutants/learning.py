@@ -383,8 +383,8 @@ MUTANTS = (
     Mutant(
         "in a group a learner's mixed derivatives have its fellows move as well",
         GROUPS,
-        "fixed = [stop_gradient(z) if k != j else z for k, z in enumerate(others)]",
-        "fixed = others",
+        "fixed = [z if k == j else stop_gradient(z) for k, z in enumerate(players)]",
+        "fixed = players",
         "test_groups.py",
         "lola_among_three",
     ),

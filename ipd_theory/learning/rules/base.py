@@ -27,6 +27,7 @@ In a file of its own, mine.py, it plays `ipd-theory tournament --rules naive "mi
 """
 
 import abc
+import dataclasses
 import enum
 import math
 from collections.abc import Callable
@@ -128,6 +129,10 @@ class Ascent(Rule):
         """Whether it is one for more than two players as well."""
         return self.many
 
+    def for_many(self, many: bool = True) -> "Ascent":
+        """Return the rule as one for more than two players as well (`learning.groups` says what the other is then)."""
+        return dataclasses.replace(self, many=many)
+
     def update(self, view: View, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
         """Return the field's direction at (x, y), in their precision."""
         numbers = jax.tree.map(lambda n: n.astype(x.dtype) if _is_number_array(n) else n, self.numbers)
@@ -143,22 +148,19 @@ def _is_number_array(x: Any) -> bool:
     return isinstance(x, jax.Array) and x.ndim == 0 and jnp.issubdtype(x.dtype, jnp.floating)
 
 
-def ascent(name: str, field: Field, *, among_many: bool = False, **settings: Any) -> Ascent:
+def ascent(name: str, field: Field, **settings: Any) -> Ascent:
     """Return the rule that ascends `field(view, x, y, **settings)`.
 
     Args:
         name: what the rule is called when it is printed.
         field: a function of a module: one defined inside another function is another rule each time.
-        among_many: it is one for more than two players as well (`learning.groups` says what the other is then).
         **settings: floats, arrays, rules and other trees of arrays are the rule's numbers; whole numbers, switches
             and None are compiled in.
     """
     if not callable(field):
         raise TypeError(f"field must be a function; got {field!r}")
     choices = {k: v for k, v in settings.items() if v is None or isinstance(v, int)}
-    return Ascent(
-        name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices}, bool(among_many)
-    )
+    return Ascent(name, field, tuple(choices.items()), {k: v for k, v in settings.items() if k not in choices})
 
 
 def number(name: str, value: Number, low: float = 0.0, high: float = math.inf, *, above: bool = False) -> Number:
@@ -188,7 +190,7 @@ def _nowhere(view: View, x: Array, y: Array) -> Array:
 
 def still() -> Rule:
     """Return the rule that never moves: a fixed policy."""
-    return ascent("still", _nowhere, among_many=True)
+    return ascent("still", _nowhere).for_many()
 
 
 class Mixture(Rule):
