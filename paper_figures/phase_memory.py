@@ -2,8 +2,8 @@
 
 Both maps have the same cells, the same seeds and the same training; naive learners remember one outcome in both. Above,
 what became of the pools, below, what agents earn among each other. The titles say in what share of the cells pools end
-in cooperation: the mean over seeds ± their standard deviation. Agents that cooperate do so without being exploitable
-(`phases.outcomes`), and the return is high only among them.
+in cooperation, which is not exploitable (`phases.outcomes`): the mean over seeds ± their standard deviation. Training
+is short: of the quick preset's pools, 1,000 steps in place of 600 bring 14% and 31% to cooperation.
 """
 
 import dataclasses

@@ -147,13 +147,20 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     grid[0].set_ylabel("p_naive, share of naive seats")
     borders = [phase_maps.edges(values, log=False) for values in (x, y)]
     shaped = arrays["shaped"].mean(-1)
-    for axes, name, title, limits, colors in (
-        (grid[1], "contributing", "contributing among copies", (0.0, 1.0), "cividis"),
-        (grid[2], "shaped", "gained by shaping", (min(0.0, shaped.min()), max(0.5, shaped.max())), "viridis"),
+    for axes, name, title, unit, limits, colors in (
+        (grid[1], "contributing", "contributing among copies", "share of rounds", (0.0, 1.0), "cividis"),
+        (
+            grid[2],
+            "shaped",
+            "gained by shaping",
+            "share of R − P",
+            (min(0.0, shaped.min()), max(0.5, shaped.max())),
+            "viridis",
+        ),
     ):
         low, high = limits
         drawn = axes.pcolormesh(*borders, arrays[name].mean(-1).T, cmap=colors, vmin=low, vmax=high)
-        figure.colorbar(drawn, ax=axes)
+        figure.colorbar(drawn, ax=axes, label=unit)
         axes.set_title(title, fontsize=8)
     for axes in grid:
         axes.set_xlabel("multiplication factor r")

@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Shaped
 
+from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory._engine import chains, compiled, memory_one_occupancy
 from ipd_theory.learning import pool as pools
@@ -142,6 +143,7 @@ def measure(
         logits: [..., agents, h].
         key: [...] for drawing the learners.
     """
+    _checks.two_players(pool.game)
     learners = pools.draw_learners(pool, key)
     path = pools.path_of_learners(pool, delta, logits, learners)
     defector = pools.path_of_learners(pool, delta, jnp.full_like(logits, ALWAYS_DEFECT), learners)

@@ -167,7 +167,7 @@ INSIDE = {
     **_in("meta_value", "Dense NormalisedDense MetaValueNetwork begin improve", "made and called by `fit_meta_value`"),
     **_in("meta_value", "both_returns foresight quantile_loss lambda_targets", PIECE),
     **_in("naive_path", "cooperation naive_step naive_shaping_return naive_path_returns", PIECE),
-    **_in("episodes", "mean_return every_return", PIECE),
+    **_in("episodes", "flat mean_return every_return", PIECE),
     **_in("group_path", "group_shaping_return group_path_returns", PIECE),
     **_in("encounters", "meetings among_agents seated_with group_return", PIECE),
     **_in("views", "returns_of_all checked_last_axes", PIECE),

@@ -207,8 +207,8 @@ MUTANTS = (
     Mutant(
         "player 2 sees where player 1 has moved to",
         PLAY,
-        "view.swapped(), second, first.logits, t),",
-        "view.swapped(), second, first.logits + 0.01, t),",
+        "players[i], facing(logits, i), t)",
+        "players[i], facing(logits, i) + 0.01 * i, t)",
         "test_rules.py",
         "one_by_one",
     ),
