@@ -144,6 +144,18 @@ def test_three_naive_learners_follow_their_own_slopes():
     np.testing.assert_allclose(out.returns[-1], earned(UNEVEN, *logits), rtol=1e-10)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [4, 5])
+def test_among_four_and_five_each_climbs_its_own_return(n):
+    game, logits = ipd.games.public_goods(n, 2.0), logits_of(n, n, 1 + 2**n)
+    got = play.direction(game, rules.naive(), *logits, discount=0.9)
+    np.testing.assert_allclose(got, slope(game, logits, 0, 0), rtol=1e-9, atol=1e-14)
+    settings = {"discount": 0.9, "learning_rate": 3.0, "num_inner_episodes": 1}
+    after = [logits[0], *(logits[j] + 3.0 * slope(game, logits, j, j) for j in range(1, n))]
+    want = (earned(game, *logits)[0] + earned(game, *after)[0]) / 2
+    np.testing.assert_allclose(shaping.shaping_return(game, *logits, **settings), want, rtol=1e-12)
+
+
 def test_rules_for_two_and_wrong_numbers_of_players_are_refused():
     logits, sgd = logits_of(8), (optax.sgd(1.0),) * 3
     with pytest.raises(ValueError, match=r"rules\[1\] must be a rule for more than two players.*sos"):
