@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evolution": EXACT | {"equilibria"},
     "inference": EXACT | {"replies", "zero_determinant", "automata"},
     "learning": EXACT | {"_fractions", "_places", "equilibria", "payoff_sets"},
-    "phases": EXACT | {"learning", "symbolic"},
+    "phases": EXACT | {"learning", "replies", "symbolic"},
     "sampling._held": {"_checks"},
     "sampling.estimators": {"_checks", "_places", "sampling._held"},
     "sampling.enumeration": GAME | {"returns", "sampling._held", "sampling.estimators", "sampling"},

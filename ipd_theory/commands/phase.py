@@ -94,6 +94,8 @@ def phase(
     for axis in axes:
         if getattr(cell, axis.name) != getattr(Cell(), axis.name):
             raise ValueError(f"--{axis.name.replace('_', '-')} is an axis, which has values of its own; leave it out")
+    if boundary and size.memory != 1:
+        raise ValueError(f"--boundary is theory of agents of memory 1; got --memory {size.memory}")
     import jax
 
     if cpu_devices > 1:

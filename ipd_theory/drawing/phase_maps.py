@@ -226,8 +226,10 @@ def settings_in_words(grid: xr.Dataset) -> str:
     cell = [f"{name} {x:g}" for name, x in settings["cell"].items() if name not in grid.dims]
     start = "N(0, 1) logits" if settings["start"] is None else f"p = {settings['start']:g}"
     weight = "the sum" if settings["sum_episodes"] else "the mean"
+    memory = settings.get("memory", 1)
+    agents = "agents" if memory == 1 else f"agents of memory {memory}"
     training = (
         f"{settings['seeds']} seeds from {start}, {settings['steps']} steps of AdamW at {settings['meta_rate']:g}, "
-        f"{settings['num_agents']} agents, {settings['num_learners']} learners each, {weight} over episodes"
+        f"{settings['num_agents']} {agents}, {settings['num_learners']} learners each, {weight} over episodes"
     )
     return f"{'; '.join(cell)}; {training}, seed {settings['seed']}"

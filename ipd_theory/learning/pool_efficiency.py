@@ -22,7 +22,8 @@ from ipd_theory import _checks
 from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.learning.bounds import NEAREST, efficiency
-from ipd_theory.learning.pool import Pool, against_naive, checked_pool_logits
+from ipd_theory.learning.pool import Pool, against_naive
+from ipd_theory.learning.views import checked_last_axes
 from ipd_theory.returns import stopping_rate
 from ipd_theory.strategies import all_pure, extend
 
@@ -77,9 +78,10 @@ def shares_of(
         seed: of the random policies.
 
     Raises:
-        ValueError: if a shape is wrong, an entry is not finite or a number out of range.
+        ValueError: if the game is not for two, a shape is wrong, an entry is not finite or a number out of range.
     """
-    x = checked_pool_logits("logits", jnp.asarray(logits, pool.p_naive.dtype), pool.num_agents, pool.contexts)
+    _checks.two_players(pool.game)
+    x = checked_last_axes("logits", jnp.asarray(logits, pool.p_naive.dtype), pool.num_agents, pool.contexts)
     y = _checks.finite("learners", jnp.asarray(learners, x.dtype))
     _checks.last_axis("learners", y, (5,), "the contexts of memory one")
     if y.ndim != 2 or not y.size:
