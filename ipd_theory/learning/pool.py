@@ -188,8 +188,8 @@ def draw_learners(pool: Pool, key: Key[Array, "*batch"]) -> Float[Array, "... h"
     return pool.learner_std.reshape(pool.learner_std.shape + (1,) * len(shape)) * drawn.reshape(*key.shape, *shape)
 
 
-def _delta(pool: Pool, logits: Array) -> Array:
-    return stopping_rate(pool.discount, logits.dtype)  # outside of compiled code, where a float64 γ is still exact
+def _delta(pool: Pool, logits: Array) -> Array:  # outside of compiled code, where a float64 γ is still exact
+    return stopping_rate(pool.discount, logits.dtype)
 
 
 def _scale(pool: Pool, delta: Array) -> Array:
@@ -215,10 +215,10 @@ def _with_learners(pool: Pool, logits: Array, delta: Array) -> dict[str, Any]:
 
 def _terms(pool: Pool, logits: Array, opponents: Array, learner_logits: Array, delta: Array) -> list[Array]:
     """Return what each agent earns [..., agents] with 0, 1, …, n − 1 agents in the other seats of its group."""
-    settings, weight = _with_learners(pool, logits, delta), pool.shaping_weight
+    settings = _with_learners(pool, logits, delta)
+    weight = None if pool.shaping_weight is None else pool.shaping_weight[..., None, None]
     if pool.game.num_players > 2:
-        of_path = None if weight is None else weight[..., None, None]
-        seated = (logits, opponents, learner_logits, pool.self_play, of_path, settings)
+        seated = (logits, opponents, learner_logits, pool.self_play, weight, settings)
         return [group_return(k, *seated) for k in range(pool.game.num_players)]
     met = meetings(logits, opponents, settings)
     among = against_copy(met) if pool.self_play else against_others(met, pool.roles)
@@ -312,9 +312,7 @@ def episode_mean(
 
 @checked
 def naive_path(
-    pool: Pool,
-    logits: Float[Array, "*batch agents h"],
-    learner_logits: Float[Array, "..."],
+    pool: Pool, logits: Float[Array, "*batch agents h"], learner_logits: Float[Array, "..."]
 ) -> Float[Array, "episodes *batch agents learners players"]:
     """Return all players' exact returns in each episode while naive learners learn against fixed agents.
 
