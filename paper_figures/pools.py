@@ -99,6 +99,7 @@ def note_bands(axes: Axes, seeds: int, unit: str = "seeds") -> None:
 def efficiency_axis(axes: Axes, defection: float, best: float, label: str = "agent's efficiency") -> None:
     """Add an axis on the right that is 0 at what unconditional defection earns, and 1 at the best."""
     gain = best - defection
-    share = axes.secondary_yaxis("right", functions=(lambda y: (y - defection) / gain, lambda x: defection + gain * x))
+    functions = (lambda y: (np.asarray(y, float) - defection) / gain, lambda x: defection + gain * np.asarray(x, float))
+    share = axes.secondary_yaxis("right", functions=functions)
     share.set_yticks([0, 0.25, 0.5, 0.75, 1])
     share.set_ylabel(label)
