@@ -2,8 +2,9 @@
 # # What a strategy is: what it enforces, how it is answered, partners and rivals
 #
 # *Goals:* list all best replies to a strategy, in fractions where ties matter; tell Nash from perfect, partners from
-# rivals, and from which discount on; find who beats a strategy that is none of these. *Needs:* [notebook
-# 2](02_repetition.ipynb) and [notebook 5](05_zero_determinant_strategies.ipynb). *Reading:* 35 minutes; exercises 45.
+# rivals, and from which discount on; find who beats a strategy that is none of these; see from which length of a match
+# on learning within it makes exploitable. *Needs:* [notebook
+# 2](02_repetition.ipynb) and [notebook 5](05_zero_determinant_strategies.ipynb). *Reading:* 40 minutes; exercises 45.
 #
 # *Play first*, in the explorer: [tit for tat meets
 # itself](../ipd_theory/explorer/index.html#1/pair?p=TFT&q=TFT&discount=0.4&R=3&S=0&T=5&P=1);
@@ -39,6 +40,7 @@ import ipd_theory as ipd
 from ipd_theory import partner_conditions, payoff_sets, replies, strategies
 from ipd_theory.drawing import style
 from ipd_theory.drawing.payoffs import portrait
+from ipd_theory.learning import in_context
 from ipd_theory.replies import exact
 
 jax.config.update("jax_enable_x64", True)
@@ -183,6 +185,52 @@ assert payoff_sets.perfect(game, discount=0.499).sum(1).max() < 5.1  # not 6, of
 plt.show()
 
 # %% [markdown]
+# ## 7. Who learns within a match can be led
+#
+# Best replies so far are to a strategy that is known. Somebody who does not know it can learn it *within* one match:
+# believe that the opponent is of memory one, with five probabilities drawn evenly, count what it does, and reply best
+# to what is believed. In a match of $n$ rounds that is the best there is against such opponents. But it is a
+# deterministic function of what it sees, and whoever knows that can choose what it gets to see. When does that make
+# it exploitable? Let defection gain the same whatever the other does, $R = 1$, $P = 0$, $S = 1 - T$:
+
+# %% alt="Above mutual defection the exploiter gets more and the learner less from some length of the match on."
+rounds = np.arange(1, 13)
+fig, ax = plt.subplots(figsize=(4.6, 2.5), layout="constrained")
+onsets, led = {}, {}
+for T, color in ((1.1, style.BLUE), (1.5, style.GREEN), (2.0, style.VERMILION)):
+    donation = ipd.prisoners_dilemma(T=T, S=1 - T)
+    found = [in_context.exploitation(donation, int(n), exact=False) for n in rounds]
+    exploiter, learner = (np.array([getattr(x, who) for x in found]) / rounds for who in ("exploiter", "agent"))
+    ax.plot(rounds, exploiter, "o-", color=color, markersize=3, label=f"exploiter, T = {T}")
+    ax.plot(rounds, learner, "s--", color=color, markersize=3, label="learner")
+    onsets[T], led[T] = int(rounds[exploiter > 1e-9][0]), found[-1]
+ax.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+ax.set(xlabel="rounds of the match", ylabel="payoff a round")
+fig.legend(loc="outside right center", fontsize="small")
+plt.show()
+print("exploitable from", onsets, "rounds on")
+print("12 rounds, T = 1.1, the learner's action first:", *("CD"[a] + "CD"[b] for a, b in led[1.1].actions))
+
+assert onsets == {1.1: 4, 1.5: 7, 2.0: 10}
+exact_led = [in_context.exploitation(ipd.prisoners_dilemma(R=10, S=-1, T=11, P=0), n) for n in (3, 4)]
+assert [(x.exploiter, x.agent) for x in exact_led] == [(0, 0), (11, -1)]  # in fractions: T = 1.1, payoffs × 10
+
+# %% [markdown]
+# A match too short to learn anything is safe: the learner defects, and nobody gets more of it than mutual defection.
+# From 4, 7 and 10 rounds on there is enough future for it to try whether cooperation is answered, and its trial is
+# what the exploiter takes. In longer matches it is worth leading on: the exploiter cooperates just as long as keeps the
+# learner at it, and defects in the end. The less there is to gain by defecting, the sooner this begins. Against the
+# opponents that it expects, the same learner does better than if it never tried:
+
+# %%
+safe = 12 * 1.1 / 2  # who always defects gets T from half of what these opponents do
+hoped = in_context.bayes_value(ipd.prisoners_dilemma(T=1.1, S=-0.1), 12, exact=False)
+print(f"expected of 12 rounds: {hoped:.2f}, by always defecting {safe:.2f}; led, it gets {led[1.1].agent:.2f}")
+assert led[1.1].agent < safe < hoped
+assert led[1.1].exploiter > 2 * led[1.1].agent
+assert led[1.1].actions[-1] == (1, 1)
+
+# %% [markdown]
 # On the command line: `ipd-theory strategy "extort(3)"`, `ipd-theory classify`, `ipd-theory derive partner`.
 
 # %% [markdown]
@@ -244,4 +292,4 @@ assert np.isclose(best_value, ipd.expected_returns(game, strategies.always_defec
 # Akin 2012; Stewart & Plotkin 2013; Hilbe, Traulsen & Sigmund 2015; Hilbe, Martinez-Vaquero, Chatterjee & Nowak,
 # "Memory-n strategies of direct reciprocity", 2017; Yi, Baek & Choi, "Combination with anti-tit-for-tat remedies
 # problems of tit-for-tat", 2017; Glynatsi, Akin, Nowak & Hilbe, "Conditional cooperation with longer memory", 2024;
-# Murase & Baek 2020.
+# Murase & Baek 2020. Duff, "Optimal learning", 2002, for best replies to what is believed.

@@ -17,6 +17,7 @@ from ipd_theory import games
 from ipd_theory.drawing.meta_game import payoff_table
 from ipd_theory.equilibria import Equilibrium
 from ipd_theory.learning.tournament import MetaGame, disowned_remarks, tournament
+from ipd_theory.learning.tournament_efficiency import against_naive
 from paper_figures.about import OURS, About
 from paper_figures.run import Arrays
 
@@ -52,6 +53,7 @@ ABOUT = About(
     15,
     {
         "A*": ("rule opponent", "payoff a step"),
+        "efficiency": ("rule", "share of what could be gained of the naive learner"),
         "disowned": ("rule", "whether it reports in most pairs that it is unconverged or not finite"),
         "rows": ("equilibrium rule", "share"),
         "columns": ("equilibrium rule", "share"),
@@ -63,19 +65,17 @@ PRESETS = {"quick": Settings(SIX, 16, 100), "paper": Settings(TWELVE, 64, 200)}
 
 def compute(settings: Settings, seed: int, progress: Callable[[float], None]) -> Arrays:
     """Return the payoff matrix, its standard errors and its equilibria."""
-    played = tournament(
-        games.prisoners_dilemma(),
-        settings.rules,
-        discount=settings.discount,
-        step=settings.step,
-        seeds=settings.seeds,
-        steps=settings.steps,
-        tail=settings.steps // 4,
-        seed=seed,
-    )
+    game = games.prisoners_dilemma()
+    numbers: dict[str, Any] = {"discount": settings.discount, "step": settings.step, "steps": settings.steps}
+    numbers |= {"tail": settings.steps // 4, "seed": seed}
+    played = tournament(game, settings.rules, **numbers, seeds=settings.seeds)
+    progress(0.8)
+    of_naive = against_naive(game, played, **numbers)
     progress(0.9)
     table, found = played.table, [e._asdict() for e in played.equilibria]
-    return {"A": table.A, "A_error": table.A_error, "disowned": table.disowned, **equilibrium_arrays(found)}
+    shares = np.full(len(table.A), np.nan) if of_naive is None else of_naive.efficiency
+    arrays = {"A": table.A, "A_error": table.A_error, "disowned": table.disowned, "efficiency": shares}
+    return arrays | equilibrium_arrays(found)
 
 
 def equilibrium_arrays(found: list[dict[str, Any]]) -> Arrays:
@@ -91,4 +91,5 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
     """Draw the matrix."""
     found = [Equilibrium(*e) for e in zip(arrays["rows"], arrays["columns"], arrays["gaps"], strict=True)]
     table = MetaGame(arrays["A"], arrays["A"].T, arrays["A_error"], arrays["A_error"].T, arrays["disowned"])
-    return payoff_table(settings.rules, table, found, disowned_remarks(settings.rules, table))
+    remarks = disowned_remarks(settings.rules, table)
+    return payoff_table(settings.rules, table, found, remarks, efficiency=arrays["efficiency"])

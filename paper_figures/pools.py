@@ -94,3 +94,12 @@ def label_training(axes: Axes, ylabel: str = "reward a step") -> None:
 def note_bands(axes: Axes, seeds: int, unit: str = "seeds") -> None:
     """Say what line and band are, above the axes."""
     axes.set_title(f"median and quartiles, {seeds} {unit}", fontsize=6, color="0.4", loc="right", pad=3)
+
+
+def efficiency_axis(axes: Axes, defection: float, best: float, label: str = "agent's efficiency") -> None:
+    """Add an axis on the right that is 0 at what unconditional defection earns, and 1 at the best."""
+    gain = best - defection
+    functions = (lambda y: (np.asarray(y, float) - defection) / gain, lambda x: defection + gain * np.asarray(x, float))
+    share = axes.secondary_yaxis("right", functions=functions)
+    share.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    share.set_ylabel(label)

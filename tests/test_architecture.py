@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evolution": EXACT | {"equilibria"},
     "inference": EXACT | {"replies", "zero_determinant", "automata"},
     "learning": EXACT | {"_fractions", "_places", "equilibria", "payoff_sets"},
-    "phases": EXACT | {"learning", "symbolic"},
+    "phases": EXACT | {"learning", "replies", "symbolic"},
     "sampling._held": {"_checks"},
     "sampling.estimators": {"_checks", "_places", "sampling._held"},
     "sampling.enumeration": GAME | {"returns", "sampling._held", "sampling.estimators", "sampling"},
@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rl.lola_dice": {"rl", "sampling"},
     "rl.scripted": {"rl", "games", "strategies", "zero_determinant"},
     "rl.evaluation": {"rl", "rl.scripted", "_checks", "games", "strategies"},
+    "rl.efficiency": {"rl", "rl.evaluation", "learning"},
     "drawing": EXACT
     | {
         "_words",

@@ -9,7 +9,6 @@ import pytest
 import ipd_theory as ipd
 from ipd_theory.learning import play, rules, shaping, views
 from ipd_theory.learning import pool as pools
-from ipd_theory.phases import outcomes
 from ipd_theory.strategies import extend
 
 GAME = ipd.games.axelrod()
@@ -136,8 +135,6 @@ def test_a_pool_of_memory_two_learns_to_earn_more():
     assert judged[0] + 0.1 < judged[1]
     with pytest.raises(ValueError, match=r"last axes must be \(1, 21\)"):
         pools.init(pool, jax.random.key(0), jnp.zeros((1, 5)))
-    with pytest.raises(ValueError, match=r"pool\.memory must be 1"):
-        outcomes.measure(pool, jnp.asarray(0.1), state.logits, jax.random.key(0))
 
 
 def test_rules_that_read_values_say_that_they_read_memory_one():

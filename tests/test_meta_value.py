@@ -147,8 +147,7 @@ def test_self_play_of_networks_of_full_length(pytestconfig):
     for i in seeds:
         for j in range(i, 3):
             earned[i, j] = earned[j, i] = at_the_end(players[i], players[j]).mean()
-    left_out = np.array([np.delete(np.delete(earned, k, 0), k, 1).mean() for k in seeds])
-    error = np.sqrt(2 * left_out.var())
-    print(earned.round(4), earned.mean().round(4), error.round(4))
-    assert error < 0.1
-    assert abs(earned.mean() + 1.052) < 3.5 * error
+    ours = of_learned.over_pairs(earned, with_itself=True)
+    print(earned.round(4), ours)
+    assert ours.error < 0.1
+    assert abs(ours.value + 1.052) < 3.5 * ours.error

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ipd_theory as ipd
-from ipd_theory.rl import build, devices, evaluation, policies, run_folder, scripted
+from ipd_theory.rl import build, devices, efficiency, evaluation, policies, run_folder, scripted
 from ipd_theory.rl.checkpoint import Checkpoints
 from ipd_theory.rl.config import Config
 from ipd_theory.rl.environments import CleanUpLite, EnvironmentSettings, IteratedDilemma
@@ -67,6 +67,22 @@ def test_every_agent_meets_the_learners_and_every_other_agent(run: Path) -> None
         for name in mine:  # the same co-players, the same random numbers
             np.testing.assert_array_equal(mine[name], hands[name])
     assert {"tit for tat", "extortion, factor 2"} <= {ego for ego, _ in by_names}
+
+
+def test_efficiency_is_a_share_between_defection_and_the_largest_payoff(run: Path) -> None:
+    """Who always defects gains nothing; nobody gains more than all; of a game without a bound nothing is said."""
+    found = evaluation.evaluate(run, meta_episodes=2, seed=1)
+    gained = efficiency.against_naive(CONFIG.environment, found)
+    rewards = {x.ego: x.averages["reward"].mean() for x in found.meetings if x.co_player == "naive learners"}
+    assert gained.shares.keys() == rewards.keys()
+    assert gained.shares["m_fos 1, seed 3"] == gained.shares["always defect"] == 0
+    least = rewards["always defect"]
+    for name, reward in rewards.items():
+        assert reward <= 2
+        assert gained.shares[name] == pytest.approx((reward - least) / (2 - least))
+    assert "the largest payoff, 2" in gained.words
+    elsewhere = efficiency.against_naive(CleanUpLite(), found)
+    assert elsewhere == ({}, "efficiency: no bound is known of CleanUpLite")
 
 
 def test_players_by_hand_are_of_the_packages_own_environments() -> None:

@@ -32,6 +32,9 @@ def test_recorded_runs_shape_and_both_figures_show_them(tmp_path: Path) -> None:
         ahead = final["coala"].mean() - final[method].mean()
         assert ahead > 0.3
         assert ahead > 3 * np.sqrt((final["coala"].var(ddof=1) + final[method].var(ddof=1)) / 5)
+    assert arrays["defection"].shape == (5,)
+    for method in ("batch_unaware", "m_fos"):  # which end at always defecting, as the one that is played does
+        np.testing.assert_allclose(final[method], arrays["defection"], atol=0.02)
     defection = arrays["shaping coala defection"][:, late].mean(1)
     assert (defection[:, -5:].mean(1) > defection[:, :5].mean(1) + 0.2).all()
 
@@ -52,6 +55,18 @@ def test_recorded_runs_shape_and_both_figures_show_them(tmp_path: Path) -> None:
     ratios = figure_12_runs.compute(figure_12_runs.PRESETS["quick"], 0, nothing, tmp_path)
     parts = line["gradients"]
     np.testing.assert_allclose(ratios["coala"][3, 6], parts["future"][0][0] / parts["current"][0][0])
+
+
+@pytest.mark.parametrize("directory", sorted(recorded.RECORDED.glob("ipd-*")), ids=lambda path: path.name)
+def test_no_recorded_agent_is_above_what_its_co_players_let_anybody_have(directory: Path) -> None:
+    """Who meets cooperation in a share c of rounds gets c T + (1 − c) P at most; efficiencies at least are below 1."""
+    _, _, T, P = run_folder.read_config(directory)[0].environment.payoffs
+    for line in run_folder.read_metrics(directory):
+        for kind in ("against_naive", "against_meta"):
+            reward, other = (np.array(line[kind][x], float) for x in ("reward", "co_player_defection"))
+            met = np.isfinite(reward)
+            assert (reward[met] <= T - (T - P) * other[met] + 1e-5).all()
+            assert (reward[met] < T).all()
 
 
 def test_the_table_averages_the_last_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

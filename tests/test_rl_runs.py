@@ -173,7 +173,9 @@ def test_the_commands_train_and_evaluate(
     assert would == {name: printed[name] for name in ("devices", "bytes_per_device")}
     assert would["bytes_per_device"] > states
     assert not (tmp_path / "dry").exists()
-    played = call(f"evaluate {tmp_path / 'run'} --meta-episodes 1 --json")["pairings"]
+    evaluated = call(f"evaluate {tmp_path / 'run'} --meta-episodes 1 --json")
+    assert evaluated["efficiency"]["always defect"] == 0
+    played = evaluated["pairings"]
     defector = next(row for row in played if row["ego"] == "always defect")
     assert defector["defection"] == [1.0, 1.0]
     assert len(played) == 2 + 1 + 4

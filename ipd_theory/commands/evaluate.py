@@ -4,7 +4,7 @@ from typing import Annotated
 
 import tyro
 
-from ipd_theory.commands.console import messages, print_json, print_table, warnings_in_one_line
+from ipd_theory.commands.console import messages, print_json, print_table, results, warnings_in_one_line
 from ipd_theory.commands.options import Count, InputFolder, Seed, Within
 
 
@@ -18,7 +18,8 @@ def evaluate(
     """Play the agents of a training run against fresh naive learners, and against each other.
 
     Strategies played by hand against the same learners stand beside them: they say what shaping is worth at these
-    settings. Rewards are averages a step; "first" and "last" are the first and last inner episodes.
+    settings. Rewards are averages a step; "first" and "last" are the first and last inner episodes. "Efficiency" is
+    the share gained, at least, of what could be gained of the learners over unconditional defection.
 
       ipd-theory evaluate runs/mine --iteration 200 --json
 
@@ -31,7 +32,7 @@ def evaluate(
     """
     from rich.progress import track
 
-    from ipd_theory.rl import evaluation
+    from ipd_theory.rl import efficiency, evaluation, run_folder
 
     with warnings_in_one_line():
         evaluated = evaluation.evaluate(
@@ -43,9 +44,12 @@ def evaluate(
                 pairs, "playing", console=messages, transient=True, disable=not messages.is_terminal
             ),
         )
+    config, _ = run_folder.read_config(run)
+    gained = efficiency.against_naive(config.environment, evaluated)
     if json:
         rows = [{"ego": ego, "co_player": other, **averages} for ego, other, averages in evaluated.meetings]
-        print_json({"run": run, "iteration": evaluated.iteration, "pairings": rows})
+        shares = {"efficiency": gained.shares, "efficiency_means": gained.words}
+        print_json({"run": run, "iteration": evaluated.iteration, "pairings": rows, **shares})
         return
     rewards = ("reward", "co_player_reward")
     measures = [name for name in evaluated.meetings[0].averages if name not in rewards]
@@ -55,6 +59,10 @@ def evaluate(
         reward, co_reward = (averages[name] for name in rewards)
         numbers = [reward.mean(), reward[0], reward[-1], co_reward.mean()]
         numbers += [averages[name][i] for name in measures for i in (0, -1)]
-        table.append((f"{ego} against {other}", *(f"{x:.3f}" for x in numbers)))
+        share = gained.shares.get(ego) if other == evaluation.NAIVE else None
+        said = [] if not gained.shares else [f"{share:z.0%}" if share is not None else "–"]
+        table.append((f"{ego} against {other}", *(f"{x:.3f}" for x in numbers), *said))
     header = ("agents", "reward", "first", "last", "co-player's reward", *ends)
+    header += ("efficiency",) if gained.shares else ()
     print_table(header, table, title=f"{run}, iteration {evaluated.iteration}")
+    results.print(gained.words, soft_wrap=True)

@@ -1,7 +1,6 @@
 """`ipd-theory reproduce`."""
 
 import textwrap
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +37,7 @@ def reproduce(
     Args:
         what: Parts of a source or a quantity, in any case; everything if none is given.
         full: At the sources' sizes: figures at their paper presets, as many pairs of learners; hours.
-        slow: Also the rows that take minutes each, of a network that is fitted. --full has them.
+        slow: Also the rows that take minutes each, of agents that are trained before they meet. --full has them.
         out: Folder of the rows, the picture and the figures' data.
         again: Measure anew what is kept.
         json: Print JSON instead of tables.
@@ -67,7 +66,7 @@ def reproduce(
         messages.print(f"recorded {ledger.RECORDED} and {page}", soft_wrap=True)
     off = ledger.drifted(entries, ledger.read(ledger.RECORDED, full=False))
     if json:
-        print_json({"rows": {n: asdict(entry) for n, entry in entries.items()}, "drifted": off})
+        print_json({"rows": {row.name: ledger.everything(row, entries[row.name]) for row in rows}, "drifted": off})
     else:
         _print(ledger, rows, entries)
     for path in ledger.save(entries, folder, name):
@@ -79,7 +78,7 @@ def reproduce(
 
 
 def _print(ledger: Any, rows: Any, entries: Any) -> None:
-    """Print two lines for each row under its source, the reason of what does not agree, and the counts."""
+    """Print each row under its source with how it is made, the reason of what does not agree, and the counts."""
     legend = "   ".join(f"{sign} {verdict}" for verdict, sign in ledger.SIGNS.items())
     results.print(legend, highlight=False)
     for source, of_source in ledger.by_source(rows).items():
@@ -89,11 +88,12 @@ def _print(ledger: Any, rows: Any, entries: Any) -> None:
             _print_indented(f"{ledger.SIGNS[verdict]} {quantity}", 2)
             off = f" ({difference})" if difference else ""
             _print_indented(f"    published: {published}, ours: {ours}{off}", 6)
+            _print_indented(f"    {ledger.made(row, entries[row.name])}", 6, style="dim")
             if row.reason and verdict != "agrees":
                 _print_indented(f"    {row.reason}", 4)
     results.print(f"\n{ledger.counts(entries)}", soft_wrap=True, highlight=False)
 
 
-def _print_indented(text: str, indent: int) -> None:
+def _print_indented(text: str, indent: int, style: str = "") -> None:
     filled = textwrap.fill(text, results.width, subsequent_indent=" " * indent, break_on_hyphens=False)
-    results.print(Text(filled))
+    results.print(Text(filled, style=style))

@@ -39,7 +39,9 @@ def tournament(
     table holds what the row's rule earns a step against the column's after learning, with the standard error over
     seeds; where the game looks different from its two sides there is one table for each player. Nash equilibria of that
     table are certified by their best-response gap; replicator dynamics from equal shares say who survives. Rules that
-    report in most of their pairs that they are unconverged or not finite are marked and take no part in either.
+    report in most of their pairs that they are unconverged or not finite are marked and take no part in either. Where
+    the naive learner takes part, "efficiency" is the share of what could at most be gained of it over unconditional
+    defection that a rule gains.
 
     Strategies (--strategies): every match is solved exactly and draws nothing. The ranking is by payoff a step over
     all opponents, itself included, with matches won, who is evolutionarily stable among these, and who survives.
@@ -115,6 +117,7 @@ def tournament(
 
     jax.config.update("jax_enable_x64", True)
     from ipd_theory.learning import tournament as learning
+    from ipd_theory.learning.tournament_efficiency import against_naive
 
     stage = _stage(game, payoffs)
     entered = _entrants(rules, discount)
@@ -123,6 +126,10 @@ def tournament(
     numbers: dict[str, Any] = {"discount": discount, "step": step, "seeds": seeds, "steps": steps, "tail": tail}
     with progress_bar(f"{len(entered)} rules, {seeds} seeds, {steps} steps") as progress:
         played = learning.tournament(stage, entered, **numbers, every=every, seed=seed)
+        progress(0.9)
+        of_naive = against_naive(
+            stage, played, discount=discount, step=step, steps=steps, tail=tail, every=every, seed=seed
+        )
         progress(1.0)
 
     names, table = [e.name for e in entered], played.table
@@ -139,8 +146,11 @@ def tournament(
     solved: dict[str, Any] = {"equilibria": [e._asdict() for e in played.equilibria], "disowned": remarks}
     if played.survivors is not None:
         solved["survivors"] = played.survivors
+    if of_naive is not None:
+        solved["efficiency"] = of_naive.efficiency
     if plot is not None:
-        style.save(drawing.payoff_table(names, table, played.equilibria, remarks), plot)
+        shares = None if of_naive is None else of_naive.efficiency
+        style.save(drawing.payoff_table(names, table, played.equilibria, remarks, efficiency=shares), plot)
         messages.print(f"drew {plot}", soft_wrap=True)
     if json:
         errors = {"standard_errors": table.A_error, "column_standard_errors": table.B_error}
@@ -217,6 +227,10 @@ def _print_tables(
     results.print(
         "equilibria are of the mean payoffs; differences within standard errors settle nothing", soft_wrap=True
     )
+    if "efficiency" in solved:
+        shares = sorted(zip(solved["efficiency"], names, strict=True), key=lambda x: -x[0] if x[0] == x[0] else 1e9)
+        listed = ", ".join(f"{name} {share:.0%}" if share == share else f"{name} –" for share, name in shares)
+        results.print(f"efficiency against the naive learner, at least: {listed}", soft_wrap=True)
     for e in solved["equilibria"]:
         pair = f"{_mixture(names, e['row'])}  against  {_mixture(names, e['column'])}"
         results.print(f"equilibrium: {pair}  (best-response gap {e['gap']:.1e})", soft_wrap=True)

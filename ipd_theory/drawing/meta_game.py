@@ -24,6 +24,8 @@ def payoff_table(
     table: MetaGame,
     equilibria: Sequence[Equilibrium],
     remarks: Mapping[str, str] | None = None,
+    *,
+    efficiency: Float[np.ndarray, " n"] | None = None,
 ) -> Figure:
     """Draw payoffs as colours and numbers, one panel for each player where they differ.
 
@@ -35,9 +37,10 @@ def payoff_table(
         equilibria: what is framed, from `equilibria.nash_equilibria`.
         remarks: for a rule whose payoffs are not to be taken at their face, why; its name is marked and the words
             stand below.
+        efficiency: [n] of the rules against the naive learner, written behind the names of rows; NaN if unknown.
 
     Raises:
-        ValueError: if the table is not one of these rules.
+        ValueError: if the table or the efficiencies are not those of these rules.
     """
     A, n = np.asarray(table.A), len(names)
     if A.shape != (n, n):
@@ -51,19 +54,24 @@ def payoff_table(
         ]
     remarks = remarks or {}
     shown = [f"{name} *" if name in remarks else name for name in names]
+    if efficiency is not None and (np.shape(efficiency) != (n,) or np.isinf(efficiency).any()):
+        raise ValueError(f"efficiency must be {n} numbers for {n} names, none of them infinite; got {efficiency}")
+    shares = [np.nan] * n if efficiency is None else np.asarray(efficiency).tolist()
+    rows = [name if share != share else f"{name}  {share:z.0%}" for name, share in zip(shown, shares, strict=True)]
+    note = "" if efficiency is None else "\nbehind names: efficiency against the naive learner, at least"
     with style.sheet():
         figure = Figure(figsize=((1.9 + 0.42 * n) * len(panels), 1.5 + 0.38 * n), layout="constrained")
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axes, (meaning, rows, columns, payoffs, errors) in zip(grid, panels, strict=True):
-            image = _matrix(axes, shown, payoffs, errors)
+        for axes, (meaning, own, other, payoffs, errors) in zip(grid, panels, strict=True):
+            image = _matrix(axes, rows, shown, payoffs, errors)
             _frames(axes, equilibria)
-            axes.set_ylabel(rows)
-            axes.set_xlabel(columns)
+            axes.set_ylabel(own)
+            axes.set_xlabel(other)
             figure.colorbar(image, ax=axes, label=meaning, shrink=0.8)
         largest = max((e.gap for e in equilibria), default=0.0)
         gap = f"best-response gap ≤ {largest:.0e}" if largest > 0 else "best-response gap 0"
         figure.suptitle(
-            f"framed: Nash equilibria (pure solid, mixed dotted)\n{gap}; ± standard error over seeds", fontsize=7
+            f"framed: Nash equilibria (pure solid, mixed dotted)\n{gap}; ± standard error over seeds{note}", fontsize=7
         )
         if remarks:
             figure.supxlabel("\n".join(f"* {name}: {words}" for name, words in remarks.items()), fontsize=6)
@@ -71,17 +79,17 @@ def payoff_table(
 
 
 def _matrix(
-    axes: Axes, names: list[str], payoffs: Float[np.ndarray, "n n"], errors: Float[np.ndarray, "n n"]
+    axes: Axes, rows: list[str], columns: list[str], payoffs: Float[np.ndarray, "n n"], errors: Float[np.ndarray, "n n"]
 ) -> AxesImage:
-    n = len(names)
+    n = len(rows)
     image = axes.imshow(payoffs, cmap="cividis")
     middle = (payoffs.min() + payoffs.max()) / 2
     for i, j in np.ndindex(n, n):
         colour = "white" if payoffs[i, j] < middle else "black"
         number = f"{payoffs[i, j]:z.2f}\n±{errors[i, j]:.2f}"
         axes.text(j, i, number, ha="center", va="center", fontsize=5, color=colour)
-    axes.set_xticks(range(n), names, rotation=40, ha="right")
-    axes.set_yticks(range(n), names)
+    axes.set_xticks(range(n), columns, rotation=40, ha="right")
+    axes.set_yticks(range(n), rows)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)

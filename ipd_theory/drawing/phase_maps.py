@@ -171,6 +171,47 @@ def phase_diagram(
     return figure
 
 
+@checked
+def measure_map(grid: xr.Dataset, name: str, x_name: str, y_name: str) -> Figure:
+    """Draw one measure of a sweep, the mean over seeds and agents that have it; cells where none has it stay white.
+
+    Efficiencies below −1, of agents that lose more than there is to gain, look as −1 does.
+
+    Args:
+        grid: what `phases.sweep.run`, `phases.store.load` and `phases.efficiency.measure` return.
+        name: of the measure.
+        x_name: the setting on the horizontal axis.
+        y_name: the setting on the vertical axis.
+
+    Raises:
+        ValueError: if the grid has no such measure or axes, or more than these two axes.
+    """
+    check_axes(grid, x_name, y_name)
+    known = sorted(str(key) for key, x in grid.items() if x.dims[2:] == ("seed", "agent"))
+    if name not in known:
+        raise ValueError(f"name must be a measure of the grid, {', '.join(known)}; got {name!r}")
+    x, y = grid[x_name].values, grid[y_name].values
+    mean = grid[name].mean(("seed", "agent")).transpose(x_name, y_name).values
+    with style.sheet():
+        figure = Figure(figsize=(4.2, 3.0))
+        axes = figure.subplots()
+        low = max(-1.0, float(np.nanmin(mean))) if name == "efficiency" and np.isfinite(mean).any() else None
+        borders = edges(x, is_log(x)), edges(y, is_log(y))
+        drawn = axes.pcolormesh(*borders, mean.T, cmap="cividis", vmin=low, rasterized=True)
+        for one, values, scale in ((axes.xaxis, x, axes.set_xscale), (axes.yaxis, y, axes.set_yscale)):
+            if is_log(values):
+                scale("log")
+            _name_few(one, values)
+        axes.set(xlabel=grid[x_name].attrs["long_name"], ylabel=grid[y_name].attrs["long_name"])
+        axes.set_title("mean over seeds and agents")
+        units = grid[name].attrs.get("units", "1")
+        label = name.replace("_", " ") + ("" if units == "1" else f" ({units})")
+        beyond = low is not None and bool((mean < low).any())
+        figure.colorbar(drawn, ax=axes, label=label, extend="min" if beyond else "neither")
+        style.put_below(figure, grid[name].attrs.get("long_name", name), settings_in_words(grid))
+    return figure
+
+
 def _name_few(axis: Axis, values: Float[np.ndarray, " n"]) -> None:
     """Put the ticks at the cells' own values where there are few; else they would fall beyond what a setting can be."""
     if len(values) <= 6:
@@ -185,8 +226,10 @@ def settings_in_words(grid: xr.Dataset) -> str:
     cell = [f"{name} {x:g}" for name, x in settings["cell"].items() if name not in grid.dims]
     start = "N(0, 1) logits" if settings["start"] is None else f"p = {settings['start']:g}"
     weight = "the sum" if settings["sum_episodes"] else "the mean"
+    memory = settings.get("memory", 1)
+    agents = "agents" if memory == 1 else f"agents of memory {memory}"
     training = (
         f"{settings['seeds']} seeds from {start}, {settings['steps']} steps of AdamW at {settings['meta_rate']:g}, "
-        f"{settings['num_agents']} agents, {settings['num_learners']} learners each, {weight} over episodes"
+        f"{settings['num_agents']} {agents}, {settings['num_learners']} learners each, {weight} over episodes"
     )
     return f"{'; '.join(cell)}; {training}, seed {settings['seed']}"

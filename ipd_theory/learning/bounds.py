@@ -8,10 +8,9 @@ While a learner takes M steps against an agent, the agent earns J̄ = 1/(M + 1) 
 - `sustainable` what no agent exceeds where the other has learnt to reply best.
 
 The first two are the best that ascent finds from many starts, with exact gradients in probabilities; the others are
-proved. As a
-function of one probability q of the learner the return J² is (a + bq)/(c + dq), so in the logit of q its slope is
-(J²|_{q=1} − J²|_{q=0}) u(1 − u) with u = q(c + d)/(c + dq) between 0 and 1. A step η on J² therefore moves no logit of
-a naive learner by more than
+proved. As a function of one probability q of the learner the return J² is (a + bq)/(c + dq), so in the logit of q its
+slope is (J²|_{q=1} − J²|_{q=0}) u(1 − u) with u = q(c + d)/(c + dq) between 0 and 1. A step η on J² therefore moves no
+logit of a naive learner by more than
 
     η/4 · (max r² − min r²),
 
@@ -169,8 +168,7 @@ def earned(
 
     Args:
         game: the stage game; the agent is player 1.
-        policies: [h] or [M + 1, h] cooperation probabilities.
-        learner_logits, discount, learning_rate, num_inner_episodes, learner: as `fixed_policy`.
+        policies: [h] or [M + 1, h] cooperation probabilities; all else as `fixed_policy`.
 
     Raises:
         ValueError: as `fixed_policy`, or if the policies are not one or M + 1.
@@ -329,16 +327,28 @@ def ceiling(
     Raises:
         ValueError: if a shape is wrong or a setting out of range.
     """
+    settings: Any = {"discount": discount, "learning_rate": learning_rate, "num_inner_episodes": num_inner_episodes}
+    return float(ceilings(game, learner_logits, **settings, any_agent=any_agent).mean())
+
+
+@checked
+def ceilings(
+    game: MatrixGame,
+    learner_logits: Float[ArrayLike, "... _"],
+    *,
+    discount: float,
+    learning_rate: float,
+    num_inner_episodes: int,
+    any_agent: bool = False,
+) -> Float[np.ndarray, " episodes"]:
+    """Return the `ceiling` of each of the M + 1 episodes; arguments and errors are its own."""
     logits, payoffs, step = _checked(game, learner_logits, discount, learning_rate, num_inner_episodes)
     _checks.last_axis("learner_logits", logits, (MEMORY_ONE,), "the contexts of memory one")
     farthest = largest_step(payoffs[1], float(step))
     if any_agent:
         farthest = 0.0 if farthest == 0 else np.inf if discount == 1 else farthest / (1 - discount)
-    return float(
-        np.mean(
-            [_most_after(game, logits, m * farthest if m else 0.0, discount) for m in range(num_inner_episodes + 1)]
-        )
-    )
+    moved = [m * farthest if m else 0.0 for m in range(num_inner_episodes + 1)]
+    return np.array([_most_after(game, logits, x, discount) for x in moved])
 
 
 def largest_step(payoffs: Float[ArrayLike, " outcomes"], learning_rate: float) -> float:

@@ -6,15 +6,17 @@ Agent i of a pool has the logits φ_i of a policy of memory one, two or three. I
 
 where J̄ is the return against a naive learner that starts at ψ and takes M gradient steps, differentiated through
 those steps (`learning.shaping`), the expectation is over freshly drawn ψ, and the opponents φ_j of the second term
-are held fixed: the other agents (other-play), or the agent's own copy (self-play). All agents step at once.
+are held fixed: the other agents (other-play), or the agent's own copy (self-play). All agents step at once. In a game
+for n players each of the other n − 1 seats is a naive learner's with probability p_naive, else another agent's: with
+k agents, (n − 1 over k) p_naive^{n−1−k} (1 − p_naive)^k times the mean over all groups of k of them.
 
 Source: Meulemans et al., ICLR 2025, section 3. The paper adds up the M + 1 episodes of J̄ where we average by
 default, so its p_naive corresponds to a larger one here; `sum_episodes=True` is the paper's weighting.
 """
 
 import functools
+import math
 from collections.abc import Callable
-from math import inf
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -25,14 +27,16 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from ipd_theory import _checks
 from ipd_theory._arguments import checked, hold_fields
-from ipd_theory._engine import compiled, memory_one_return
+from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame, prisoners_dilemma
-from ipd_theory.learning.naive_path import cooperation, naive_path_returns, naive_shaping_return
+from ipd_theory.learning.encounters import among_agents, group_return, meetings
+from ipd_theory.learning.group_path import group_path_returns
+from ipd_theory.learning.naive_path import naive_path_returns, naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, checked_optimizer
-from ipd_theory.learning.roles import against_copy, against_others, agents_payoffs
-from ipd_theory.learning.views import returns_of_both
+from ipd_theory.learning.roles import against_copy, against_others, agents_payoffs, looks_the_same
+from ipd_theory.learning.views import checked_last_axes
 from ipd_theory.returns import hold_sums, stopping_rate
-from ipd_theory.strategies import CONTEXT_SWAP, num_contexts
+from ipd_theory.strategies import num_contexts
 
 
 def _numbers(name: str) -> Callable[[Any], Array]:
@@ -52,14 +56,14 @@ class Pool(eqx.Module):
             batch-unaware and M-FOS estimators follow on average with a batch of 1/λ trajectories. 1 if None.
         tremble: [...] probability, 0 to ½, with which any agent's intended action is flipped; 0 if None.
         memory: of the agents, 1 to 3 outcomes; naive learners remember one.
-        num_agents: meta agents in the pool.
+        num_agents: meta agents in the pool, as many as the game's players or more.
         num_learners: naive learners drawn for each agent at each step.
         learner_std: [...] standard deviation of the naive learners' first logits.
         self_play: meta agents meet their own copy instead of the other agents.
-        roles: every second agent is player 2 and meets players 1 alone, for games that differ from their two sides.
+        roles: every second agent is player 2 and meets players 1 alone, for games of two that differ from their sides.
         normalized: returns, those the learner ascends included, are averages a step; otherwise sums Σ γ^t r.
         sum_episodes: weight a naive learner by the sum over its M + 1 episodes instead of their mean.
-        game: the stage game, or a batch of them [...].
+        game: the stage game, or a batch of them [...]; for more than two players, symmetric.
         optimizer: carries each agent's step; default AdamW with rate 0.005, as in the paper.
 
     Raises:
@@ -89,16 +93,17 @@ class Pool(eqx.Module):
         for name, value, least in (
             ("num_inner_episodes", self.num_inner_episodes, 0),
             ("num_learners", self.num_learners, 1),
-            ("num_agents", self.num_agents, 1 if self.self_play else 2),
+            ("num_agents", self.num_agents, 1 if self.self_play else self.game.num_players),
         ):
             if _checks.whole(name, value, 0) < least:
                 raise ValueError(f"{name} must be {least} or more (self_play={self.self_play}); got {value}")
         _checks.whole("memory", self.memory, 1, 3)
         if self.self_play and self.roles:
             raise ValueError("self_play must be False with roles=True, where no agent has its copy for an opponent")
-        _checks.two_players(self.game)
-        most = {"p_naive": 1.0, "learning_rate": inf, "learner_std": inf, "shaping_weight": inf, "tremble": 0.5}
-        for name, bound in most.items():
+        if self.game.num_players > 2 and (self.roles or not looks_the_same(self.game)):
+            raise ValueError("game must be for two players, or else symmetric and without roles")
+        most = {"p_naive": 1.0, "tremble": 0.5}
+        for name, bound in (most | dict.fromkeys(("learning_rate", "learner_std", "shaping_weight"), math.inf)).items():
             if (array := getattr(self, name)) is not None:
                 held = _checks.in_range(name, _checks.finite(name, array), 0.0, bound)
                 if isinstance(held, jax.core.Tracer):  # the check runs where its result is used
@@ -112,14 +117,14 @@ class Pool(eqx.Module):
     @property
     def contexts(self) -> int:
         """How many probabilities an agent has, h."""
-        return num_contexts(self.memory)
+        return num_contexts(self.memory, self.game.num_players)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """The batch axes of the settings together."""
         names = ("p_naive", "discount", "learning_rate", "learner_std", "inner_episodes", "shaping_weight", "tremble")
         shapes = {name: jnp.shape(x) for name in names if (x := getattr(self, name)) is not None}
-        return _checks.batch(**shapes, game=self.game.payoffs.shape[:-3])
+        return _checks.batch(**shapes, game=self.game.batch_axes)
 
 
 class PoolState(NamedTuple):
@@ -163,35 +168,28 @@ def init(pool: Pool, key: Key[Array, "*batch"], logits: Float[ArrayLike, "... ag
     if logits is None:
         drawn = jax.vmap(lambda k: jax.random.normal(k, (agents, contexts), dtype))(first.reshape(-1))
         logits = drawn.reshape(*key.shape, agents, contexts)
-    logits = _checked_logits("logits", jnp.asarray(logits, dtype), agents, contexts)
-    logits = jnp.broadcast_to(logits, (*batch, agents, contexts))
+    whole = checked_last_axes("logits", jnp.asarray(logits, dtype), agents, contexts)
+    logits = jnp.broadcast_to(whole, (*batch, agents, contexts))
     optimizer_state = jax.vmap(pool.optimizer.init)(logits.reshape(-1, contexts))
     return PoolState(logits, optimizer_state, jnp.broadcast_to(rest, batch))
 
 
-def _checked_logits(name: str, x: Array, *last: int | None) -> Array:
-    """Return logits, or raise `ValueError` unless they are finite and have these last axes; None is any length."""
-    ends = jnp.shape(x)[-len(last) :]
-    if [want or length for want, length in zip(last, ends, strict=False)] != list(ends) or len(ends) < len(last):
-        meant = ", ".join(str(want or "learners") for want in last)
-        raise ValueError(f"{name} has shape {jnp.shape(x)}; its last axes must be ({meant}): agents, …, contexts")
-    return _checks.finite(name, x)
-
-
-def _columns(x: Array, order: tuple[int, ...] = (0, 1, 2, 3, 4)) -> tuple[Array, ...]:
-    return tuple(x[..., i] for i in order)
+def _of_learners(pool: Pool) -> tuple[int, ...]:
+    """Return the last axes of an agent's learners, who remember one outcome."""
+    n = pool.game.num_players
+    return (num_contexts(1),) if n == 2 else (n - 1, num_contexts(1, n))
 
 
 @checked
-def draw_learners(pool: Pool, key: Key[Array, "*batch"]) -> Float[Array, "*batch agents learners 5"]:
-    """Return fresh naive learners [..., agents, learners, 5] from a key [...]."""
-    shape = (pool.num_agents, pool.num_learners, 5)
+def draw_learners(pool: Pool, key: Key[Array, "*batch"]) -> Float[Array, "... h"]:
+    """Return fresh naive learners [..., agents, learners, 5] from a key [...]; among n [..., n − 1, 1 + 2^n]."""
+    shape = (pool.num_agents, pool.num_learners, *_of_learners(pool))
     drawn = jax.vmap(lambda k: jax.random.normal(k, shape, pool.p_naive.dtype))(key.reshape(-1))
-    return pool.learner_std[..., None, None, None] * drawn.reshape(*key.shape, *shape)
+    return pool.learner_std.reshape(pool.learner_std.shape + (1,) * len(shape)) * drawn.reshape(*key.shape, *shape)
 
 
-def _delta(pool: Pool, logits: Array) -> Array:
-    return stopping_rate(pool.discount, logits.dtype)  # outside of compiled code, where a float64 γ is still exact
+def _delta(pool: Pool, logits: Array) -> Array:  # outside of compiled code, where a float64 γ is still exact
+    return stopping_rate(pool.discount, logits.dtype)
 
 
 def _scale(pool: Pool, delta: Array) -> Array:
@@ -215,24 +213,23 @@ def _with_learners(pool: Pool, logits: Array, delta: Array) -> dict[str, Any]:
     }
 
 
-def _against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Array) -> Array:
-    """Return J̄ [..., agents], the mean over the agent's learners."""
-    weight = None if pool.shaping_weight is None else pool.shaping_weight[..., None, None]
+def _terms(pool: Pool, logits: Array, opponents: Array, learner_logits: Array, delta: Array) -> list[Array]:
+    """Return what each agent earns [..., agents] with 0, 1, …, n − 1 agents in the other seats of its group."""
     settings = _with_learners(pool, logits, delta)
-    return naive_shaping_return(learner_logits=learner_logits, shaping_weight=weight, **settings).mean(-1)
+    weight = None if pool.shaping_weight is None else pool.shaping_weight[..., None, None]
+    if pool.game.num_players > 2:
+        seated = (logits, opponents, learner_logits, pool.self_play, weight, settings)
+        return [group_return(k, *seated) for k in range(pool.game.num_players)]
+    met = meetings(logits, opponents, settings)
+    among = against_copy(met) if pool.self_play else against_others(met, pool.roles)
+    return [against_naive(pool, logits, learner_logits, delta), among]
 
 
-def _meetings(pool: Pool, logits: Array, opponents: Array, delta: Array) -> Array:
-    """Return J [..., agents, agents] of each row's agent against each column's opponent."""
-    error = None if pool.tremble is None else pool.tremble[..., None, None]
-    if pool.memory != 1:
-        of_both = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., None, :, :]
-        sides = logits[..., :, None, :], opponents[..., None, :, :]
-        return returns_of_both(*sides, of_both, delta[..., None, None], error)[..., 0]
-    p = cooperation(_columns(logits[..., :, None, :]), error)
-    q = cooperation(_columns(opponents[..., None, :, :], CONTEXT_SWAP), error)
-    payoffs = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)[..., 0, :]
-    return memory_one_return(p, q, delta[..., None, None], tuple(payoffs[..., i, None] for i in range(4)))
+def against_naive(pool: Pool, logits: Array, learner_logits: Array, delta: Array) -> Array:
+    """Return J̄ [..., agents] in a game for two, the mean over the agent's learners."""
+    weight = None if pool.shaping_weight is None else pool.shaping_weight[..., None, None]
+    settings = _with_learners(pool, logits, delta) | {"shaping_weight": weight}
+    return naive_shaping_return(learner_logits=learner_logits, **settings).mean(-1)
 
 
 def objective(
@@ -245,23 +242,22 @@ def objective(
         delta: [...] stopping rates 1 − γ.
         logits: [..., agents, h].
         opponents: [..., agents, h], the same logits held fixed.
-        learner_logits: [..., agents, learners, 5], each agent's naive learners before their first step.
+        learner_logits: [..., agents, learners, 5], each agent's naive learners, as drawn.
     """
-    scale = _scale(pool, delta)[..., None]
-    naive = _against_naive(pool, logits, learner_logits, delta) * scale
+    scale, weight = _scale(pool, delta)[..., None], pool.p_naive[..., None]
+    *naive, meta = (x * scale for x in _terms(pool, logits, opponents, learner_logits, delta))
     if pool.sum_episodes:
         steps = pool.num_inner_episodes if pool.inner_episodes is None else pool.inner_episodes[..., None]
-        naive = naive * jnp.asarray(steps + 1, naive.dtype)
-    meetings = _meetings(pool, logits, opponents, delta)
-    meta = (against_copy(meetings) if pool.self_play else against_others(meetings, pool.roles)) * scale
-    weight = pool.p_naive[..., None]
-    return weight * naive + (1 - weight) * meta
+        naive = [x * jnp.asarray(steps + 1, x.dtype) for x in naive]
+    seats = len(naive)  # beside the agent's own, each a naive learner's with probability p_naive
+    shares = [math.comb(seats, k) * weight ** (seats - k) * (1 - weight) ** k for k in range(seats)]
+    return sum((share * x for share, x in zip(shares, naive, strict=True)), (1 - weight) ** seats * meta)
 
 
 @checked
 def update(pool: Pool, state: PoolState) -> PoolState:
     """Take one step with every agent of every pool."""
-    _checked_logits("logits of state", state.logits, pool.num_agents, pool.contexts)
+    checked_last_axes("logits of state", state.logits, pool.num_agents, pool.contexts)
     return advance(pool, _delta(pool, state.logits), state, 1)
 
 
@@ -291,7 +287,7 @@ def evaluate(pool: Pool, logits: Float[Array, "*batch agents h"], key: Key[Array
     Raises:
         ValueError: if `logits` does not end in (agents, h), or is not finite.
     """
-    logits = _checked_logits("logits", logits, pool.num_agents, pool.contexts)
+    logits = checked_last_axes("logits", logits, pool.num_agents, pool.contexts)
     _checks.batch(logits=logits.shape[:-2], key=key.shape, pool=pool.batch_shape)
     return _evaluate(pool, _delta(pool, logits), logits, key)
 
@@ -299,13 +295,13 @@ def evaluate(pool: Pool, logits: Float[Array, "*batch agents h"], key: Key[Array
 @compiled()
 def _evaluate(pool: Pool, delta: Array, logits: Array, key: Array) -> PoolReturns:
     path = episode_mean(pool, path_of_learners(pool, delta, logits, draw_learners(pool, key))).mean(-2)
-    meetings = _meetings(pool, logits, logits, delta)
-    return PoolReturns(path[..., 0], path[..., 1], against_others(meetings, pool.roles), against_copy(meetings))
+    among, copies = among_agents(logits, pool.roles, _with_learners(pool, logits, delta))
+    return PoolReturns(path[..., 0], path[..., 1:].mean(-1), among, copies)
 
 
 def episode_mean(
-    pool: Pool, path: Float[Array, "episodes *batch agents learners 2"]
-) -> Float[Array, "*batch agents learners 2"]:
+    pool: Pool, path: Float[Array, "episodes *batch agents learners players"]
+) -> Float[Array, "*batch agents learners players"]:
     """Return the mean over each pool's M + 1 episodes of what `naive_path` returned."""
     if pool.inner_episodes is None:
         return path.mean(0)
@@ -316,36 +312,39 @@ def episode_mean(
 
 @checked
 def naive_path(
-    pool: Pool,
-    logits: Float[Array, "*batch agents h"],
-    learner_logits: Float[Array, "*batch agents learners 5"],
-) -> Float[Array, "episodes *batch agents learners 2"]:
-    """Return both players' exact returns in each episode while naive learners learn against fixed agents.
+    pool: Pool, logits: Float[Array, "*batch agents h"], learner_logits: Float[Array, "..."]
+) -> Float[Array, "episodes *batch agents learners players"]:
+    """Return all players' exact returns in each episode while naive learners learn against fixed agents.
 
     Args:
         pool: the settings; a learner takes `num_inner_episodes` steps.
         logits: [..., agents, h].
-        learner_logits: [..., agents, learners, 5] before the first step.
+        learner_logits: [..., agents, learners, 5] before the first step; among n players [..., n − 1, 1 + 2^n].
 
     Returns:
-        [M + 1, ..., agents, learners, 2] the agent's and its learner's return, averages a step. Where a pool's own
+        [M + 1, ..., agents, learners, n] the agent's and its learners' return, averages a step. Where a pool's own
         M is smaller, its last episode is repeated.
 
     Raises:
-        ValueError: if logits do not end in (agents, h) and (agents, learners, 5), or are not finite.
+        ValueError: if logits do not end in (agents, h) and (agents, learners, …), or are not finite.
     """
-    logits = _checked_logits("logits", logits, pool.num_agents, pool.contexts)
-    learner_logits = _checked_logits("learner_logits", learner_logits, pool.num_agents, None, 5)
-    _checks.batch(logits=logits.shape[:-2], learner_logits=learner_logits.shape[:-3], pool=pool.batch_shape)
+    logits = checked_last_axes("logits", logits, pool.num_agents, pool.contexts)
+    last = (pool.num_agents, None, *_of_learners(pool))
+    batch = checked_last_axes("learner_logits", learner_logits, *last).shape[: -len(last)]
+    _checks.batch(logits=logits.shape[:-2], learner_logits=batch, pool=pool.batch_shape)
     return path_of_learners(pool, _delta(pool, logits), logits, learner_logits)
 
 
 @compiled()
 def path_of_learners(
     pool: Pool, delta: Array, logits: Array, learner_logits: Array
-) -> Float[Array, "episodes *batch agents learners 2"]:
+) -> Float[Array, "episodes *batch agents learners players"]:
     """Return `naive_path` at stopping rates [...], for compiled code: the pool's `discount` is not read."""
-    return naive_path_returns(learner_logits=learner_logits, **_with_learners(pool, logits, delta))
+    settings = _with_learners(pool, logits, delta)
+    if pool.game.num_players == 2:
+        return naive_path_returns(learner_logits=learner_logits, **settings)
+    learners = tuple(learner_logits[..., i, :] for i in range(pool.game.num_players - 1))
+    return group_path_returns((settings.pop("logits"),), learners, **settings)
 
 
 @compiled()
@@ -391,8 +390,9 @@ def train(
         if done:
             state = advance(pool, _delta(pool, state.logits), state, record_every)
         if not bool(jnp.isfinite(state.logits).all()):
-            when = f"between step {done - record_every} and {done}"
-            raise FloatingPointError(f"the pool's logits stopped being finite {when}")
+            raise FloatingPointError(
+                f"the pool's logits stopped being finite between step {done - record_every} and {done}"
+            )
         key = jax.vmap(lambda k: jax.random.fold_in(k, 1))(state.key.reshape(-1)).reshape(state.key.shape)
         records.append((evaluate(pool, state.logits, key), jnp.copy(state.logits)))
         progress(done / num_steps if num_steps else 1.0)

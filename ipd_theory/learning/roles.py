@@ -4,16 +4,24 @@ Every agent is player 1 of its own meetings, which says all where a game looks t
 not, agents may have roles: every second one is player 2, and players of one role meet those of the other alone.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ipd_theory.games import MatrixGame
+from ipd_theory.games import MatrixGame, is_symmetric
 from ipd_theory.strategies import OUTCOME_SWAP
 
 
-def agents_payoffs(game: MatrixGame, agents: int, roles: bool, dtype: np.dtype) -> Float[Array, "*batch agents 2 4"]:
-    """Return each agent's payoffs and its opponent's after CC, CD, DC, DD, the agent's action first.
+def looks_the_same(game: MatrixGame) -> bool:
+    """Return whether a game is symmetric, as far as its payoffs are known."""
+    return isinstance(game.payoffs, jax.core.Tracer) or is_symmetric(game)
+
+
+def agents_payoffs(
+    game: MatrixGame, agents: int, roles: bool, dtype: np.dtype
+) -> Float[Array, "*batch agents players outcomes"]:
+    """Return each agent's payoffs and its opponents' by outcome (CC, CD, DC, DD), the agent's action first.
 
     Args:
         game: the stage game, or a batch of them [...].

@@ -15,6 +15,8 @@ estimators follow on average (λ = 1/B). Where the ego learns along the path as 
 begins, the objective is Meta-MAPG's; a policy that maximises J̄ and then stays fixed is the Good Shepherd's.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +28,7 @@ from ipd_theory._arguments import checked
 from ipd_theory._engine import compiled
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.batching import over_pairs
+from ipd_theory.learning.group_path import group_shaping_return
 from ipd_theory.learning.naive_path import naive_shaping_return
 from ipd_theory.learning.optimizers import Optimizer, Transformation, checked_optimizer
 from ipd_theory.learning.paths import path_returns, path_returns_of_both
@@ -35,6 +38,7 @@ from ipd_theory.learning.views import PAIR_RANKS, RepeatedGame, checked_logits, 
 from ipd_theory.returns import hold_sums, stopping_rate
 
 _compiled_naive_shaping_return = compiled("num_inner_episodes", ranks=(1, 1, 2, 0, 0))(naive_shaping_return)
+_compiled_group_shaping_return = compiled("num_inner_episodes")(group_shaping_return)
 
 
 @checked
@@ -42,37 +46,46 @@ def shaping_return(
     game: MatrixGame,
     logits: Float[ArrayLike, "... _"],
     learner_logits: Float[ArrayLike, "... _"],
-    *,
+    *more_learners: Float[ArrayLike, "... _"],
     discount: ArrayLike,
     learning_rate: ArrayLike,
     num_inner_episodes: int,
     normalized: bool = True,
 ) -> Float[Array, "..."]:
-    """Return the ego's average return while a naive learner takes gradient steps against it.
+    """Return the ego's average return while a naive learner, or several, take gradient steps against it.
 
     Args:
-        game: the stage game, or a batch of them [...]; the ego is player 1, the learner player 2.
+        game: the stage game, or a batch of them [...]; the ego is player 1, the learners are the others.
         logits: [..., h] of the ego's cooperation probabilities (start, CC, CD, DC, DD, …), of any memory.
         learner_logits: [..., h'] of the learner before its first step, in its own view, of any memory.
+        *more_learners: [..., h''] of players 3, 4, … where there are more than two; all learners step at once, each on
+            its own return.
         discount: [...] γ in [0, 1] of play within an episode; 1 is the limit of means.
-        learning_rate: [...] the learner's step η, 0 or more.
-        num_inner_episodes: M, how many steps the learner takes; M + 1 episodes are played.
-        normalized: returns, those the learner ascends included, are averages a step; otherwise sums Σ γ^t r,
-            which makes the learner's steps 1/(1 − γ) times as large.
+        learning_rate: [...] the learners' step η, 0 or more.
+        num_inner_episodes: M, how many steps the learners take; M + 1 episodes are played.
+        normalized: returns, those the learners ascend included, are averages a step; otherwise sums Σ γ^t r,
+            which makes the learners' steps 1/(1 − γ) times as large.
 
     Returns:
-        [...] the mean over the M + 1 episodes, differentiable in everything, through the learner's steps.
+        [...] the mean over the M + 1 episodes, differentiable in everything, through the learners' steps.
 
     Raises:
-        ValueError: if a shape is wrong, a discount leaves [0, 1], γ = 1 with sums, or M is not a whole number ≥ 0.
+        ValueError: if learners are not one fewer than the game's players, a shape is wrong, a discount leaves [0, 1],
+            γ = 1 with sums, or M is not a whole number ≥ 0.
 
     Source: Meulemans et al., ICLR 2025, section 3 (the sum of the episodes' returns; here their mean).
     """
+    n = game.num_players
+    if len(more_learners) != n - 2:
+        raise ValueError(f"more_learners must be {n - 2}, for the game has {n} players; got {len(more_learners)}")
     ego, learner, payoffs, delta, step = checked_shaping_arguments(
-        game, logits, learner_logits, discount, learning_rate, num_inner_episodes, any_memory=True
+        game, logits, learner_logits, discount, learning_rate, num_inner_episodes, any_memory=True, more=more_learners
     )
     hold_sums(discount, normalized)
     scale = jnp.ones_like(delta) if normalized else 1 / delta
+    if n > 2:
+        group = ((ego,), learner, payoffs, delta, step * scale)
+        return _compiled_group_shaping_return(*group, num_inner_episodes=num_inner_episodes) * scale
     arguments = (ego, learner, payoffs, delta, step * scale)
     returns = _compiled_naive_shaping_return(*arguments, num_inner_episodes=num_inner_episodes)
     return returns * scale
@@ -87,21 +100,28 @@ def checked_shaping_arguments(
     num_inner_episodes: int,
     other_name: str = "learner_logits",
     any_memory: bool = False,
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype."""
-    _checks.two_players(game)
+    more: tuple[ArrayLike, ...] = (),
+) -> tuple[Array, Any, Array, Array, Array]:
+    """Return checked logits, learner logits, outcome payoffs, stopping rate and learning rate, of one dtype.
+
+    Where there are `more` learners, those of a game for more than two, the learners' logits are a tuple.
+    """
+    if not more:
+        _checks.two_players(game)
     _checks.whole("num_inner_episodes", num_inner_episodes, 0)
-    ego, learner = checked_logits(any_memory=any_memory, **{"logits": logits, other_name: learner_logits})
+    others = {other_name: learner_logits} | {f"more_learners[{i}]": y for i, y in enumerate(more)}
+    named = {"logits": logits, **others}
+    ego, *learners = checked_logits(any_memory=any_memory, num_players=game.num_players, **named)
     step = checked_step("learning_rate", learning_rate, ego.dtype)
     payoffs, delta = game.outcome_payoffs.astype(ego.dtype), stopping_rate(discount, ego.dtype)
     _checks.batch(
         logits=ego.shape[:-1],
-        **{other_name: learner.shape[:-1]},
+        **{name: y.shape[:-1] for name, y in zip(others, learners, strict=True)},
         game=payoffs.shape[:-2],
         discount=delta.shape,
         learning_rate=step.shape,
     )
-    return ego, learner, payoffs, delta, step
+    return ego, tuple(learners) if more else learners[0], payoffs, delta, step
 
 
 def checked_step(name: str, step: ArrayLike, dtype: np.dtype) -> Array:
@@ -178,8 +198,7 @@ def meta_mapg_return(
         ValueError: if a shape is wrong, a discount leaves [0, 1], M is not a whole number ≥ 0, or the players' steps
             leave the finite numbers.
 
-    Source: Kim et al. 2021. Trained as M-MAML in Cooijmans et al. 2023 (both naive, γ 0.96, M = 300, Adam on φ_0 and
-    the ego's step), 20 initialisations earn −1.235 ± 0.069 against each other; published −1.224, on 10 and 10.
+    Source: Kim et al. 2021. `learned_start.learn_start` ascends it.
     """
     pair = checked_rules("rules", rules, 2)
     num_inner_episodes = _checks.whole("num_inner_episodes", num_inner_episodes, 0)
@@ -187,7 +206,7 @@ def meta_mapg_return(
         raise ValueError(f"learning_rates must be two, the ego's and the other's; got {learning_rates!r}")
     view, x, y = _checked_view(game, logits, other_logits, discount, 0.0, num_inner_episodes, "other_logits")
     step, other_step = (checked_step(f"learning_rates[{i}]", rate, x.dtype) for i, rate in enumerate(learning_rates))
-    return _finite(_both_returns(view, x, y, step, other_step, pair, num_inner_episodes)).mean(-1)
+    return _finite(returns_while_both_learn(view, x, y, step, other_step, pair, num_inner_episodes)).mean(-1)
 
 
 @checked
@@ -290,9 +309,27 @@ def _episode_returns(
 
 
 @compiled("num_steps")
-def _both_returns(
-    view: RepeatedGame, x: Array, y: Array, step: Array, other_step: Array, rules: tuple[Rule, ...], num_steps: int
-) -> Array:
+def returns_while_both_learn(
+    view: RepeatedGame,
+    x: Float[Array, "... 5"],
+    y: Float[Array, "... 5"],
+    step: Float[Array, "..."],
+    other_step: Float[Array, "..."],
+    rules: tuple[Rule, ...],
+    num_steps: int,
+) -> Float[Array, "... episodes"]:
+    """Return J_own(x_m, y_m), m = 0 … M, while both players learn; all leading axes broadcast.
+
+    Args:
+        view: the game from the ego's side.
+        x: the ego's first logits.
+        y: the other's.
+        step: the ego's.
+        other_step: the other's.
+        rules: the ego's and the other's.
+        num_steps: M.
+    """
+
     def of_pair(view: RepeatedGame, x: Array, y: Array) -> Array:
         return path_returns_of_both(view, x[1:], y[1:], rules, (x[0], y[0]), num_steps)
 

@@ -4,6 +4,7 @@ Both players hold parameters, x their own and y the other's, and a view gives bo
 Whatever is written for the owner of a view serves both players, each with the view from its side.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -52,6 +53,15 @@ class RepeatedGame(NamedTuple):
     delta: Float[Array, ""]
     scale: Float[Array, ""]
 
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """How many axes each field has for one pair."""
+        return PAIR_RANKS[:4]
+
+    def seats(self) -> list[View]:
+        """Return the game from both sides, the owner's first."""
+        return [self, self.swapped()]
+
     def columns(self, x: Array, y: Array) -> tuple[Columns, Columns]:
         """Return both memory-one players' cooperation probabilities as columns, in the owner's order."""
         for name, logits in (("own logits", x), ("other's logits", y)):
@@ -62,7 +72,7 @@ class RepeatedGame(NamedTuple):
 
     def _return(self, x: Array, y: Array, payoffs: Array) -> Array:
         if {len(x), len(y)} != {MEMORY_ONE}:
-            return self.scale * returns_of_both(x, y, payoffs[None], self.delta)[0]
+            return self.scale * returns_of_all((x, y), payoffs[None], self.delta)[0]
         p, q = self.columns(x, y)
         return self.scale * memory_one_return(p, q, self.delta, tuple(payoffs[i] for i in range(4)))
 
@@ -84,19 +94,26 @@ class RepeatedGame(NamedTuple):
         return RepeatedGame(self.other_payoffs[swap], self.own_payoffs[swap], self.delta, self.scale)
 
 
-def returns_of_both(
-    logits: Float[Array, "... h"],
-    other_logits: Float[Array, "... h2"],
-    payoffs: Float[Array, "... k 4"],
+def returns_of_all(
+    players: Sequence[Float[Array, "... _"]],
+    payoffs: Float[Array, "... k outcomes"],
     delta: Float[Array, "..."],
-    tremble: Array | None = None,
+    tremble: Float[Array, "..."] | None = None,
 ) -> Float[Array, "... k"]:
-    """Return what players of any memory earn a step, each with its own logits; all actions may be flipped."""
-    memory = max(1, memory_of(logits), memory_of(other_logits))
-    tables = [jax.nn.sigmoid(x) for x in (logits, other_logits)]
+    """Return what k of two or more players earn a step, whose actions may be flipped.
+
+    Args:
+        players: each player's logits [..., h], of any memory, in its own view.
+        payoffs: [..., k, 2^n] by outcome.
+        delta: [...] stopping rates 1 − γ.
+        tremble: [...] probability of a flipped action; 0 if None.
+    """
+    n = len(players)
+    memory = max(1, *(memory_of(x, n) for x in players))
+    tables = [jax.nn.sigmoid(x) for x in players]
     if tremble is not None:
         tables = [tremble[..., None] + (1 - 2 * tremble[..., None]) * x for x in tables]
-    return discounted_returns(payoffs, [extend(x, memory) for x in tables], delta, memory)
+    return discounted_returns(payoffs, [extend(x, memory, n) for x in tables], delta, memory)
 
 
 class OtherSide(NamedTuple):
@@ -153,11 +170,21 @@ def repeated_game(game: MatrixGame, discount: ArrayLike, dtype: np.dtype, normal
     return RepeatedGame(payoffs[..., 0, :], payoffs[..., 1, :], delta, scale)
 
 
-def checked_logits(*, any_memory: bool = False, **named: ArrayLike) -> list[Array]:
+def checked_last_axes(name: str, x: Array, *last: int | None) -> Array:
+    """Return logits, or raise `ValueError` unless they are finite and have these last axes; None is any length."""
+    ends = jnp.shape(x)[-len(last) :]
+    if [want or length for want, length in zip(last, ends, strict=False)] != list(ends) or len(ends) < len(last):
+        meant = ", ".join(str(want or "learners") for want in last)
+        raise ValueError(f"{name} has shape {jnp.shape(x)}; its last axes must be ({meant}): agents, …, contexts")
+    return _checks.finite(name, x)
+
+
+def checked_logits(*, any_memory: bool = False, num_players: int = 2, **named: ArrayLike) -> list[Array]:
     """Return logits [..., h] as arrays of one floating dtype; whole numbers take that of the others, or the default.
 
     Args:
         any_memory: h may be that of any memory; otherwise 5, memory one.
+        num_players: among how many players, on which h depends.
         named: the logits.
 
     Raises:
@@ -166,7 +193,7 @@ def checked_logits(*, any_memory: bool = False, **named: ArrayLike) -> list[Arra
     arrays = {name: jnp.asarray(x) for name, x in named.items()}
     for name, x in arrays.items():
         if any_memory:
-            memory_of(x, name=name)
+            memory_of(x, num_players, name)
         else:
             _checks.last_axis(name, x, (MEMORY_ONE,), "the contexts of memory one")
     floats = [x.dtype for x in arrays.values() if jnp.issubdtype(x.dtype, jnp.floating)] or [jnp.zeros(()).dtype]

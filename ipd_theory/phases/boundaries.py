@@ -73,7 +73,12 @@ def unstable_cells(sweep: Sweep, log2_learners: int = 7) -> Bool[np.ndarray, "*s
     Args:
         sweep: the grid; how its pools are trained does not matter but for what they ascend.
         log2_learners: naive learners are 2^k evenly spread ones.
+
+    Raises:
+        ValueError: if agents remember more than one outcome, of whom the theory says nothing.
     """
+    if sweep.memory != 1:
+        raise ValueError(f"sweep must have memory 1, of which the theory is; got memory {sweep.memory}")
     _checks.whole("log2_learners", log2_learners, 0, 30)
     cells = sweep.cells()
     unstable = np.zeros(len(cells["p_naive"]), bool)

@@ -95,6 +95,7 @@ class Sweep(Training):
             discount=cells["discount"],
             learning_rate=jnp.asarray(x["learning_rate"]),
             num_inner_episodes=self.longest,
+            memory=self.memory,
             num_agents=self.num_agents,
             num_learners=self.num_learners,
             learner_std=jnp.asarray(x["learner_std"]),

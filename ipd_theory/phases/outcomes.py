@@ -31,17 +31,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Shaped
 
+from ipd_theory import _checks
 from ipd_theory._arguments import checked
-from ipd_theory._engine import compiled, memory_one_occupancy
+from ipd_theory._engine import chains, compiled, memory_one_occupancy
 from ipd_theory.learning import pool as pools
 from ipd_theory.learning.roles import agents_payoffs, over_opponents
-from ipd_theory.strategies import CONTEXT_SWAP
+from ipd_theory.learning.views import MEMORY_ONE
+from ipd_theory.replies.best import value_of_best_reply
+from ipd_theory.strategies import CONTEXT_SWAP, memory_of
 
 HIGH, LOW = 2 / 3, 1 / 3
 ALWAYS_DEFECT = -20.0  # a logit
-# The pure memory-one strategies, ALLD first and ALLC last; numpy, since importing this must not start jax's devices.
+# The pure memory-one strategies; numpy, since importing this must not start jax's devices.
 PURE = np.indices((2,) * 5).reshape(5, -1).T
-ALLD, ALLC = 0, -1
 
 
 class Outcome(enum.IntEnum):
@@ -104,12 +106,29 @@ ABOUT = {  # long name and units of each measure
 
 
 def _shares(mine: Array, theirs: Array, delta: Array, error: Array | None) -> Array:
-    """Return the shares of CC, CD, DC, DD [..., 4] of two tables [..., 5], all of whose actions may be flipped."""
+    """Return the shares of CC, CD, DC, DD [..., 4] of two tables [..., h], all of whose actions may be flipped."""
+    if mine.shape[-1] != MEMORY_ONE:
+        tables = [_trembling(x, error) for x in (mine, theirs)]
+        occupied = chains.discounted_occupancy(tables, delta, memory_of(mine))
+        return occupied.reshape(*occupied.shape[:-1], -1, 4).sum(-2)  # contexts end with the latest outcome
     p, q = (
         tuple(x[..., i] if error is None else error + (1 - 2 * error) * x[..., i] for i in order)
         for x, order in ((mine, range(5)), (theirs, CONTEXT_SWAP))
     )
     return jnp.stack(memory_one_occupancy(p, q, delta), -1)
+
+
+def _trembling(table: Array, error: Array | None) -> Array:
+    return table if error is None else error[..., None] + (1 - 2 * error[..., None]) * table
+
+
+def _best_replies(table: Array, payoffs: Array, delta: Array, error: Array | None) -> Array:
+    """Return what the best reply to each agent earns [..., agents]: at memory one, the best of all 32 pure ones."""
+    if table.shape[-1] != MEMORY_ONE:
+        error = None if error is None else error[..., 0]
+        return value_of_best_reply(payoffs, _trembling(table, error), delta[..., 0], error)
+    pure = jnp.asarray(PURE, table.dtype)
+    return (_shares(table[..., :, None, :], pure, delta, error) * payoffs[..., None, 1, :]).sum(-1).max(-1)
 
 
 @compiled()
@@ -121,14 +140,10 @@ def measure(
     Args:
         pool: the settings; `num_learners` naive learners are drawn for each agent, its `discount` is not read.
         delta: [...] stopping rates 1 − γ.
-        logits: [..., agents, 5].
+        logits: [..., agents, h].
         key: [...] for drawing the learners.
-
-    Raises:
-        ValueError: if the agents remember more than one outcome, to whom no best reply is known here.
     """
-    if pool.memory != 1:
-        raise ValueError(f"pool.memory must be 1; got {pool.memory}")
+    _checks.two_players(pool.game)
     learners = pools.draw_learners(pool, key)
     path = pools.path_of_learners(pool, delta, logits, learners)
     defector = pools.path_of_learners(pool, delta, jnp.full_like(logits, ALWAYS_DEFECT), learners)
@@ -136,15 +151,13 @@ def measure(
     error = None if pool.tremble is None else pool.tremble[..., None, None]
     table, rate = jax.nn.sigmoid(logits), delta[..., None, None]
     payoffs = agents_payoffs(pool.game, pool.num_agents, pool.roles, logits.dtype)
-    own, others = (payoffs[..., None, i, :] for i in (0, 1))
 
     met = _shares(table[..., :, None, :], table[..., None, :, :], rate, error)
     self_play = jnp.diagonal(jnp.moveaxis(met, -1, 0), axis1=-2, axis2=-1)
-    earned = (met * own).sum(-1)
-    pure = jnp.asarray(PURE, logits.dtype)
-    against_pure = _shares(table[..., :, None, :], pure, rate, error)
-    best = (against_pure * others).sum(-1).max(-1)
-    cooperates = against_pure[..., :2].sum(-1)
+    earned = (met * payoffs[..., None, 0, :]).sum(-1)
+    best = _best_replies(table, payoffs, rate, error)
+    always = jnp.broadcast_to(jnp.array([[1.0], [0.0]], logits.dtype), (2, pool.contexts))
+    cooperates = _shares(table[..., :, None, :], always, rate, error)[..., :2].sum(-1)
     return Measures(
         against_naive=whole[..., 0],
         of_naive=whole[..., 1],
@@ -157,8 +170,8 @@ def measure(
         gap=over_opponents(best[..., None, :] - earned, pool.roles),
         self_play=jnp.diagonal(earned, axis1=-2, axis2=-1),
         self_cooperation=self_play[0],
-        with_cooperator=cooperates[..., ALLC],
-        with_defector=cooperates[..., ALLD],
+        with_cooperator=cooperates[..., 0],
+        with_defector=cooperates[..., 1],
     )
 
 

@@ -76,6 +76,7 @@ class Training:
         seeds: Runs of each cell.
         steps: Training steps.
         meta_rate: The agents' AdamW step; the paper's is 0.005, larger ones settle sooner.
+        memory: Outcomes that agents remember, 1 to 3; naive learners remember one.
         num_agents: Agents in a pool.
         num_learners: Naive learners drawn for each agent at each step.
         num_judges: Naive learners drawn for each agent to measure it in the end.
@@ -92,6 +93,7 @@ class Training:
     seeds: int = 8
     steps: int = 1000
     meta_rate: float = 0.02
+    memory: int = 1
     num_agents: int = 2
     num_learners: int = 4
     num_judges: int = 32
@@ -106,6 +108,8 @@ class Training:
         for name in ("seeds", "num_learners", "num_judges"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more; got {getattr(self, name)}")
+        if not 1 <= self.memory <= 3:
+            raise ValueError(f"memory must be 1, 2 or 3; got {self.memory}")
         if self.num_agents < 2:
             raise ValueError(f"num_agents must be 2 or more; got {self.num_agents}")
         if self.steps < 0:

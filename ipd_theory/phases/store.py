@@ -24,12 +24,14 @@ from ipd_theory._arguments import checked
 from ipd_theory._extras import needs
 from ipd_theory.phases import outcomes
 from ipd_theory.phases.grid import ABOUT, Sweep
+from ipd_theory.strategies import contexts, memory_of, num_contexts
 
 with needs("phases"):
     import xarray as xr
     import zarr
 
 LAYOUT = 2
+UNSAID = {"memory": 1}  # settings that stores name only where they have another value
 OF_RUNS = ("axes", "cell", "seeds")  # settings in which sweeps may differ that have runs in common
 
 
@@ -38,6 +40,7 @@ def described(sweep: Sweep) -> dict[str, Any]:
     """Return what a store records of its sweep, and what must be the same to go on with it."""
     versions = {name: version(name) for name in ("ipd-theory", "jax")}
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(sweep)))
+    plain = {name: value for name, value in plain.items() if name not in UNSAID or value != UNSAID[name]}
     plain["cell"] = {name: value for name, value in plain["cell"].items() if value is not None}
     machine = {"platform": jax.devices()[0].platform, "x64": jax.config.read("jax_enable_x64")}
     return {**plain, "largest_inner_episodes": sweep.longest, "versions": versions, **machine, "layout": LAYOUT}
@@ -54,8 +57,8 @@ def difference(sweep: Sweep, path: Path) -> tuple[str, str] | None:
 
     Settings in which sweeps may differ that have runs in common come last.
     """
-    stored: Any = zarr.open_group(path, mode="r").attrs.get("settings", {})
-    wanted = described(sweep)
+    settings: Any = zarr.open_group(path, mode="r").attrs.get("settings", {})
+    stored, wanted = UNSAID | settings, UNSAID | described(sweep)
     for name in sorted(wanted, key=OF_RUNS.__contains__):
         there, here = stored.get(name), wanted[name]
         if there == here:
@@ -109,7 +112,7 @@ def _lay_out(sweep: Sweep, path: Path, taken: dict[int, dict[str, Any]]) -> None
     group.create_array("place", data=place.reshape(-1, sweep.seeds), dimension_names=("cell", "seed"))
     for name in ("logits", *outcomes.Measures._fields):
         names = ("agent", "context") if name == "logits" else ("agent",)
-        shape = (sweep.num_agents, 5)[: len(names)]
+        shape = (sweep.num_agents, num_contexts(sweep.memory))[: len(names)]
         array = group.create_array(
             name,
             shape=(first + len(new), *shape),
@@ -214,14 +217,15 @@ def load(path: Path) -> xr.Dataset:
     shape = tuple(len(values) for values in axes.values())
     place = long["place"].values
     data = {
-        name: ((*axes, "seed", *x.dims[1:]), x.values[place].reshape(*shape, place.shape[1], *x.shape[1:]))
+        name: ((*axes, "seed", *x.dims[1:]), x.values[place].reshape(*shape, place.shape[1], *x.shape[1:]), x.attrs)
         for name, x in long.items()
         if x.dims[0] == "position"
     }
     data |= {
         name: (tuple(axes), x.values.reshape(shape)) for name, x in long.items() if name in ABOUT and name not in axes
     }
-    grid = xr.Dataset(data, coords=axes, attrs=settings)
+    labels = contexts(memory_of(long["logits"].values))
+    grid = xr.Dataset(data, coords={**axes, "context": labels}, attrs=UNSAID | settings)
     grid = grid.assign(outcome=((*axes, "seed"), _outcome_of(grid)))
     for name, about in _described_variables().items():
         if name in grid.variables:
@@ -236,7 +240,8 @@ def _described_variables() -> dict[str, dict[str, Any]]:
     return {
         **ABOUT,
         **measures,
-        "logits": {"long_name": "logits of cooperation at the start and after CC, CD, DC, DD", "units": "1"},
+        "logits": {"long_name": "logits of cooperation in each context, the start first", "units": "1"},
+        "context": {"long_name": "what an agent remembers, own action first, latest outcome last", "units": "1"},
         "outcome": {
             "long_name": "what became of the pool",
             "units": "1",

@@ -41,7 +41,7 @@ def _begin(pool: pools.Pool, index: Array, seed: Array, start: float | None) -> 
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(index)
     logits = None
     if start is not None:
-        logits = jnp.full((pool.num_agents, 5), math.log(start / (1 - start)), pool.p_naive.dtype)
+        logits = jnp.full((pool.num_agents, pool.contexts), math.log(start / (1 - start)), pool.p_naive.dtype)
     return pools.init(pool, keys, logits)
 
 

@@ -152,13 +152,45 @@ def _best_replies(
     return BestReplies(value[..., 0], optimal[..., :contexts, :])
 
 
-def _iterated(payoffs: Array, tables: list[Array], rates: Array, memory: int, player: int) -> tuple[Array, Array]:
+def value_of_best_reply(
+    payoffs: Float[Array, "... 2 4"],
+    strategy: Float[Array, "... h"],
+    delta: Float[Array, "..."],
+    tremble: Float[Array, "..."] | None = None,
+) -> Float[Array, "..."]:
+    """Return what player 2 earns by a best reply to player 1, for compiled code: nothing is checked.
+
+    Args:
+        payoffs: [..., 2, 4] of both players after CC, CD, DC, DD as player 1 sees them.
+        strategy: [..., h] player 1's, memory 1 to 3, its own trembles included.
+        delta: [...] stopping rates 1 − γ.
+        tremble: [...] probability with which the replier's actions are flipped; never if None.
+    """
+    error = () if tremble is None else tremble.shape
+    shape = jnp.broadcast_shapes(payoffs.shape[:-2], strategy.shape[:-1], delta.shape, error)
+    payoffs = jnp.broadcast_to(payoffs, (*shape, 2, 4))
+    strategy, delta = jnp.broadcast_to(strategy, (*shape, strategy.shape[-1])), jnp.broadcast_to(delta, shape)
+    memory = strategies.memory_of(strategy)
+    rates = at_rates(delta, rates_to_compare(delta, delta.dtype))
+    tables = [strategy, jnp.zeros_like(strategy)]
+    policy, _ = _iterated(payoffs, tables, rates, memory=memory, player=1, tremble=tremble)
+    tables[1] = _flipped(policy, tremble)
+    return chains.discounted_returns(payoffs[..., 1:, :], tables, delta, memory)[..., 0]
+
+
+def _flipped(policy: Array, tremble: Array | None) -> Array:
+    return policy if tremble is None else tremble[..., None] + (1 - 2 * tremble[..., None]) * policy
+
+
+def _iterated(
+    payoffs: Array, tables: list[Array], rates: Array, memory: int, player: int, tremble: Array | None = None
+) -> tuple[Array, Array]:
     """Return an optimal pure policy [..., h] and all optimal actions [..., h, 2]; the first is the replier's table."""
     own, _, size = without_offset(payoffs[..., player, :])
     payoffs = payoffs.at[..., player, :].set(own)
 
     def gains(policy: Array, rate: Array) -> tuple[Array, Array]:
-        now = [policy if i == player else x for i, x in enumerate(tables)]
+        now = [_flipped(policy, tremble) if i == player else x for i, x in enumerate(tables)]
         values, advantages = chains.values(payoffs, now, rate, memory, player)
         at_stake = own.max(-1) + (jnp.ptp(values, axis=-1) + size) / rate
         return advantages[..., 0] - advantages[..., 1], at_stake

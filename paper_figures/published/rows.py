@@ -69,6 +69,7 @@ class Row:
         rounding: by how much ours may differ beyond the errors: half a unit of the last digit that was published.
         reason: why it differs, where it does.
         small: whether it is measured at a smaller size than the source's.
+        too_small: whether that smaller size says nothing, however near it comes.
         telling: the largest standard error of ours that says anything.
         slow: whether it takes minutes, so that it is measured only when asked for.
     """
@@ -82,6 +83,7 @@ class Row:
     rounding: float = 1e-9
     reason: str = ""
     small: bool = False
+    too_small: bool = False
     telling: float = math.inf
     slow: bool = False
 
@@ -99,7 +101,7 @@ class Row:
 
     def verdict(self, ours: Number, full: bool = False) -> Verdict:
         """Return whether ours agrees with what was published, within errors and rounding."""
-        if ours.error > self.telling:
+        if ours.error > self.telling or (self.too_small and not full):
             return "not at this scale"
         if isinstance(self.published, Number):
             allowed = self.rounding + SIGMAS * math.hypot(ours.error, self.published.error)

@@ -119,6 +119,10 @@ OWN: dict[str, dict[str, Thunk]] = {
     "phases.continuation.through": FIELD,
     "phases.drift.defection_drift": {"table": lambda: drift.from_logits},
     "phases.drift.sobol_learners": {"log2_count": lambda: 1},
+    "phases.efficiency.measure": {
+        "path": lambda: Path("no-such-map"),
+        **{"log2_learners": lambda: 1, "starts": lambda: 2, "steps": lambda: 1},
+    },
     "phases.grid.Sweep": {"axes": lambda: two_by_two().axes, "cell": grid.Cell},
     "phases.grid.cell_of": {"game": prisoners_dilemma, "settings": lambda: 0.5},
     "phases.outcomes.classify": {"R": lambda: 1.0, "P": lambda: 0.0, "player_2": lambda: (1.0, 0.0)},
@@ -130,6 +134,7 @@ OWN: dict[str, dict[str, Thunk]] = {
         "table": learning.table,
         "equilibria": lambda: (Equilibrium(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 0.0),),
         "remarks": lambda: {"a": "why"},
+        "efficiency": lambda: np.array([0.5, 0.2]),
     },
     "drawing.bounds.shaping_bounds": {
         "returns": lambda: {"agent": np.ones(2)},
@@ -148,6 +153,7 @@ OWN: dict[str, dict[str, Thunk]] = {
     "drawing.phase_maps.edges": {"values": lambda: np.array([1.0, 2.0]), "log": lambda: False},
     "drawing.phase_maps.is_log": {"values": lambda: np.array([1.0, 2.0, 4.0])},
     "drawing.phase_maps.outline": CELLS,
+    "drawing.phase_maps.measure_map": {"name": lambda: "among_meta"},
     "drawing.phase_maps.phase_diagram": {"unstable": MAP},
     "drawing.style.put_below": {"paragraphs": lambda: ("words",)},
 }
@@ -171,6 +177,7 @@ INSIDE = {
 }
 MEANT: dict[str, str] = {
     "drawing.payoffs.portrait name another word*": "a title may be any word",
+    "drawing.meta_game.payoff_table efficiency nan": "unknown of every rule",
     "drawing.*.* caption another word": "any words",
     "drawing.payoffs.payoff_polygon name another word": "what the picture calls the strategy",
     "drawing.phase_maps.edges values another last axis": "three values have four borders",

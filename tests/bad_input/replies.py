@@ -25,7 +25,7 @@ INSIDE = {
         f"replies.best.{name}": "takes what a computation under way has"
         for name in (
             *("roundings", "rounding_of_returns", "rates_to_compare", "at_rates", "without_offset"),
-            *("policy_iteration", "race"),
+            *("policy_iteration", "race", "value_of_best_reply"),
         )
     },
     **{

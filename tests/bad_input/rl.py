@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import ipd_theory as ipd
-from ipd_theory.rl import config, environments, lola_dice, networks, policies, run_folder, schelling, shaper
+from ipd_theory.rl import config, environments, evaluation, lola_dice, networks, policies, run_folder, schelling, shaper
 from ipd_theory.rl import ipd as dilemma
 from ipd_theory.rl.environment import Environment
 from tests.bad_input.sampling import Thunk
@@ -39,6 +39,12 @@ def environment() -> Environment:
     return dilemma.iterated(ipd.prisoners_dilemma())
 
 
+def evaluated() -> evaluation.Evaluation:
+    """Of who always defects."""
+    meeting = evaluation.Meeting("always defect", evaluation.NAIVE, {"reward": np.zeros(2)})
+    return evaluation.Evaluation(1, [meeting])
+
+
 def policy() -> policies.Policy:
     """One that cooperates every other time."""
     return policies.playing(jnp.full(5, 0.5))
@@ -64,6 +70,7 @@ GOOD: dict[str, Thunk] = {
     "environment": environment,
 }
 OWN: dict[str, dict[str, Thunk]] = {
+    "rl.efficiency.against_naive": {"environment": environments.IteratedDilemma, "evaluated": evaluated},
     "rl.build.environment": {"settings": environments.IteratedDilemma},
     "rl.build.policy": {"settings": lambda: TINY.network},
     "rl.cleanup.environment": {"rules": lambda: CLEANUP},

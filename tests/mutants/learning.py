@@ -9,6 +9,7 @@ BOUNDS, VIEWS, PATHS, NAIVE_PATH, PLAY, POOL, TOURNAMENT, META_VALUE, IN_CONTEXT
     f"ipd_theory/learning/{name}.py"
     for name in ("bounds", "views", "paths", "naive_path", "play", "pool", "tournament", "meta_value", "in_context")
 )
+EPISODES, GROUPS, GROUP_PATH = (f"ipd_theory/learning/{name}.py" for name in ("episodes", "groups", "group_path"))
 
 MUTANTS = (
     Mutant(
@@ -206,8 +207,8 @@ MUTANTS = (
     Mutant(
         "player 2 sees where player 1 has moved to",
         PLAY,
-        "view.swapped(), second, first.logits, t),",
-        "view.swapped(), second, first.logits + 0.01, t),",
+        "players[i], facing(logits, i), t)",
+        "players[i], facing(logits, i) + 0.01 * i, t)",
         "test_rules.py",
         "one_by_one",
     ),
@@ -237,9 +238,9 @@ MUTANTS = (
     ),
     Mutant(
         "the shaping return divides by M instead of M + 1",
-        NAIVE_PATH,
-        "return ((total + played(m, learner)) / (last + 1)).reshape(batch)",
-        "return ((total + played(m, learner)) / jnp.maximum(last, 1)).reshape(batch)",
+        EPISODES,
+        "return (total + played(m, learner)) / (last + 1)",
+        "return (total + played(m, learner)) / jnp.maximum(last, 1)",
         "test_shaping.py",
         "walked_path",
     ),
@@ -254,8 +255,8 @@ MUTANTS = (
     Mutant(
         "a pool weighs naive learners and meta agents the wrong way round",
         POOL,
-        "return weight * naive + (1 - weight) * meta",
-        "return (1 - weight) * naive + weight * meta",
+        "weight ** (seats - k) * (1 - weight) ** k for k",
+        "weight ** k * (1 - weight) ** (seats - k) for k",
         "test_pool.py",
         "paper_writes",
     ),
@@ -269,9 +270,9 @@ MUTANTS = (
     ),
     Mutant(
         "a naive learner takes one step beyond its own M",
-        NAIVE_PATH,
-        "rate = jnp.where(m < last.astype(m.dtype), rate, jnp.zeros((), learner[0].dtype))",
-        "rate = jnp.where(m <= last.astype(m.dtype), rate, jnp.zeros((), learner[0].dtype))",
+        EPISODES,
+        "(m < path.steps_taken.astype(m.dtype))",
+        "(m <= path.steps_taken.astype(m.dtype))",
         "test_pool.py",
         "every_setting",
     ),
@@ -374,9 +375,25 @@ MUTANTS = (
     Mutant(
         "a longer memory's return is read at the shorter one's",
         VIEWS,
-        "memory = max(1, memory_of(logits), memory_of(other_logits))",
-        "memory = max(1, memory_of(other_logits))",
+        "memory = max(1, *(memory_of(x, n) for x in players))",
+        "memory = memory_of(players[-1], n)",
         "test_learning_memory.py",
         "memory_one",
+    ),
+    Mutant(
+        "in a group a learner's mixed derivatives have its fellows move as well",
+        GROUPS,
+        "fixed = [z if k == j else stop_gradient(z) for k, z in enumerate(players)]",
+        "fixed = players",
+        "test_groups.py",
+        "lola_among_three",
+    ),
+    Mutant(
+        "in a group all learners climb the first learner's return",
+        GROUP_PATH,
+        "len(self.still) + i).sum()",
+        "len(self.still)).sum()",
+        "test_groups.py",
+        "walked_by_hand",
     ),
 )

@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "a best reply is the worst",
         OUTCOMES,
-        "best = (against_pure * others).sum(-1).max(-1)",
-        "best = (against_pure * others).sum(-1).min(-1)",
+        "payoffs[..., None, 1, :]).sum(-1).max(-1)",
+        "payoffs[..., None, 1, :]).sum(-1).min(-1)",
         "test_outcomes.py",
         "those_of_the_package",
     ),

@@ -211,4 +211,12 @@ MUTANTS = (
         "test_replies.py",
         "offset",
     ),
+    Mutant(
+        "who replies best to trembling play has a steady hand",
+        BEST,
+        "tables[1] = _flipped(policy, tremble)",
+        "tables[1] = policy",
+        "test_phase_memory.py",
+        "value_iteration",
+    ),
 )

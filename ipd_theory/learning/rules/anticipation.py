@@ -41,7 +41,7 @@ def lola_dice(num_look_aheads: int, step: Number) -> Rule:
         step: α, the assumed step of the other on its own return, 0 or more.
     """
     k = _checks.whole("num_look_aheads", num_look_aheads, 0)
-    return ascent("lola_dice", _lola_dice, num_look_aheads=k, step=number("step", step))
+    return ascent("lola_dice", _lola_dice, num_look_aheads=k, step=number("step", step)).for_many()
 
 
 def _path_gradient(
@@ -80,7 +80,7 @@ def path_gradient(
         "step": number("step", step),
         "shaping_weight": _optional("shaping_weight", shaping_weight),
     }
-    return ascent("path_gradient", _path_gradient, **numbers, learner=learner)
+    return ascent("path_gradient", _path_gradient, **numbers, learner=learner).for_many(learner is None)
 
 
 def _optional(name: str, value: Number | None) -> Number | None:
@@ -103,7 +103,7 @@ def coala(num_inner_episodes: int, step: Number, shaping_weight: Number | None =
     """
     M = _checks.whole("num_inner_episodes", num_inner_episodes, 0)
     numbers = {"step": number("step", step), "shaping_weight": _optional("shaping_weight", shaping_weight)}
-    return ascent("coala", _coala, num_inner_episodes=M, **numbers)
+    return ascent("coala", _coala, num_inner_episodes=M, **numbers).for_many()
 
 
 def even_weights(num_inner_episodes: int) -> tuple[Number, ...]:
@@ -137,7 +137,7 @@ def meta_value(num_steps: int, step: Number, meta_discount: Number) -> Rule:
     """
     M = _checks.whole("num_steps", num_steps, 0)
     numbers = {"step": number("step", step), "meta_discount": number("meta_discount", meta_discount, 0.0, 1.0)}
-    return ascent("meta_value", _meta_value, num_steps=M, **numbers)
+    return ascent("meta_value", _meta_value, num_steps=M, **numbers).for_many()
 
 
 def hola_step(view: View, x: Array, y: Array, step: Number, order: int) -> Array:

@@ -27,6 +27,7 @@ In a file of its own, mine.py, it plays `ipd-theory tournament --rules naive "mi
 """
 
 import abc
+import dataclasses
 import enum
 import math
 from collections.abc import Callable
@@ -59,6 +60,11 @@ class Info(NamedTuple):
 
 class Rule(eqx.Module):
     """A learning rule; see the head of this module for how its fields decide what is compiled."""
+
+    @property
+    def among_many(self) -> bool:
+        """Whether it is one for more than two players as well: of others it reads how they climb (`groups`)."""
+        return False
 
     def init(self, x: Array, y: Array) -> Any:
         """Return what the rule remembers before its first update, any tree of arrays; nothing unless it says so.
@@ -116,6 +122,16 @@ class Ascent(Rule):
     field: Field = eqx.field(static=True)
     choices: tuple[tuple[str, Any], ...] = eqx.field(static=True)
     numbers: dict[str, Any]
+    many: bool = eqx.field(static=True, default=False)
+
+    @property
+    def among_many(self) -> bool:
+        """Whether it is one for more than two players as well."""
+        return self.many
+
+    def for_many(self, many: bool = True) -> "Ascent":
+        """Return the rule as one for more than two players as well (`learning.groups` says what the other is then)."""
+        return dataclasses.replace(self, many=many)
 
     def update(self, view: View, x: Array, y: Array, state: Any) -> tuple[Array, Any, Info]:
         """Return the field's direction at (x, y), in their precision."""
@@ -174,7 +190,7 @@ def _nowhere(view: View, x: Array, y: Array) -> Array:
 
 def still() -> Rule:
     """Return the rule that never moves: a fixed policy."""
-    return ascent("still", _nowhere)
+    return ascent("still", _nowhere).for_many()
 
 
 class Mixture(Rule):
@@ -182,6 +198,11 @@ class Mixture(Rule):
 
     rules: tuple[Rule, ...]
     weights: tuple[Number, ...]
+
+    @property
+    def among_many(self) -> bool:
+        """Whether all of the rules are for more than two players as well."""
+        return all(rule.among_many for rule in self.rules)
 
     def init(self, x: Array, y: Array) -> Any:
         """Return what each of the rules remembers."""

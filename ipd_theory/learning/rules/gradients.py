@@ -63,7 +63,7 @@ def _both(field: Callable[..., Array], view: View, x: Array, y: Array, *rest: An
 
 def naive() -> Rule:
     """Return gradient ascent on one's own return, the other's parameters taken as fixed."""
-    return ascent("naive", naive_field)
+    return ascent("naive", naive_field).for_many()
 
 
 def look_ahead(step: Number) -> Rule:
@@ -72,7 +72,7 @@ def look_ahead(step: Number) -> Rule:
     Args:
         step: α, the assumed step of the other on its own return, 0 or more.
     """
-    return ascent("look_ahead", look_ahead_field, step=number("step", step))
+    return ascent("look_ahead", look_ahead_field, step=number("step", step)).for_many()
 
 
 def _lola_as_published(view: View, x: Array, y: Array, step: Number) -> Array:
@@ -85,7 +85,7 @@ def lola_as_published(step: Number) -> Rule:
     Args:
         step: α, the assumed step of the other on its own return, 0 or more.
     """
-    return ascent("lola_as_published", _lola_as_published, step=number("step", step))
+    return ascent("lola_as_published", _lola_as_published, step=number("step", step)).for_many()
 
 
 def _lola_with_look_ahead(view: View, x: Array, y: Array, step: Number) -> Array:
@@ -98,7 +98,7 @@ def lola_with_look_ahead(step: Number) -> Rule:
     Args:
         step: α, the assumed step of the other on its own return, 0 or more.
     """
-    return ascent("lola_with_look_ahead", _lola_with_look_ahead, step=number("step", step))
+    return ascent("lola_with_look_ahead", _lola_with_look_ahead, step=number("step", step)).for_many()
 
 
 def _sos(
