@@ -57,7 +57,7 @@ def test_rules_refuse_bad_numbers(make, message):
         ({"logits": NAN}, ValueError, "logits"),
         ({"logits": np.zeros((3, 5)), "other_logits": np.zeros((4, 5))}, ValueError, r"logits \(3,\).*\(4,\)"),
         ({"logits": np.zeros(4)}, ValueError, "logits"),
-        ({"game": THREE}, ValueError, "two players"),
+        ({"game": THREE}, ValueError, "more_logits must be 1, for there are 3 players"),
         ({"discount": 1.5}, ValueError, "discount"),
         ({"steps": 0}, ValueError, "steps"),
         ({"steps": 1.5}, TypeError, "steps"),

@@ -18,13 +18,17 @@ from jaxtyping import Array, Float
 from ipd_theory._engine import histories
 from ipd_theory._engine.solutions import (
     Rooted,
-    chain_occupancy,
-    chain_returns,
     entered,
     in_parts,
     occupied,
     over_batch,
     solution,
+)
+from ipd_theory._engine.solutions import (
+    chain_occupancy as chain_occupancy,
+)
+from ipd_theory._engine.solutions import (
+    chain_returns as chain_returns,
 )
 
 
