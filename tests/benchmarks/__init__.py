@@ -12,13 +12,18 @@ import numpy as np
 
 
 class Row(NamedTuple):
-    """One comparison: seconds of ours and of the peer, their ratio, and the ratio that is promised."""
+    """One comparison: seconds of ours and of the peer, their ratio, the ratio that is promised, and the least seconds.
+
+    `limit` is the time below which this machine could not do it, NaN where that was not told: the bytes moved over the
+    bandwidth of a copy or the operations over those of a matrix product, whichever takes longer.
+    """
 
     what: str
     ours: float
     peer: float
     ratio: float
     target: float
+    limit: float = float("nan")
 
 
 def seconds(function: Callable[..., Any], *args: Any, repeats: int = 5) -> float:

@@ -1,6 +1,7 @@
 """Print the benchmarks as a table."""
 
 import importlib
+import math
 import pkgutil
 import platform
 from pathlib import Path
@@ -24,21 +25,27 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = (), json: boo
     """
     # On two cores, jax's own batched solve can wait for itself for ever when calls are dispatched asynchronously.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    known = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+    others = {"__main__", "limits", "growth"}
+    known = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in others]
     for name in names:
         if name not in known:
             raise SystemExit(f"benchmark {name!r} is unknown; there are {', '.join(known)}")
     rows = []
     for name in track(names or known, "benchmarks", console=messages):
         rows += importlib.import_module(f"tests.benchmarks.{name}").run()
-    machine = f"{jax.devices()[0].device_kind} ({_processor()}), jax {jax.__version__}"
     if json:
-        print_json({"machine": machine, "rows": [row._asdict() for row in rows]})
+        print_json({"machine": machine(), "rows": [row._asdict() for row in rows]})
         return
-    table = Table("what", "ours (s)", "peer (s)", "ratio", "promised", title=machine)
+    table = Table("what", "ours (s)", "peer (s)", "ratio", "promised", "of the limit", title=machine())
     for row in rows:
-        table.add_row(row.what, f"{row.ours:.3g}", f"{row.peer:.3g}", f"{row.ratio:.1f}", f"{row.target:g}")
+        share = "" if math.isnan(row.limit) else f"{row.limit / row.ours:.0%}"
+        table.add_row(row.what, f"{row.ours:.3g}", f"{row.peer:.3g}", f"{row.ratio:.1f}", f"{row.target:g}", share)
     results.print(table)
+
+
+def machine() -> str:
+    """Return the device, the processor and jax's version."""
+    return f"{jax.devices()[0].device_kind} ({_processor()}), jax {jax.__version__}"
 
 
 def _processor() -> str:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +10,8 @@ import numpy as np
 import optax
 
 import ipd_theory as ipd
-from ipd_theory import strategies
-from ipd_theory._engine import chains
 from ipd_theory.learning import pool as pools
-from tests.benchmarks import Row, compare
+from tests.benchmarks import Row, compare, limits
 
 PAIRS = 2**20
 PEER_BLOCK = 2**12  # beyond 2^14 pairs in one call jax's batched solve may never return on two cores
@@ -27,7 +26,6 @@ def run() -> list[Row]:
         for dtype, target in ((np.float32, 10.0), (np.float64, 5.0)):
             rows += _returns(np.dtype(dtype), target)
             rows += _gradients(np.dtype(dtype))
-        rows += [_longer(memory, pairs, target) for memory, pairs, target in ((2, 2**14, 5.0), (3, 2**10, 2.0))]
     rows += [_memory(), _training("quick", 8, 16, 20), _training("paper", 32, 64, 2)]
     return rows
 
@@ -73,23 +71,16 @@ def _returns(dtype: np.dtype, target: float) -> list[Row]:
             functools.partial(called, *on_device),
             lambda: numpy_returns(p, q),
             target,
-        )
+        )._replace(limit=_least(jax.jit(ours), 2, *on_device))
         for where, called in (("", ours), ("inside jax.jit; ", jax.jit(ours)))
     ]
 
 
-def _longer(memory: int, pairs: int, target: float) -> Row:
-    """Longer memories in float64, against numpy's solve of chains that it is given."""
-    p, q = (jnp.asarray(x) for x in np.random.default_rng(0).random((2, pairs, strategies.num_contexts(memory))))
-    transitions = np.asarray(chains.transition_matrix(chains.outcome_probabilities([p, q], memory), memory))
-    system = np.eye(4**memory) - 0.95 * transitions
-    payoffs = np.tile(np.asarray(GAME.outcome_payoffs).T, (4 ** (memory - 1), 1))
-    return compare(
-        f"returns of {pairs} pairs of memory {memory}, float64, numpy.linalg.solve",
-        lambda: ipd.expected_returns(GAME, p, q, discount=0.95),
-        lambda: np.linalg.solve(system, np.broadcast_to(payoffs, (pairs, *payoffs.shape))),
-        target,
-    )
+def _least(function: Any, results: int, p: jax.Array, q: jax.Array) -> float:
+    """Return the least time for a function of pairs, each with so many results: what it computes, once each."""
+    operations = function.lower(p, q).compile().cost_analysis()["flops"]
+    moved = p.nbytes + q.nbytes + results * p[..., 0].nbytes
+    return limits.least_seconds(moved, operations, p.dtype)
 
 
 def _gradients(dtype: np.dtype) -> list[Row]:
@@ -108,7 +99,7 @@ def _gradients(dtype: np.dtype) -> list[Row]:
             lambda: called(p, q),
             lambda: [peer(*block, delta, payoffs) for block in blocks],
             10.0,
-        )
+        )._replace(limit=_least(jax.jit(ours), 5, p, q))
 
     calls = (("", ours), ("inside jax.jit; ", jax.jit(ours)))
     return [row(size, where, called) for size in (12, 17) for where, called in calls]
