@@ -124,12 +124,12 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
         above, below = grid[:, i]
         phase_maps.draw_outcomes(above, x, y, arrays["outcome"][i])
         mean, deviation = cooperative(arrays["outcome"][i])
-        above.set_title(f"memory {memory}: cooperation in {mean:.0%} ± {deviation:.0%} of cells", fontsize=8)
+        above.set_title(f"memory {memory}: cooperation in {mean:.0%} ± {deviation:.0%}", fontsize=8)
         drawn = below.pcolormesh(*borders, arrays["among_meta"][i].T, cmap="cividis", vmin=low, vmax=high)
         below.set_title(f"return among agents: {arrays['among_meta'][i].mean():.2f} on average", fontsize=8)
         below.set_xlabel(SETTINGS[X]["long_name"])
     for axes in grid[:, 0]:
         axes.set_ylabel(SETTINGS[Y]["long_name"])
     figure.colorbar(drawn, ax=list(grid[1]), label="payoff a step")
-    phase_maps.name_outcomes(figure, arrays["outcome"])
+    phase_maps.name_outcomes(figure, arrays["outcome"], ncol=4)
     return figure

@@ -162,7 +162,9 @@ def plot(arrays: Arrays, settings: Settings) -> Figure:
         drawn = axes.pcolormesh(*borders, arrays[name].mean(-1).T, cmap=colors, vmin=low, vmax=high)
         figure.colorbar(drawn, ax=axes, label=unit)
         axes.set_title(title, fontsize=8)
+    grid[0].set_yticks(y)
     for axes in grid:
         axes.set_xlabel("multiplication factor r")
+        axes.set_xticks(x[:: -(-len(x) // 6)])
     phase_maps.name_outcomes(figure, arrays["outcome"])
     return figure

@@ -32,12 +32,12 @@ from ipd_theory._engine.solutions import (
 )
 
 
-def _last(x: Array, own_axes: int) -> Array:
+def _batch_last(x: Array, own_axes: int) -> Array:
     """Return an array whose own axes come last with its batch last."""
     return jnp.moveaxis(x, range(x.ndim - own_axes, x.ndim), range(own_axes))
 
 
-def _first(x: Array, own_axes: int) -> Array:
+def _batch_first(x: Array, own_axes: int) -> Array:
     """Return an array whose batch comes last with its batch first."""
     return jnp.moveaxis(x, range(own_axes), range(x.ndim - own_axes, x.ndim))
 
@@ -50,7 +50,9 @@ def outcome_probabilities(tables: Sequence[Array], memory: int) -> Float[Array, 
         memory: outcomes remembered.
     """
     shape = jnp.broadcast_shapes(*(x.shape for x in tables))
-    return _first(histories.outcome_probabilities([_last(jnp.broadcast_to(x, shape), 1) for x in tables], memory), 2)
+    return _batch_first(
+        histories.outcome_probabilities([_batch_last(jnp.broadcast_to(x, shape), 1) for x in tables], memory), 2
+    )
 
 
 def by_context(payoffs: Float[Array, "... K"], memory: int) -> Float[Array, "... h_less_one"]:
@@ -135,19 +137,19 @@ def _batch(payoffs: Array, tables: Sequence[Array], delta: Array) -> tuple[int, 
 def _play(payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> _Play:
     """Return strategies at play from arrays with the batch first."""
     axes = _batch(payoffs, tables, delta)
-    tables = [_last(jnp.broadcast_to(x, (*axes, x.shape[-1])), 1) for x in tables]
-    payoffs = _last(jnp.broadcast_to(payoffs, (*axes, *payoffs.shape[-2:])), 2)
+    tables = [_batch_last(jnp.broadcast_to(x, (*axes, x.shape[-1])), 1) for x in tables]
+    payoffs = _batch_last(jnp.broadcast_to(payoffs, (*axes, *payoffs.shape[-2:])), 2)
     return _Play(payoffs, tables, jnp.broadcast_to(delta, axes), memory)
 
 
 def _chain(play: _Play) -> tuple[Array, Array, Array, Array]:
     """Return start, moves, δ and payoffs of the chain proper, the batch first."""
-    return _first(play.start, 1), _first(play.moves, 2), play.delta, _first(play.settled_payoffs, 2)
+    return _batch_first(play.start, 1), _batch_first(play.moves, 2), play.delta, _batch_first(play.settled_payoffs, 2)
 
 
 def _stepwise_returns(payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> Array:
     play = _play(payoffs, tables, delta, memory)
-    return _first(play.returns(_last(chain_returns(*_chain(play)), 1)), 1)
+    return _batch_first(play.returns(_batch_last(chain_returns(*_chain(play)), 1)), 1)
 
 
 def _stepwise_gradients(
@@ -155,7 +157,7 @@ def _stepwise_gradients(
 ) -> list[Array]:
     play = _play(payoffs, tables, delta, memory)
     d, w = solution(*_chain(play))
-    return [_first(x, 2) for x in play.gradients(_last(d, 1), _last(w, 2), wrts)]
+    return [_batch_first(x, 2) for x in play.gradients(_batch_last(d, 1), _batch_last(w, 2), wrts)]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
@@ -182,7 +184,8 @@ def _in_lanes(part: Any, payoffs: Array, tables: Sequence[Array], delta: Array, 
     return whole(payoffs, delta, *tables)
 
 
-def _moves(x: Any) -> bool:
+def _varies(x: Any) -> bool:
+    """Return whether any part of a tangent may differ from zero."""
     return any(not isinstance(leaf, SymbolicZero) for leaf in jax.tree.leaves(x, is_leaf=_is_zero))
 
 
@@ -194,9 +197,9 @@ def _returns_jvp(
     memory: int, primals: tuple[Array, list[Array], Array], tangents: tuple[Any, Any, Any]
 ) -> tuple[Array, Array]:
     payoffs_dot, tables_dot, delta_dot = tangents
-    if _moves((payoffs_dot, delta_dot)):
+    if _varies((payoffs_dot, delta_dot)):
         return _stepwise_jvp(functools.partial(_stepwise_returns, memory=memory), primals, tangents)
-    moving = tuple(i for i, x in enumerate(tables_dot) if _moves(x))
+    moving = tuple(i for i, x in enumerate(tables_dot) if _varies(x))
     slopes = table_gradients(*primals, memory, moving)
     moved = [(slope * tables_dot[i][..., None, :]).sum(-1) for i, slope in zip(moving, slopes, strict=True)]
     return discounted_returns(*primals, memory), functools.reduce(jnp.add, moved)
@@ -254,10 +257,10 @@ table_gradients.defjvp(_gradients_jvp, symbolic_zeros=True)
 def discounted_occupancy(tables: list[Array], delta: Array, memory: int) -> Array:
     """Return the occupancy [..., h − 1] of the non-empty contexts."""
     play = _play(jnp.zeros((0, 2 ** len(tables)), delta.dtype), tables, delta, memory)
-    settled = _last(chain_occupancy(*_chain(play)[:3]), 1)
+    settled = _batch_last(chain_occupancy(*_chain(play)[:3]), 1)
     gamma = 1 - play.delta
     shares = [play.delta * gamma**t * level for t, level in enumerate(play.opening)]
-    return _first(jnp.concatenate([*shares, gamma ** len(play.opening) * settled]), 1)
+    return _batch_first(jnp.concatenate([*shares, gamma ** len(play.opening) * settled]), 1)
 
 
 @functools.partial(jax.jit, static_argnames=("memory", "horizon"))
@@ -266,7 +269,7 @@ def finite_occupancy(tables: list[Array], delta: Array, memory: int, horizon: in
     play = _play(jnp.zeros((0, 2 ** len(tables)), delta.dtype), tables, delta, memory)
     start, moves, _, _ = _chain(play)
     gamma = (1 - play.delta)[..., None]
-    shares = [gamma**t * _first(x, 1) * float(t < horizon) for t, x in enumerate(play.opening)]
+    shares = [gamma**t * _batch_first(x, 1) * float(t < horizon) for t, x in enumerate(play.opening)]
     steps = max(0, horizon - len(play.opening))
     visits = jnp.concatenate([*shares, chain_visits(start, moves, gamma, gamma ** len(play.opening), steps)], -1)
     return visits / visits.sum(-1, keepdims=True)
@@ -277,12 +280,12 @@ def values(payoffs: Array, tables: list[Array], delta: Array, memory: int, playe
     """Return normalised values [..., h] and un-normalised Q − V [..., h, 2], both in the player's own view."""
     play = _play(payoffs[..., player : player + 1, :], tables, delta, memory)
     d, w = solution(*_chain(play))
-    after, root_return = play.after(_last(d, 1), _last(w, 2), 0)
+    after, root_return = play.after(_batch_last(d, 1), _batch_last(w, 2), 0)
     value = (play.probabilities * after).sum(1)
     gain = histories.gains(after, play.tables, memory, player)
     n = len(tables)
     own = play.tables[player]
-    value, gain = (_first(histories.in_own_order(x, memory, player, n), 1) for x in (value, gain))
-    p = _first(own, 1)
+    value, gain = (_batch_first(histories.in_own_order(x, memory, player, n), 1) for x in (value, gain))
+    p = _batch_first(own, 1)
     advantages = jnp.stack([(1 - p) * gain, -p * gain], -1)
-    return _first(root_return, 0)[..., None] + play.delta[..., None] * value, advantages
+    return _batch_first(root_return, 0)[..., None] + play.delta[..., None] * value, advantages

@@ -33,7 +33,8 @@ from jaxtyping import Array, Float
 from ipd_theory._engine.compilation import stored_apart
 
 STOP = -1  # the number of the column of stopping rates
-WIDTH, MOST_PANELS = 4, 16  # rows of a panel, unless there were more panels than that in a chain of many outcomes
+WIDTH = 4  # rows of a panel, more where there were more panels than the next number
+MOST_PANELS = 16
 
 
 class Panel(NamedTuple):

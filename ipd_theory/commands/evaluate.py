@@ -19,7 +19,8 @@ def evaluate(
 
     Strategies played by hand against the same learners stand beside them: they say what shaping is worth at these
     settings. Rewards are averages a step; "first" and "last" are the first and last inner episodes. "Efficiency" is
-    the share gained, at least, of what could be gained of the learners over unconditional defection.
+    the share gained, at least, of what could be gained of the learners over unconditional defection: 0% is no better
+    than defection, and nobody exceeds 100%.
 
       ipd-theory evaluate runs/mine --iteration 200 --json
 
@@ -57,12 +58,12 @@ def evaluate(
     table = []
     for ego, other, averages in evaluated.meetings:
         reward, co_reward = (averages[name] for name in rewards)
-        numbers = [reward.mean(), reward[0], reward[-1], co_reward.mean()]
+        numbers = [reward[0], reward[-1], co_reward.mean()]
         numbers += [averages[name][i] for name in measures for i in (0, -1)]
         share = gained.shares.get(ego) if other == evaluation.NAIVE else None
         said = [] if not gained.shares else [f"{share:z.0%}" if share is not None else "–"]
-        table.append((f"{ego} against {other}", *(f"{x:.3f}" for x in numbers), *said))
-    header = ("agents", "reward", "first", "last", "co-player's reward", *ends)
-    header += ("efficiency",) if gained.shares else ()
+        table.append((f"{ego} against {other}", f"{reward.mean():.3f}", *said, *(f"{x:.3f}" for x in numbers)))
+    shown = ("efficiency",) if gained.shares else ()
+    header = ("agents", "reward", *shown, "first", "last", "co-player's reward", *ends)
     print_table(header, table, title=f"{run}, iteration {evaluated.iteration}")
     results.print(gained.words, soft_wrap=True)

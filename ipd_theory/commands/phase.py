@@ -81,9 +81,10 @@ def phase(
         x: Horizontal axis, NAME:FROM:TO[:POINTS[:log]]; NAME is any setting from p_naive to P2.
         y: Vertical axis, e.g. learning_rate:0.5:500:16:log, T:0.5:2 or inner_episodes:1:40.
         boundary: Outline the cells in which theory says that unconditional defection is unstable.
-        efficiency: Look in every cell for the best policy against its naive learners, too, and draw which share of
-            what it gains over unconditional defection the agents gain; this takes about as long again as the map of
-            the quick preset.
+        efficiency: Look in every cell for the best policy against its naive learners, too, and draw in a second
+            picture, phase-efficiency, which share of what it gains over unconditional defection the agents gain: 1 if
+            they are as good, below 0 if they earn less than defection. Takes about as long as training at the quick
+            preset.
         out: Folder of the results; phases/X-Y if not given.
         cpu_devices: Without a GPU, how many processor cores to use; the program is compiled once for each.
         distributed: Join the other processes of the same command first.
@@ -202,4 +203,5 @@ def _show(found: Any, grid: Any, stem: Path, boundary: bool, efficiency: bool, j
     if shares is not None and shares.notnull().any():
         best = shares.where(shares.notnull(), -math.inf).argmax(...)
         where = ", ".join(f"{name} {float(found[name][best[name]]):.3g}" for name in (x, y))
-        results.print(f"efficiency: {float(shares.mean()):.0%} on average, at most {float(shares.max()):.0%} ({where})")
+        words = f"efficiency: {float(shares.mean()):.0%} on average, at most {float(shares.max()):.0%} ({where})"
+        results.print(f"{words}, the agents' share of what the best policy gains over defection of naive learners")

@@ -156,7 +156,7 @@ def phase_diagram(
         x_log, y_log = is_log(x), is_log(y)
         drawn = right.pcolormesh(edges(x, x_log), edges(y, y_log), mean.T, cmap="cividis", rasterized=True)
         right.set(xscale=left.get_xscale(), yscale=left.get_yscale())
-        right.set_title("return among meta agents")
+        right.set_title("return of agents among each other")
         figure.colorbar(drawn, ax=right, label="payoff a step")
         for axes in (left, right):
             axes.set_xlabel(grid[x_name].attrs["long_name"])
@@ -203,9 +203,9 @@ def measure_map(grid: xr.Dataset, name: str, x_name: str, y_name: str) -> Figure
                 scale("log")
             _name_few(one, values)
         axes.set(xlabel=grid[x_name].attrs["long_name"], ylabel=grid[y_name].attrs["long_name"])
-        axes.set_title("mean over seeds and agents")
+        axes.set_title(f"{name.replace('_', ' ')}, mean over seeds and agents")
         units = grid[name].attrs.get("units", "1")
-        label = name.replace("_", " ") + ("" if units == "1" else f" ({units})")
+        label = "share" if units == "1" else units
         beyond = low is not None and bool((mean < low).any())
         figure.colorbar(drawn, ax=axes, label=label, extend="min" if beyond else "neither")
         style.put_below(figure, grid[name].attrs.get("long_name", name), settings_in_words(grid))

@@ -82,7 +82,8 @@ def group_return(
             it has seats left; None where it has none.
         self_play: the other agents are an agent's copies.
         shaping_weight: [..., 1, 1] a factor on what passes through the learners' steps, 1 if None.
-        settings: what a path needs besides, `payoffs` and the like, with axes for agents and learners.
+        settings: what a path needs besides, `payoffs` and the like, with axes for agents and learners; the `logits`
+            among them are not read.
     """
     who = seated_with(logits.shape[-2], others, self_play)
     held = [opponents[..., who[..., seat], :] for seat in range(others)]

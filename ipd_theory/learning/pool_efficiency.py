@@ -27,11 +27,10 @@ from ipd_theory.learning.views import checked_last_axes
 from ipd_theory.returns import stopping_rate
 from ipd_theory.strategies import all_pure, extend
 
-ROUNDING = 64  # of returns along a path: what is gained less is nothing
+ROUNDING = 64  # times a number's last digit: a smaller gain than this may be rounding, and counts as none
 INSIDE = 0.02  # ascent begins so far from where probabilities end, where slopes are flat
-LEAST = 1e-3  # a shorter step than this share of BFGS's own begins anew
+LEAST = 1e-3  # where less than this share of BFGS's step improves, its Hessian is given up
 FIRST = 0.1  # the length of a first step
-Value = Callable[[Array], Array]
 
 
 class Shares(NamedTuple):
@@ -145,7 +144,7 @@ def _fresh(slope: Array) -> Array:
     return FIRST / size[..., None, None] * jnp.eye(slope.shape[-1], dtype=slope.dtype)
 
 
-def ascended(value: Value, first: Float[Array, "*batch h"], steps: int) -> tuple[Array, Array]:
+def ascended(value: Callable[[Array], Array], first: Float[Array, "*batch h"], steps: int) -> tuple[Array, Array]:
     """Return where ascents in [0, 1]^h end, each on its own, and the values there; none ends below its start.
 
     Args:

@@ -5,9 +5,11 @@ trained there. It is looked for once a cell (`learning.pool_efficiency`), agains
 the same in every cell, and every agent of the cell is held to it against these very learners. `against_naive`, which is
 measured against learners that are drawn, is not compared with it.
 
-A cell's agents play fixed policies of memory one, as the best one does: none is above it, but for what ascent may miss.
+A cell's agents play fixed policies, and the best is looked for among those of their memory: none is above it, but for
+what ascent may miss.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ with needs("phases"):
     import xarray as xr
     import zarr
 
-TOGETHER = 64  # cells whose best policies are looked for side by side
+TOGETHER = 64  # cells, at most, whose best policies are looked for side by side
+LAST = "best_even"  # the measure that is written last: a cell that has it has them all
 ABOUT = {  # long name and units of each measure
     "against_even": ("return of an agent against evenly spread naive learners, over their whole path", "payoff"),
     "defector_even": ("return of ALLD against evenly spread naive learners, over their whole path", "payoff"),
@@ -70,13 +73,13 @@ def measure(
     place, logits = (np.asarray(group[name]) for name in ("place", "logits"))
     kept = {name: _array(group, name, logits, how) for name in ABOUT}
     found = {name: np.asarray(array) for name, array in kept.items()}
-    owed = np.flatnonzero(np.isnan(found["best_even"][place]).any((1, 2)))
+    owed = np.flatnonzero(np.isnan(found[LAST][place]).any((1, 2)))
     for first in range(0, len(owed), TOGETHER):
         cells = owed[first : first + TOGETHER]
         for name, values in _of_cells(sweep, cells, logits[place[cells]], learners, starts, steps).items():
             found[name][place[cells]] = values
-        for name, array in kept.items():  # the best comes before the efficiency, but after what it is compared with
-            array[:] = found[name]
+        for name in sorted(kept, key=LAST.__eq__):
+            kept[name][:] = found[name]
         progress((first + len(cells)) / len(owed))
     return store.load(path)
 
@@ -100,13 +103,13 @@ def _array(group: zarr.Group, name: str, logits: np.ndarray, how: dict[str, int]
 def _of_cells(
     sweep: Sweep,
     cells: Int[np.ndarray, " cells"],
-    logits: Float[np.ndarray, "cells seeds agents 5"],
+    logits: Float[np.ndarray, "cells seeds agents h"],
     learners: Any,
     starts: int,
     steps: int,
 ) -> dict[str, Float[np.ndarray, "cells seeds agents"]]:
     """Return every measure of some cells' agents; the block is filled up with the last, for one program serves all."""
-    filled = np.minimum(np.arange(TOGETHER), len(cells) - 1)
+    filled = np.minimum(np.arange(min(TOGETHER, math.prod(sweep.shape))), len(cells) - 1)
     pool = sweep.pool({name: column[cells[filled]] for name, column in sweep.cells().items()})
     by_seed = np.moveaxis(logits[filled], 1, 0)
     shares = pool_efficiency.shares_of(pool, by_seed, learners, starts=starts, steps=steps)

@@ -43,7 +43,7 @@ def against_naive(environment: EnvironmentSettings, evaluated: Evaluation) -> Ef
     shares = {name: float(efficiency(reward, least, most)) for name, reward in rewards.items()}
     words = (
         f"efficiency: the share gained of what is between unconditional defection, {least:.3f}, and the largest "
-        f"payoff, {most:g}; how far such learners can be led is not known, so that it is a least one"
+        f"payoff, {most:g}; how far such learners can be led is not known, so that it is a lower bound"
     )
     gains = {name: share for name, share in shares.items() if not math.isnan(share)}
     return Efficiency(gains, words)
