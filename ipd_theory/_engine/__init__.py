@@ -1,7 +1,7 @@
 """Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
 
 from ipd_theory._engine import chains
-from ipd_theory._engine.compilation import compiled, computed_once
+from ipd_theory._engine.compilation import compiled, computed_once, varying
 from ipd_theory._engine.elimination import censored
 from ipd_theory._engine.folding import Columns
 from ipd_theory._engine.jumps import (
@@ -42,4 +42,5 @@ __all__ = [
     "slopes_or_jumps",
     "small_solve",
     "symmetric_pseudo_solve",
+    "varying",
 ]

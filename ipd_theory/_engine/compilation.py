@@ -14,6 +14,7 @@ large batch is cut into blocks that stay in cache, and each core runs the whole 
 cores take them from threads: programs that come from one thread run one after the other.
 """
 
+import contextvars
 import functools
 import math
 import os
@@ -32,8 +33,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_OUT_TOO_EARLY = ("cse_barrier_expander",) if jax.__version_info__ < (0, 11) else ()
+_BARRIERS_STAY = jax.__version_info__ >= (0, 11)
+_OUT_TOO_EARLY = () if _BARRIERS_STAY else ("cse_barrier_expander",)
 _LEFT_OUT = ("while-loop-invariant-code-motion", *_OUT_TOO_EARLY)
+_OPTIONS_ARE_OURS = contextvars.ContextVar("_OPTIONS_ARE_OURS", default=False)
 _TOGETHER = 1024  # a batch of up to this size is not worth sharing out
 _BLOCK = 2048
 
@@ -45,11 +48,27 @@ def computed_once(values: T) -> T:
     """
     if jax.default_backend() != "cpu":
         return values
-    stored: T = jax.lax.optimization_barrier(values)
-    return stored
+    if _BARRIERS_STAY or _OPTIONS_ARE_OURS.get():
+        stored: T = jax.lax.optimization_barrier(values)
+        return stored
+    return stored_apart(_same, values)
 
 
-def stored_apart(function: Callable[..., T], *operands: Array) -> T:
+def varying(values: T) -> T:
+    """Return a tree of arrays that a loop carries along unchanged, of which compiled code does not know that.
+
+    Nothing is then moved out of the loop, where the options that say so are not ours.
+    """
+    if jax.default_backend() != "cpu" or _OPTIONS_ARE_OURS.get():
+        return values
+    return stored_apart(_same, values)
+
+
+def _same(values: T) -> T:
+    return values
+
+
+def stored_apart(function: Callable[..., T], *operands: Any) -> T:
     """Return the function's results, computed once and stored on a CPU, whichever options the caller compiles with.
 
     A call that is not to be inlined is a barrier that no pass takes out. It costs some time to compile, so that it is
@@ -108,15 +127,25 @@ def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Ca
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        plain = jax.jit(function, static_argnames=static_argnames)
+        # What is traced depends on whose options rule, so that the two are functions of their own to `jax.jit`.
+        in_ours, in_others = _copy_of(function), _copy_of(function)
+        within = {True: jax.jit(in_ours, static_argnames=static_argnames)}
+        within[False] = jax.jit(in_others, static_argnames=static_argnames)
         options = {"xla_disable_hlo_passes": ",".join(_LEFT_OUT)}
-        on_cpu = jax.jit(function, static_argnames=static_argnames, compiler_options=options)
+        on_cpu = jax.jit(in_ours, static_argnames=static_argnames, compiler_options=options)
 
         @functools.wraps(function)
         def call(*arguments: P.args, **named: P.kwargs) -> R:
             traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named)))
             if traced or jax.default_backend() != "cpu":
-                return plain(*arguments, **named)
+                return within[_OPTIONS_ARE_OURS.get()](*arguments, **named)
+            token = _OPTIONS_ARE_OURS.set(True)
+            try:
+                return eagerly(*arguments, **named)
+            finally:
+                _OPTIONS_ARE_OURS.reset(token)
+
+        def eagerly(*arguments: P.args, **named: P.kwargs) -> R:
             axes = _batch_axes(arguments, ranks) if ranks else ()
             if math.prod(axes) <= _TOGETHER:
                 return on_cpu(*arguments, **named)
@@ -128,6 +157,14 @@ def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Ca
         return call
 
     return decorate
+
+
+def _copy_of(function: Callable[P, R]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def copy(*arguments: P.args, **named: P.kwargs) -> R:
+        return function(*arguments, **named)
+
+    return copy
 
 
 def _batch_axes(arguments: Any, ranks: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
 from ipd_theory._arguments import checked
-from ipd_theory._engine import compiled
+from ipd_theory._engine import compiled, varying
 from ipd_theory.games import MatrixGame
 from ipd_theory.learning.batching import batched, over_pairs, pairs_first, side_by_side
 from ipd_theory.learning.groups import GroupGame, group_game
@@ -154,7 +154,9 @@ def _play(
     def earned(view: RepeatedGame | GroupGame, *players: Array) -> Array:
         return jnp.stack([seat.own(players[i], facing(players, i)) for i, seat in enumerate(view.seats())])
 
-    def step(players: tuple[PlayerState, ...], t: Array) -> tuple[tuple[PlayerState, ...], Array]:
+    def step(carry: tuple[Any, Any], t: Array) -> tuple[tuple[Any, Any], Array]:
+        players, views = carry
+
         def move(view: RepeatedGame | GroupGame, *players: PlayerState) -> tuple[PlayerState, ...]:
             logits, seats = [player.logits for player in players], view.seats()
             return tuple(
@@ -163,14 +165,14 @@ def _play(
             )
 
         moved: tuple[PlayerState, ...] = batched(move)(views, *players)
-        return moved, batched(earned)(views, *(player.logits for player in players))
+        return (moved, varying(views)), batched(earned)(views, *(player.logits for player in players))
 
     def begin(*players: Array) -> tuple[PlayerState, ...]:
         return tuple(
             enter(rule, optimizer, players[i], facing(players, i)) for i, (rule, optimizer, _) in enumerate(learners)
         )
 
-    last, returns = jax.lax.scan(step, batched(begin)(*first), jnp.arange(steps, dtype=jnp.int32))
+    (last, _), returns = jax.lax.scan(step, (batched(begin)(*first), views), jnp.arange(steps, dtype=jnp.int32))
     end = batched(earned)(views, *(p.logits for p in last))
     all_ = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(p._replace(memory=(), optimizer=()) for p in last))
     learning = Learning(
