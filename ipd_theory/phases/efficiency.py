@@ -27,6 +27,7 @@ with needs("phases"):
     import xarray as xr
     import zarr
 
+LAST = "best_even"  # is written, so that a cell that has it has all else; an efficiency may be NaN for good
 TOGETHER = 64  # cells whose best policies are looked for side by side
 ABOUT = {  # long name and units of each measure
     "against_even": ("return of an agent against evenly spread naive learners, over their whole path", "payoff"),
@@ -70,13 +71,14 @@ def measure(
     place, logits = (np.asarray(group[name]) for name in ("place", "logits"))
     kept = {name: _array(group, name, logits, how) for name in ABOUT}
     found = {name: np.asarray(array) for name, array in kept.items()}
-    owed = np.flatnonzero(np.isnan(found["best_even"][place]).any((1, 2)))
+    unknown = np.logical_or.reduce([np.isnan(found[name]) for name in ABOUT if name != "efficiency"])
+    owed = np.flatnonzero(unknown[place].any((1, 2)))
     for first in range(0, len(owed), TOGETHER):
         cells = owed[first : first + TOGETHER]
         for name, values in _of_cells(sweep, cells, logits[place[cells]], learners, starts, steps).items():
             found[name][place[cells]] = values
-        for name, array in kept.items():  # the best comes before the efficiency, but after what it is compared with
-            array[:] = found[name]
+        for name in sorted(kept, key=LAST.__eq__):
+            kept[name][:] = found[name]
         progress((first + len(cells)) / len(owed))
     return store.load(path)
 
