@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import jax
 import matplotlib.pyplot as plt
@@ -71,6 +72,36 @@ def test_what_is_there_is_not_found_again_and_what_is_missing_is(grid, monkeypat
     another = dataclasses.replace(SMALL, seed=1)
     with pytest.raises(ValueError, match="holds a sweep with seed 0, not 1"):
         efficiency.measure(another, path)
+
+
+@pytest.mark.parametrize("before", efficiency.ABOUT)
+@pytest.mark.parametrize("change", ["__setitem__", "create_array"])
+def test_killed_between_any_two_measures_it_goes_on(grid, tmp_path, monkeypatch, before, change):
+    """As it writes what it found, or begins anew for another number of starts and is then asked for the first again."""
+    path, found = grid
+    shutil.copytree(path, tmp_path / "sweep.zarr")
+    group, numbers = zarr.open_group(tmp_path / "sweep.zarr"), dict(HOW)
+    if change == "create_array":
+        numbers["starts"] += 1
+    else:
+        group["best_even"][:] = group["efficiency"][:] = np.nan
+    left = [list(efficiency.ABOUT).index(before)]
+    owner = zarr.Array if change == "__setitem__" else zarr.Group
+    as_ever = getattr(owner, change)
+
+    def killed(self, *arguments, **named):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return as_ever(self, *arguments, **named)
+
+    monkeypatch.setattr(owner, change, killed)
+    with pytest.raises(KeyboardInterrupt):
+        efficiency.measure(SMALL, tmp_path / "sweep.zarr", **numbers)
+    monkeypatch.undo()
+    again = efficiency.measure(SMALL, tmp_path / "sweep.zarr", **HOW)
+    for name in efficiency.ABOUT:
+        np.testing.assert_allclose(again[name], found[name], rtol=1e-12)
 
 
 def test_a_store_that_lacks_runs_is_refused(tmp_path):

@@ -52,7 +52,7 @@ def joint(tables: Sequence[Float[Array, "h *batch"]]) -> Float[Array, "h K *batc
     for table in tables:
         both = jnp.stack([table, 1 - table], 1)
         product = probabilities[:, :, None] * both[:, None]
-        probabilities = product.reshape(len(table), -1, *table.shape[1:])
+        probabilities = product.reshape(len(table), 2 * probabilities.shape[1], *table.shape[1:])
     return probabilities
 
 
@@ -66,7 +66,7 @@ def opening_levels(probabilities: Float[Array, "h K *batch"], memory: int) -> li
     K, first, levels = probabilities.shape[1], 0, [jnp.ones_like(probabilities[:1, 0])]
     for length in range(memory):
         level = levels[-1][:, None] * probabilities[first : first + K**length]
-        levels.append(level.reshape(-1, *level.shape[2:]))
+        levels.append(level.reshape(K ** (length + 1), *level.shape[2:]))
         first += K**length
     return levels[1:]
 
@@ -75,9 +75,9 @@ def with_opening(
     opening: Sequence[Array], settled: Float[Array, "k *batch"], payoffs: Float[Array, "k K *batch"], delta: Array
 ) -> Float[Array, "k *batch"]:
     """Return returns from the start, from those of play once every history has its full length."""
-    total = settled
+    total, K = settled, payoffs.shape[1]
     for length, level in reversed(list(enumerate(opening, 1))):
-        last = _sum(level.reshape(-1, payoffs.shape[1], *level.shape[1:]), 0) if length > 1 else level
+        last = _sum(level.reshape(len(level) // K, K, *level.shape[1:]), 0) if length > 1 else level
         total = delta * _sum(last * payoffs, 1) + (1 - delta) * total
     return total
 
@@ -110,11 +110,11 @@ def values_after(
     K, levels = len(payoffs), [w]
     for length in reversed(range(1, memory)):
         first, end = (sum(K**i for i in range(n)) for n in (length, length + 1))
-        onward = _sum(probabilities[first:end] * levels[0].reshape(-1, K, *w.shape[1:]), 1)
+        onward = _sum(probabilities[first:end] * levels[0].reshape(end - first, K, *w.shape[1:]), 1)
         now = jnp.tile(payoffs, (K ** (length - 1), *(1,) * (payoffs.ndim - 1)))
         levels.insert(0, now - root_return + (1 - delta) * onward)
     # A full history and an outcome lead to the history that drops its oldest outcome.
-    return jnp.concatenate([*levels, *[w] * K]).reshape(-1, K, *w.shape[1:])
+    return jnp.concatenate([*levels, *[w] * K]).reshape(len(probabilities), K, *w.shape[1:])
 
 
 def gains(

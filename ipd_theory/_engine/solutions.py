@@ -195,8 +195,14 @@ def relative(
         f, w = _relative(moves, delta, root, *right[::-1])
         return w, f
 
-    # Linear in its right-hand sides, each other's transpose; the matrix itself is nowhere differentiated.
-    return jax.lax.custom_linear_solve(lambda x: x, (rewards, sources), solve, transposed)
+    def unsolved(found: tuple[Array, Array]) -> tuple[Array, Array]:
+        w, f = found
+        many, gamma = moves[..., None, :, :], 1 - delta[..., None, None]
+        return w - gamma * onward(many, w), f - gamma * entered(many, f)
+
+    # Linear in its right-hand sides, each other's transpose. A solve that has been transposed no longer has the rule
+    # below: what it is differentiated by, from the third derivative of a return on, is `unsolved`.
+    return jax.lax.custom_linear_solve(unsolved, (rewards, sources), solve, transposed)
 
 
 @relative.defjvp
@@ -233,8 +239,9 @@ def chain_occupancy(start: Array, moves: Array, delta: Array) -> Array:
 def _occupancy_jvp(primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]) -> tuple[Array, Array]:
     _, moves, delta = primals
     d = chain_occupancy(*primals)
-    nothing = jnp.zeros((*d.shape[:-1], 0, d.shape[-1]), d.dtype)
-    _, flow = relative(moves, delta, jnp.argmax(d, -1), nothing, _source(d, primals, tangents)[..., None, :])
+    source = _source(d, primals, tangents)[..., None, :]
+    nothing = source[..., :0, :]  # of the source, as a solve that is transposed must be linear in all it is given
+    _, flow = relative(moves, delta, jnp.argmax(d, -1), nothing, source)
     return d, flow[..., 0, :]
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ipd_theory import _checks
@@ -241,6 +242,7 @@ def learn(
     """
     n = game.num_players
     players = checked_players(n, logits, other_logits, more_logits)
+    _hold_batch(game, players, discount)
     chosen = checked_rules("rules", rules, n)
     distinct, which = distinct_rules(chosen)
     settings: dict[str, Any] = {
@@ -276,6 +278,12 @@ def checked_players(
     return arrays
 
 
+def _hold_batch(game: MatrixGame, players: Sequence[Array], discount: ArrayLike) -> None:
+    """Raise `ValueError` unless the batch axes of players, of which those of all fit, of game and discount do."""
+    logits = np.broadcast_shapes(*(x.shape[:-1] for x in players))
+    _checks.batch(logits=logits, game=game.batch_axes, discount=np.shape(discount))
+
+
 def held_among_many(name: str, rules: Sequence[Rule]) -> None:
     """Raise `ValueError` unless all rules are for more than two players as well."""
     for i, rule in enumerate(rules):
@@ -297,6 +305,7 @@ def direction(
 ) -> Float[Array, "... h"]:
     """Return what player 1 ascends by a fresh rule at given logits; arguments and errors are those of `learn`."""
     players = checked_players(game.num_players, logits, other_logits, more_logits, alike=game.num_players > 2)
+    _hold_batch(game, players, discount)
     (rule,) = checked_rules("rule", (rule,))
     ascended: Array
     if game.num_players == 2:

@@ -30,7 +30,7 @@ with needs("phases"):
     import zarr
 
 TOGETHER = 64  # cells, at most, whose best policies are looked for side by side
-LAST = "best_even"  # the measure that is written last: a cell that has it has them all
+LAST = "best_even"  # is written, so that a cell that has it has all else; an efficiency may be NaN for good
 ABOUT = {  # long name and units of each measure
     "against_even": ("return of an agent against evenly spread naive learners, over their whole path", "payoff"),
     "defector_even": ("return of ALLD against evenly spread naive learners, over their whole path", "payoff"),
@@ -73,7 +73,8 @@ def measure(
     place, logits = (np.asarray(group[name]) for name in ("place", "logits"))
     kept = {name: _array(group, name, logits, how) for name in ABOUT}
     found = {name: np.asarray(array) for name, array in kept.items()}
-    owed = np.flatnonzero(np.isnan(found[LAST][place]).any((1, 2)))
+    unknown = np.logical_or.reduce([np.isnan(found[name]) for name in ABOUT if name != "efficiency"])
+    owed = np.flatnonzero(unknown[place].any((1, 2)))
     for first in range(0, len(owed), TOGETHER):
         cells = owed[first : first + TOGETHER]
         for name, values in _of_cells(sweep, cells, logits[place[cells]], learners, starts, steps).items():
