@@ -92,7 +92,7 @@ SHAPING = {"discount": 0.9, "learning_rate": 1.0, "num_inner_episodes": 2}
         (lambda: ipd.shaping_return(GAME, NAN, ZEROS, **SHAPING), ValueError, "logits"),
         (lambda: ipd.shaping_return(GAME, ZEROS, NAN, **SHAPING), ValueError, "learner_logits"),
         (lambda: ipd.shaping_return(GAME, ZEROS, ZEROS, **SHAPING | {"learning_rate": np.inf}), ValueError, "rate"),
-        (lambda: ipd.shaping_return(THREE, ZEROS, ZEROS, **SHAPING), ValueError, "two players"),
+        (lambda: ipd.shaping_return(THREE, ZEROS, ZEROS, **SHAPING), ValueError, "more_learners must be 1"),
         (lambda: ipd.shaping_return(GAME, np.zeros((3, 5)), np.zeros((4, 5)), **SHAPING), ValueError, "broadcast"),
         (lambda: ipd.shaping_return(GAME, ZEROS, ZEROS, **SHAPING | {"num_inner_episodes": 2.0}), TypeError, "num_in"),
         (
@@ -126,7 +126,7 @@ SHAPING = {"discount": 0.9, "learning_rate": 1.0, "num_inner_episodes": 2}
         (lambda: pools.Pool(0.5, optimizer=0.1), TypeError, "optimizer"),
         (lambda: pools.Pool(float("nan")), ValueError, "p_naive"),
         (lambda: pools.Pool(0.5, num_learners=1.5), ValueError, "num_learners"),
-        (lambda: pools.Pool(0.5, game=THREE), ValueError, "two players"),
+        (lambda: pools.Pool(0.5, game=THREE), ValueError, "num_agents must be 3 or more"),
         (lambda: pools.Pool(0.5, learning_rate=np.zeros(2), discount=np.zeros(3)), ValueError, "broadcast"),
         (lambda: meta_value.fitted_meta_value(None, 0.9), TypeError, "network"),
         (lambda: meta_value.FitSettings(learning_rate=float("nan")), ValueError, "learning_rate"),

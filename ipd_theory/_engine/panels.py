@@ -37,7 +37,7 @@ WIDTH = 4  # rows of a panel, more where there were more panels than the next nu
 MOST_PANELS = 16
 
 
-class Panel(NamedTuple):
+class Step(NamedTuple):
     """One step of a plan, all of it states by number.
 
     `states` are the panel's; `own` those of them that it leads to itself, and `outside` the others that it leads to,
@@ -53,7 +53,7 @@ class Panel(NamedTuple):
 
 
 @functools.cache
-def plan(num_states: int, num_outcomes: int) -> tuple[Panel, ...]:
+def plan(num_states: int, num_outcomes: int) -> tuple[Step, ...]:
     """Return in which order panels are censored: always the group that changes the fewest entries of what is left."""
     groups = num_states // num_outcomes
     width = min(num_outcomes, max(WIDTH, num_states // MOST_PANELS))
@@ -76,7 +76,7 @@ def plan(num_states: int, num_outcomes: int) -> tuple[Panel, ...]:
             entered_from = tuple((h, left, tuple(sorted(through))) for h, left, through in entering if through)
             for h, _, _ in entered_from:
                 columns[h] = columns[h] - set(states) | outside
-            order.append(Panel(g, states, tuple(sorted(led_to)), tuple(sorted(outside)), entered_from))
+            order.append(Step(g, states, tuple(sorted(led_to)), tuple(sorted(outside)), entered_from))
     return tuple(order)
 
 
@@ -90,7 +90,7 @@ class Panels(NamedTuple):
     exits: tuple[Array, ...]
     times: tuple[Array, ...]
     into: tuple[tuple[Array, ...], ...]
-    steps: tuple[Panel, ...]
+    steps: tuple[Step, ...]
 
     def flows(self, sources: Float[Array, "k n lanes"]) -> Float[Array, "k n lanes"]:
         """Return f with f(I − γM) = s for each source s: time in each state of what starts there."""
@@ -207,7 +207,7 @@ def censored(moves: Float[Array, "n K lanes"], stop: Float[Array, "n lanes"]) ->
     return Panels(tuple(exits), tuple(times), tuple(into), steps)
 
 
-def _times(panel: _Rows, step: Panel) -> Array:
+def _times(panel: _Rows, step: Step) -> Array:
     """Return T [rows, rows, lanes], from the panel's rates to its own states and the sum of all others."""
     own = [step.states.index(s) for s in step.own]
 
