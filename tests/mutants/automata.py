@@ -57,8 +57,8 @@ MUTANTS = (
     Mutant(
         "steps of a finite game all weigh alike whatever the discount",
         CHAINS,
-        "return (moved, weight * gamma, total + weight * distribution), None",
-        "return (moved, weight, total + weight * distribution), None",
+        "(entered(moves, distribution), weight * gamma, total",
+        "(entered(moves, distribution), weight, total",
         "test_automata_matches.py",
         "courses_of_play",
     ),

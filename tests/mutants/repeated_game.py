@@ -7,6 +7,8 @@ TABLES, CLASSICS = "ipd_theory/strategies/tables.py", "ipd_theory/strategies/cla
 JUMPS = "ipd_theory/_engine/jumps.py"
 ELIMINATION, FOLDING = "ipd_theory/_engine/elimination.py", "ipd_theory/_engine/folding.py"
 CHAINS, MEMORY_ONE = "ipd_theory/_engine/chains.py", "ipd_theory/_engine/memory_one.py"
+PANELS, SOLUTIONS = "ipd_theory/_engine/panels.py", "ipd_theory/_engine/solutions.py"
+HISTORIES = "ipd_theory/_engine/histories.py"
 ZERO_DETERMINANT, SYMBOLIC = "ipd_theory/zero_determinant.py", "ipd_theory/symbolic.py"
 REPLIES, EQUILIBRIA = "ipd_theory/replies/best.py", "ipd_theory/equilibria.py"
 
@@ -140,26 +142,57 @@ MUTANTS = (
     Mutant(
         "censoring a state forgets the ways through it",
         ELIMINATION,
-        "rate = rate + jnp.where(off_diagonal, into[..., :, None] * out[..., None, :], 0)",
-        "rate = rate + 0 * into[..., :, None] * out[..., None, :]",
+        "rate = rate + _chosen(off_diagonal, into[:, None] * out)",
+        "rate = rate + 0 * into[:, None] * out",
         "test_returns.py",
         "limit_of_finite",
     ),
     Mutant(
         "censoring a state forgets that play may stop there",
         ELIMINATION,
-        "stop = stop + into * (stop_k * inverse)[..., None]",
-        "stop = stop + 0 * into * (stop_k * inverse)[..., None]",
+        "stop + into * (stop_k * inverse)",
+        "stop + 0 * into * (stop_k * inverse)",
         "test_returns.py",
         "more_memory",
     ),
     Mutant(
         "values are relative to the last state, visited or not",
-        ELIMINATION,
-        "root = jnp.argmax(visits, -1, keepdims=True)",
-        "root = jnp.full_like(jnp.argmax(visits, -1, keepdims=True), last)",
+        SOLUTIONS,
+        "Rooted(moves, delta, jnp.argmax(d, 0))",
+        "Rooted(moves, delta, jnp.full_like(jnp.argmax(d, 0), len(d) - 1))",
         "test_gradients.py",
         "left_for_good",
+    ),
+    Mutant(
+        "what is written out: those who skip a panel forget one way through it",
+        PANELS,
+        "_product(inflow, exits))",
+        "_product(inflow[:, 1:], exits[1:]) if len(exits) > 1 else rows.read(outside))",
+        "test_chains.py",
+        "every_size and 32-2-2",
+    ),
+    Mutant(
+        "what is written out: nobody stops on the way out of a panel",
+        PANELS,
+        "out = panel.read((*step.outside, STOP))",
+        "out = panel.read(step.outside or (STOP,))",
+        "test_chains.py",
+        "every_size and 32-2-2",
+    ),
+    Mutant(
+        "what is written out: time in a panel forgets the states that nobody there moves to",
+        PANELS,
+        "jnp.where(untouched, 1 / table[:, 0], 1)",
+        "jnp.ones_like(table[:, 0])",
+        "test_chains.py",
+        "every_size and 32-2-2",
+    ),
+    Mutant(
+        "a flow relative to the root takes nothing from the root",
+        SOLUTIONS,
+        "return flow - flow.sum(1, keepdims=True) * self.share",
+        "return flow",
+        "test_chain_derivatives.py",
     ),
     Mutant(
         "an excursion to the fourth state leaves out the way through the third",
@@ -242,26 +275,26 @@ MUTANTS = (
         "second_derivatives",
     ),
     Mutant(
-        "the policy gradient of longer memories forgets the opening",
-        CHAINS,
-        "(1 - delta) * moves + delta * (start_dot * w).sum(-1)",
-        "(1 - delta) * moves",
+        "the policy gradient of longer memories forgets how late a context is met",
+        HISTORIES,
+        "gamma ** (len(opening) + 1) * settled",
+        "gamma ** len(opening) * settled",
         "test_gradients.py",
         "occupancy_times_advantage",
     ),
     Mutant(
         "the opening rounds are not discounted",
-        CHAINS,
-        "total = delta[..., None] * (level[..., None, :] * now).sum(-1) + (1 - delta)[..., None] * total",
-        "total = delta[..., None] * (level[..., None, :] * now).sum(-1) + total",
+        HISTORIES,
+        "total = delta * _sum(last * payoffs, 1) + (1 - delta) * total",
+        "total = delta * _sum(last * payoffs, 1) + total",
         "test_returns.py",
         "limit_of_finite",
     ),
     Mutant(
         "a finite game pays for one step more",
         CHAINS,
-        "max(0, horizon - len(opening))",
-        "max(0, horizon - len(opening) + 1)",
+        "max(0, horizon - len(play.opening))",
+        "max(0, horizon - len(play.opening) + 1)",
         "test_returns.py",
         "every_history",
     ),
