@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import ipd_theory as ipd
 from ipd_theory._engine.compilation import compiled
+from ipd_theory.learning import play, rules
 
 
 @compiled("power", ranks=(1, 0))
@@ -56,3 +58,15 @@ def test_shaping_returns_of_many_pairs_are_those_of_each(rng):
     every = ipd.shaping_return(game, logits, learners, **setting)
     assert every.shape == (400, 3)
     np.testing.assert_allclose(every[-5:], ipd.shaping_return(game, logits, learners[-5:], **setting), rtol=1e-12)
+
+
+def test_rules_inside_other_compiled_code_learn_the_same(rng):
+    """There the options are not ours: calls stand in for barriers, and the loop carries the game along."""
+    game, (x, y) = ipd.prisoners_dilemma(), rng.normal(size=(2, 3, 5))
+    pair = (rules.lola_with_look_ahead(1.0), rules.naive())
+
+    def returns(x, y):
+        setting = {"discount": 0.9, "optimizers": (optax.sgd(1.0),) * 2, "steps": 5}
+        return play.learn(game, pair, x, y, **setting).returns
+
+    np.testing.assert_allclose(jax.jit(returns)(x, y), returns(x, y), rtol=1e-9)

@@ -23,7 +23,7 @@ def test_maps_of_both_memories_are_drawn_side_by_side():
     arrays |= {"outcome": np.stack([OUTCOMES, OUTCOMES]), "among_meta": np.linspace(0, 1, 8).reshape(2, 2, 2)}
     figure = phase_memory.plot(arrays, settings)
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles[:2] == [f"memory {memory}: cooperation in 50% ± 35% of cells" for memory in (1, 2)]
+    assert titles[:2] == [f"memory {memory}: cooperation in 50% ± 35%" for memory in (1, 2)]
     plt.close(figure)
     one, two = (settings.sweep(memory, 3) for memory in (1, 2))
     assert dataclasses.replace(one, memory=2) == two

@@ -9,6 +9,9 @@ It also moves what does not change out of a loop before it looks for common sube
 becomes a variable of the loop of its own, and what is computed from two copies is computed twice. These loops have
 hardly anything to move out, so that pass is left out as well.
 
+Inside other compiled code the options are not ours. There calls that are not to be inlined stand in for barriers, and
+loops carry what does not change as if it did (`varying`).
+
 What remains are many short loops over the batch. Sharing each out among the cores costs more than it brings, so a
 large batch is cut into blocks that stay in cache, and each core runs the whole program on one block after another. The
 cores take them from threads: programs that come from one thread run one after the other.
@@ -36,7 +39,8 @@ T = TypeVar("T")
 _BARRIERS_STAY = jax.__version_info__ >= (0, 11)
 _OUT_TOO_EARLY = () if _BARRIERS_STAY else ("cse_barrier_expander",)
 _LEFT_OUT = ("while-loop-invariant-code-motion", *_OUT_TOO_EARLY)
-_OPTIONS_ARE_OURS = contextvars.ContextVar("_OPTIONS_ARE_OURS", default=False)
+# While a function of `compiled` is traced: whether its own options rule, or those of other compiled code around it.
+_OPTIONS_ARE_OURS = contextvars.ContextVar[bool | None]("_OPTIONS_ARE_OURS", default=None)
 _TOGETHER = 1024  # a batch of up to this size is not worth sharing out
 _BLOCK = 2048
 
@@ -48,7 +52,7 @@ def computed_once(values: T) -> T:
     """
     if jax.default_backend() != "cpu":
         return values
-    if _BARRIERS_STAY or _OPTIONS_ARE_OURS.get():
+    if _BARRIERS_STAY or _OPTIONS_ARE_OURS.get() is not False:
         stored: T = jax.lax.optimization_barrier(values)
         return stored
     return stored_apart(_same, values)
@@ -59,7 +63,7 @@ def varying(values: T) -> T:
 
     Nothing is then moved out of the loop, where the options that say so are not ours.
     """
-    if jax.default_backend() != "cpu" or _OPTIONS_ARE_OURS.get():
+    if jax.default_backend() != "cpu" or _OPTIONS_ARE_OURS.get() is not False:
         return values
     return stored_apart(_same, values)
 
@@ -137,11 +141,11 @@ def compiled(*static_argnames: str, ranks: tuple[int, ...] = ()) -> Callable[[Ca
         @functools.wraps(function)
         def call(*arguments: P.args, **named: P.kwargs) -> R:
             traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((arguments, named)))
-            if traced or jax.default_backend() != "cpu":
-                return within[_OPTIONS_ARE_OURS.get()](*arguments, **named)
-            token = _OPTIONS_ARE_OURS.set(True)
+            eager = not traced and jax.default_backend() == "cpu"
+            ours = eager or bool(_OPTIONS_ARE_OURS.get())
+            token = _OPTIONS_ARE_OURS.set(ours)
             try:
-                return eagerly(*arguments, **named)
+                return eagerly(*arguments, **named) if eager else within[ours](*arguments, **named)
             finally:
                 _OPTIONS_ARE_OURS.reset(token)
 
