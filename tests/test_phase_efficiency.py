@@ -116,7 +116,8 @@ def test_the_map_of_a_measure(grid):
     _, found = grid
     figure = phase_maps.measure_map(found, "efficiency", "T", "learning_rate")
     axes, colours = figure.axes
-    assert axes.get_title().startswith("efficiency") and colours.get_ylabel() == "share"
+    assert axes.get_title().startswith("efficiency")
+    assert colours.get_ylabel() == "share"
     (drawn,) = axes.collections
     mean = found.efficiency.mean(("seed", "agent")).values
     np.testing.assert_allclose(np.ma.filled(drawn.get_array(), np.nan), mean.T)
