@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "how-to"
 BATCHES = {1: 2**18, 2: 2**14, 3: 2**11}  # the largest for each memory
 PLAYERS = (2, 3, 4, 5)
 EACH = 1024  # chains for each number of players
+LINES = {"returns": "-", "gradient": "--", "numpy": ":"}
 
 
 def measured() -> dict[str, Any]:
@@ -62,26 +63,19 @@ def picture(found: dict[str, Any]) -> Figure:
         by_batch, by_players = figure.subplots(1, 2, width_ratios=[3, 2], sharey=True)
         for (memory, times), color in zip(found["memory"].items(), style.SERIES, strict=False):
             batches = [int(b) for b in times]
-            for what, dashes in (("returns", "-"), ("gradient", "--")):
-                label = f"memory {memory}, {what}"
-                by_batch.plot(batches, [1e6 * t[what] for t in times.values()], dashes, color=color, label=label)
-            largest = 1e6 * list(times.values())[-1]["numpy"]
-            by_batch.plot(batches[-1], largest, "x", color=color, label=f"memory {memory}, numpy's solve")
+            for what, dashes in LINES.items():
+                by_batch.plot(batches, [1e6 * t[what] for t in times.values()], dashes, color=color)
+            by_batch.plot([], [], color=color, label=f"memory {memory}")
         players = [int(n) for n in found["players"]]
-        for what, marker, color in (
-            ("returns", "o-", style.DARK),
-            ("gradient", "o--", style.DARK),
-            ("numpy", "x", "k"),
-        ):
+        for what, dashes in LINES.items():
             name = "numpy's solve" if what == "numpy" else what
-            by_players.plot(
-                players, [1e6 * t[what] for t in found["players"].values()], marker, color=color, label=name
-            )
+            times = [1e6 * t[what] for t in found["players"].values()]
+            by_players.plot(players, times, dashes, marker="o", markersize=3, color=style.DARK, label=name)
         by_batch.set(xscale="log", yscale="log", xlabel="strategies in a batch", ylabel="time for one, µs")
         by_players.set(xlabel=f"players, memory one, {EACH} in a batch", xticks=players)
-        by_batch.legend(fontsize=5.5, ncols=3, loc="upper right")
-        by_players.legend(fontsize=6)
-        style.put_below(figure, f"Inside jax.jit, float64. {found['machine']}. Crosses: numpy's batched linalg.solve.")
+        by_batch.legend()
+        by_players.legend()
+        style.put_below(figure, f"Inside jax.jit, float64. {found['machine']}. Dotted: numpy's batched linalg.solve.")
     return figure
 
 
@@ -94,7 +88,8 @@ def main(measure: bool = True) -> None:
     kept = FOLDER / "growth.json"
     if measure:
         kept.write_text(json.dumps(measured(), indent=1) + "\n")
-    picture(json.loads(kept.read_text())).savefig(FOLDER / "growth.png", dpi=160)
+    with style.sheet():  # which keeps what is below the axes
+        picture(json.loads(kept.read_text())).savefig(FOLDER / "growth.png", dpi=160)
     messages.print(f"written: {kept} and growth.png beside it")
 
 
