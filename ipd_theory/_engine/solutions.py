@@ -23,7 +23,6 @@ from ipd_theory._engine import elimination, panels
 WRITTEN_OUT = 256  # states at most, of chains whose elimination is written out as a program
 DENSE_WRITTEN_OUT = 64  # the same where every state leads to every other
 WORTH_WRITING_OUT = 32  # so many chains at least: such a program takes seconds to compile
-IN_CACHE = 2**15  # numbers of a matrix that a part of the batch may fill
 
 
 def onward(moves: Array, w: Array) -> Array:
@@ -89,14 +88,17 @@ def over_batch(ranks: tuple[int, ...]) -> Callable[[Callable[..., Any]], Callabl
 def in_parts(function: Callable[..., Any], chain: tuple[int, ...], *arrays: Array) -> Any:
     """Return the results [batch, ...] of a function of arrays whose batch comes last, for parts that stay in cache.
 
+    What is not written out is done for each chain on its own, side by side.
+
     Args:
-        function: of arrays [..., lanes].
+        function: of arrays [..., lanes], or without that axis.
         chain: how many states and outcomes the chains that it solves have.
         *arrays: [batch, ...].
     """
-    batch = len(arrays[0])
-    states, outcomes = chain
-    lanes = _lanes(states, outcomes, batch) if jax.default_backend() == "cpu" else batch
+    (states, outcomes), batch = chain, len(arrays[0])
+    if not _written_out(states, outcomes, batch):
+        return jax.vmap(function)(*arrays)
+    lanes = max(WORTH_WRITING_OUT, min(128, 2**13 // states)) if jax.default_backend() == "cpu" else batch
 
     def part(arrays: tuple[Array, ...]) -> Any:
         lanes_last = function(*(jnp.moveaxis(x, 0, -1) for x in arrays))
@@ -110,20 +112,13 @@ def in_parts(function: Callable[..., Any], chain: tuple[int, ...], *arrays: Arra
     return jax.tree.map(lambda x: x.reshape(parts * lanes, *x.shape[2:])[:batch], results)
 
 
-def _lanes(states: int, outcomes: int, batch: int) -> int:
-    """Return how many chains a part has: many operations of a few thousand numbers, or a few of matrices."""
-    if _written_out(states, outcomes, batch):
-        return max(WORTH_WRITING_OUT, min(128, 2**13 // states))
-    return max(1, IN_CACHE // states**2)
-
-
 def _censored(moves: Array, stop: Array) -> elimination.Elimination | panels.Panels:
-    """Eliminate a chain of rates [n, K, lanes] and stopping rates [n, lanes]."""
-    n, outcomes, lanes = moves.shape
-    if _written_out(n, outcomes, lanes):
+    """Eliminate a chain of rates [n, K] by a loop, or many [n, K, lanes] by what is written out."""
+    n, outcomes, *lanes = moves.shape
+    if lanes:
         return panels.censored(moves, stop)
     states = np.arange(n)[:, None]
-    rates = jnp.zeros((n, n, lanes), moves.dtype).at[states, _successors(n, outcomes)].set(moves)
+    rates = jnp.zeros((n, n), moves.dtype).at[states, _successors(n, outcomes)].set(moves)
     return elimination.censored(rates, stop)
 
 
@@ -137,12 +132,12 @@ class Rooted:
     """A chain [lanes] whose moves into the root count as stopping, eliminated; `share` is the root's own occupancy."""
 
     def __init__(self, moves: Array, delta: Array, root: Array) -> None:
-        n, outcomes, _ = moves.shape
-        into_root = _successors(n, outcomes)[..., None] == root
+        n, outcomes, *lanes = moves.shape
+        into_root = _successors(n, outcomes).reshape(n, outcomes, *(1 for _ in lanes)) == root
         rates = (1 - delta) * moves
         stop = delta + jnp.where(into_root, rates, 0).sum(1)
         self.chain = _censored(jnp.where(into_root, 0, rates), stop)
-        at_root = (np.arange(n)[:, None] == root).astype(moves.dtype)
+        at_root = (np.arange(n).reshape(n, *(1 for _ in lanes)) == root).astype(moves.dtype)
         time = self.chain.flows(at_root[None])[0]
         self.share = time / time.sum(0)
 
