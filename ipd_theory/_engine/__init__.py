@@ -1,6 +1,6 @@
 """Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
 
-from ipd_theory._engine import chains
+from ipd_theory._engine import chains, solutions
 from ipd_theory._engine.compilation import compiled, computed_once, varying
 from ipd_theory._engine.elimination import censored
 from ipd_theory._engine.folding import Columns
@@ -41,6 +41,7 @@ __all__ = [
     "result_of_jumps",
     "slopes_or_jumps",
     "small_solve",
+    "solutions",
     "symmetric_pseudo_solve",
     "varying",
 ]

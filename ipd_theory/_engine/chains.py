@@ -18,17 +18,13 @@ from jaxtyping import Array, Float
 from ipd_theory._engine import histories
 from ipd_theory._engine.solutions import (
     Rooted,
+    chain_occupancy,
+    chain_returns,
     entered,
     in_parts,
     occupied,
     over_batch,
     solution,
-)
-from ipd_theory._engine.solutions import (
-    chain_occupancy as chain_occupancy,
-)
-from ipd_theory._engine.solutions import (
-    chain_returns as chain_returns,
 )
 
 
@@ -130,13 +126,9 @@ class _Play:
         return [jnp.stack([slope(k, wrt) for k in range(len(w))]) for wrt in wrts]
 
 
-def _batch(payoffs: Array, tables: Sequence[Array], delta: Array) -> tuple[int, ...]:
-    return jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in tables))
-
-
 def _play(payoffs: Array, tables: Sequence[Array], delta: Array, memory: int) -> _Play:
     """Return strategies at play from arrays with the batch first."""
-    axes = _batch(payoffs, tables, delta)
+    axes = jnp.broadcast_shapes(payoffs.shape[:-2], delta.shape, *(x.shape[:-1] for x in tables))
     tables = [_batch_last(jnp.broadcast_to(x, (*axes, x.shape[-1])), 1) for x in tables]
     payoffs = _batch_last(jnp.broadcast_to(payoffs, (*axes, *payoffs.shape[-2:])), 2)
     return _Play(payoffs, tables, jnp.broadcast_to(delta, axes), memory)

@@ -244,15 +244,13 @@ def _leave_out(table: Array, row: int, leaving: int) -> Array:
 
 
 def _assembled(table: Array, own: Sequence[int]) -> Array:
-    """Return T from the rates out, the first column, and the times in the panel's own states, those that follow.
+    """Return T from the times in the panel's own states, the columns after the first.
 
-    The rows of states that nobody in the panel moves to are still to be divided by their rates.
+    In a state that nobody in the panel moves to, itself included, one step is spent by who begins there.
     """
     size = len(table)
-    untouched = np.array([row not in own for row in range(size)])[:, None]
-    scale = jnp.where(untouched, 1 / table[:, 0], 1)
-    here = np.eye(size, dtype=table.dtype)[..., None]
-    return jnp.stack([scale * (table[:, 1 + own.index(t)] if t in own else here[t]) for t in range(size)], 1)
+    one_step = jnp.broadcast_to(np.eye(size, dtype=table.dtype)[..., None], (size, *table[:, 0].shape))
+    return jnp.stack([table[:, 1 + own.index(t)] if t in own else one_step[t] for t in range(size)], 1)
 
 
 def _product(a: Array, b: Array) -> Array:

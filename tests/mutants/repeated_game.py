@@ -180,10 +180,10 @@ MUTANTS = (
         "every_size and 32-2-2",
     ),
     Mutant(
-        "what is written out: time in a panel forgets the states that nobody there moves to",
+        "what is written out: no time is spent in states that nobody in the panel moves to",
         PANELS,
-        "jnp.where(untouched, 1 / table[:, 0], 1)",
-        "jnp.ones_like(table[:, 0])",
+        "else one_step[t] for t",
+        "else 0 * one_step[t] for t",
         "test_chains.py",
         "every_size and 32-2-2",
     ),
