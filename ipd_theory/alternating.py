@@ -32,7 +32,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
-from ipd_theory._engine import chains, solutions
+from ipd_theory._engine import chain_returns, chains
 from ipd_theory.automata import Automaton
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import stopping_rate
@@ -102,7 +102,7 @@ def _returns(payoffs: Array, p: Array, q: Array, delta: Array, in_turn: bool, ne
         payoffs = jnp.concatenate([payoffs, payoffs], -1)
     else:
         moves, start = (by_first + by_second) / 2, opening
-    return solutions.chain_returns(*chains.with_common_batch(start, moves, delta, payoffs))
+    return chain_returns(*chains.with_common_batch(start, moves, delta, payoffs))
 
 
 def _moved(cooperate: Array, mover: int) -> Array:
@@ -168,6 +168,6 @@ def _automata_returns(payoffs: Array, first: Automaton, second: Automaton, delta
     start = start.reshape(*start.shape[:-3], size)
     empty = jnp.zeros_like(start)
     start = jnp.concatenate([start, empty] if next_mover == 0 else [empty, start], -1)
-    onward = solutions.chain_returns(*chains.with_common_batch(start, moves, delta, jnp.concatenate(earned, -1)))
+    onward = chain_returns(*chains.with_common_batch(start, moves, delta, jnp.concatenate(earned, -1)))
     opened = jnp.einsum("...stxy,...ixy->...i", begun, payoffs)
     return delta[..., None] * opened + (1 - delta)[..., None] * onward

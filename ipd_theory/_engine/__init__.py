@@ -1,6 +1,6 @@
 """Fast and exact: the only room that knows processors, caches and compilers. What others may use stands here."""
 
-from ipd_theory._engine import chains, solutions
+from ipd_theory._engine import chains
 from ipd_theory._engine.compilation import compiled, computed_once, varying
 from ipd_theory._engine.elimination import censored
 from ipd_theory._engine.folding import Columns
@@ -21,12 +21,15 @@ from ipd_theory._engine.memory_one import (
     memory_one_value_gaps,
 )
 from ipd_theory._engine.small_systems import small_solve, symmetric_pseudo_solve
+from ipd_theory._engine.solutions import chain_occupancy, chain_returns
 
 __all__ = [
     "Columns",
     "argument_of_jumps",
     "batch_first",
     "censored",
+    "chain_occupancy",
+    "chain_returns",
     "chains",
     "columns",
     "compiled",
@@ -41,7 +44,6 @@ __all__ = [
     "result_of_jumps",
     "slopes_or_jumps",
     "small_solve",
-    "solutions",
     "symmetric_pseudo_solve",
     "varying",
 ]

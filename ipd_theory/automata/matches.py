@@ -25,7 +25,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ipd_theory import _checks, strategies
 from ipd_theory._arguments import checked
-from ipd_theory._engine import chains, solutions
+from ipd_theory._engine import chain_occupancy, chain_returns, chains
 from ipd_theory.automata.base import Automaton
 from ipd_theory.games import MatrixGame
 from ipd_theory.returns import chosen_discount, stopping_rate
@@ -109,7 +109,7 @@ def _arguments(
 
 @jax.jit
 def _returns(payoffs: Array, first: Automaton, second: Automaton, delta: Array) -> Array:
-    return solutions.chain_returns(*_chain(payoffs, first, second, delta))
+    return chain_returns(*_chain(payoffs, first, second, delta))
 
 
 @functools.partial(jax.jit, static_argnames="horizon")
@@ -137,7 +137,7 @@ def occupancy(first: Automaton, second: Automaton, *, discount: ArrayLike) -> Fl
     return shares.reshape(*shares.shape[:-1], first.num_states, second.num_states)
 
 
-_occupied = jax.jit(solutions.chain_occupancy)
+_occupied = jax.jit(chain_occupancy)
 
 
 @checked
